@@ -1,0 +1,1 @@
+//! The viewer's side of a telelink session.

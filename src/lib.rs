@@ -1,0 +1,14 @@
+//! telelink links a robot to remote viewers through any LiveKit server.
+//!
+//! Layers, from the application down (docs/architecture.md has the picture):
+//!
+//! - [`context`]: channels, schemas, sinks: what the application logs into.
+//! - [`gateway`]: how a session gets a room.
+//! - [`session`]: the control plane; `session::core` takes every decision.
+//! - [`fanout`]: the hot path from `log` to the viewers.
+//! - [`protocol`]: bytes to messages and back.
+//! - [`room`]: the port a session needs of a room, and its adapters.
+
+pub mod context;
+pub mod protocol;
+pub mod room;
