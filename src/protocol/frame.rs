@@ -56,8 +56,7 @@ pub enum FrameError {
 #[derive(Debug)]
 pub struct FrameDecoder {
     max_payload: usize,
-    chunks: VecDeque<Bytes>,
-    in_chunks: usize,
+    chunks: Chunks,
     state: State,
 }
 
@@ -65,6 +64,7 @@ pub struct FrameDecoder {
 enum State {
     Header { bytes: [u8; HEADER_LEN], have: usize },
     Payload { kind: FrameKind, len: usize, partial: Vec<u8> },
+    /// The payload of a frame of unknown kind is read past without being kept.
     Skip { kind: u8, left: usize },
     Failed(FrameError),
 }
@@ -82,16 +82,14 @@ impl Default for FrameDecoder {
 impl FrameDecoder {
     /// A decoder at the start of a stream that accepts payloads up to and including `max_payload` bytes.
     pub fn new(max_payload: usize) -> Self {
-        Self { max_payload, chunks: VecDeque::new(), in_chunks: 0, state: State::START }
+        Self { max_payload, chunks: Chunks::default(), state: State::START }
     }
 
     /// Takes the next bytes of the stream. After a failure they are dropped.
     pub fn push(&mut self, chunk: Bytes) {
-        if chunk.is_empty() || matches!(self.state, State::Failed(_)) {
-            return;
+        if !matches!(self.state, State::Failed(_)) {
+            self.chunks.push(chunk);
         }
-        self.in_chunks += chunk.len();
-        self.chunks.push_back(chunk);
     }
 
     /// The next complete frame, or `None` if more bytes are needed.
@@ -104,44 +102,31 @@ impl FrameDecoder {
         loop {
             match &mut self.state {
                 State::Header { bytes, have } => {
-                    while *have < HEADER_LEN {
-                        let Some(front) = self.chunks.front_mut() else { return Ok(None) };
-                        let n = front.len().min(HEADER_LEN - *have);
-                        front.copy_to_slice(&mut bytes[*have..*have + n]);
-                        *have += n;
-                        self.in_chunks -= n;
-                        self.drop_empty_front();
-                    }
-                    let [kind, l0, l1, l2, l3] = *bytes;
-                    self.state = match self.begin(kind, u32::from_le_bytes([l0, l1, l2, l3]) as usize) {
-                        Ok(state) => state,
-                        Err(error) => return Err(self.fail(error)),
-                    };
-                }
-                State::Payload { kind, len, partial } => {
-                    let (kind, len) = (*kind, *len);
-                    if partial.is_empty() {
-                        if let Some(payload) = self.slice_front(len) {
-                            self.state = State::START;
-                            return Ok(Some(Frame { kind, payload }));
-                        }
-                    }
-                    if !self.assemble() {
+                    *have += self.chunks.copy_to(&mut bytes[*have..]);
+                    if *have < HEADER_LEN {
                         return Ok(None);
                     }
-                    let State::Payload { partial, .. } = std::mem::replace(&mut self.state, State::START) else {
-                        unreachable!("assemble leaves the state as it is")
+                    let [kind, len @ ..] = *bytes;
+                    match self.begin(kind, u32::from_le_bytes(len) as usize) {
+                        Ok(state) => self.state = state,
+                        Err(error) => return Err(self.fail(error)),
+                    }
+                }
+                State::Payload { kind, len, partial } => {
+                    let kind = *kind;
+                    let whole = if partial.is_empty() { self.chunks.slice(*len) } else { None };
+                    let payload = match whole {
+                        Some(payload) => payload,
+                        None if self.chunks.append_to(partial, *len) => Bytes::from(std::mem::take(partial)),
+                        None => return Ok(None),
                     };
-                    return Ok(Some(Frame { kind, payload: Bytes::from(partial) }));
+                    self.state = State::START;
+                    return Ok(Some(Frame { kind, payload }));
                 }
                 State::Skip { kind, left } => {
-                    while *left > 0 {
-                        let Some(front) = self.chunks.front_mut() else { return Ok(None) };
-                        let n = front.len().min(*left);
-                        front.advance(n);
-                        *left -= n;
-                        self.in_chunks -= n;
-                        self.drop_empty_front();
+                    *left -= self.chunks.skip(*left);
+                    if *left > 0 {
+                        return Ok(None);
                     }
                     let error = FrameError::UnknownKind(*kind);
                     return Err(self.fail(error));
@@ -153,18 +138,18 @@ impl FrameDecoder {
 
     /// Bytes held: chunks not looked at yet and the part of a frame that is there. What a cap on assembly counts (S-72).
     pub fn buffered(&self) -> usize {
-        self.in_chunks
-            + match &self.state {
-                State::Header { have, .. } => *have,
-                State::Payload { partial, .. } => partial.len(),
-                State::Skip { .. } | State::Failed(_) => 0,
-            }
+        let assembled = match &self.state {
+            State::Header { have, .. } => *have,
+            State::Payload { partial, .. } => partial.len(),
+            State::Skip { .. } | State::Failed(_) => 0,
+        };
+        self.chunks.len + assembled
     }
 
     /// Whether the stream would end inside a frame if it ended now (P-35). False after a failure.
     pub fn is_mid_frame(&self) -> bool {
         match &self.state {
-            State::Header { have, .. } => *have > 0 || self.in_chunks > 0,
+            State::Header { have, .. } => *have > 0 || self.chunks.len > 0,
             State::Payload { .. } | State::Skip { .. } => true,
             State::Failed(_) => false,
         }
@@ -182,50 +167,82 @@ impl FrameDecoder {
         })
     }
 
-    /// `len` bytes without copying, if the first chunk has them.
-    fn slice_front(&mut self, len: usize) -> Option<Bytes> {
+    fn fail(&mut self, error: FrameError) -> FrameError {
+        self.state = State::Failed(error);
+        self.chunks = Chunks::default();
+        error
+    }
+}
+
+/// The bytes of a stream that were pushed and not used yet. No chunk in it is empty.
+#[derive(Debug, Default)]
+struct Chunks {
+    queue: VecDeque<Bytes>,
+    len: usize,
+}
+
+impl Chunks {
+    fn push(&mut self, chunk: Bytes) {
+        if !chunk.is_empty() {
+            self.len += chunk.len();
+            self.queue.push_back(chunk);
+        }
+    }
+
+    /// Hands up to `max` bytes to `take`, chunk by chunk; returns how many there were.
+    fn consume(&mut self, max: usize, mut take: impl FnMut(&[u8])) -> usize {
+        let mut done = 0;
+        while done < max {
+            let Some(front) = self.queue.front_mut() else { break };
+            let n = front.len().min(max - done);
+            take(&front[..n]);
+            front.advance(n);
+            if front.is_empty() {
+                self.queue.pop_front();
+            }
+            done += n;
+        }
+        self.len -= done;
+        done
+    }
+
+    fn copy_to(&mut self, target: &mut [u8]) -> usize {
+        let mut at = 0;
+        self.consume(target.len(), |part| {
+            target[at..at + part.len()].copy_from_slice(part);
+            at += part.len();
+        })
+    }
+
+    fn skip(&mut self, max: usize) -> usize {
+        self.consume(max, |_| ())
+    }
+
+    /// Moves bytes into `partial` until it has `len`; true when it does.
+    fn append_to(&mut self, partial: &mut Vec<u8>, len: usize) -> bool {
+        self.consume(len - partial.len(), |part| {
+            if partial.capacity() - partial.len() < part.len() {
+                // Doubling keeps a stream of single bytes linear; the frame's own size bounds it.
+                let target = (partial.capacity() * 2).max(partial.len() + part.len()).min(len);
+                partial.reserve_exact(target - partial.len());
+            }
+            partial.extend_from_slice(part);
+        });
+        partial.len() == len
+    }
+
+    /// The next `len` bytes without copying, if one chunk has them all.
+    fn slice(&mut self, len: usize) -> Option<Bytes> {
         if len == 0 {
             return Some(Bytes::new());
         }
-        let front = self.chunks.front_mut().filter(|front| front.len() >= len)?;
-        let payload = front.split_to(len);
-        self.in_chunks -= len;
-        self.drop_empty_front();
-        Some(payload)
-    }
-
-    /// Moves bytes from the chunks into the partial payload; true when it is complete.
-    fn assemble(&mut self) -> bool {
-        let State::Payload { len, partial, .. } = &mut self.state else { return false };
-        while partial.len() < *len {
-            let Some(front) = self.chunks.front_mut() else { return false };
-            let n = front.len().min(*len - partial.len());
-            if partial.capacity() - partial.len() < n {
-                // Doubling keeps byte-by-byte streams linear; the frame's own size bounds it.
-                let target = (partial.capacity() * 2).max(partial.len() + n).min(*len);
-                partial.reserve_exact(target - partial.len());
-            }
-            partial.extend_from_slice(&front[..n]);
-            front.advance(n);
-            self.in_chunks -= n;
-            if front.is_empty() {
-                self.chunks.pop_front();
-            }
+        let front = self.queue.front_mut().filter(|front| front.len() >= len)?;
+        let slice = front.split_to(len);
+        if front.is_empty() {
+            self.queue.pop_front();
         }
-        true
-    }
-
-    fn drop_empty_front(&mut self) {
-        if self.chunks.front().is_some_and(Bytes::is_empty) {
-            self.chunks.pop_front();
-        }
-    }
-
-    fn fail(&mut self, error: FrameError) -> FrameError {
-        self.state = State::Failed(error);
-        self.chunks = VecDeque::new();
-        self.in_chunks = 0;
-        error
+        self.len -= len;
+        Some(slice)
     }
 }
 

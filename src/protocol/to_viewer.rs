@@ -7,6 +7,8 @@ pub use super::graph::{ConnectionGraphUpdate, GraphEntry};
 pub use super::playback::{PlaybackState, PlaybackStatus};
 pub use super::server_info::{Capability, ServerInfo, Timestamp};
 pub use super::services::{MessageSchema, ServiceAdvertisement, ServiceCall};
+use super::error::EncodeError;
+use super::frame::{begin_frame, FrameKind};
 use super::Parameter;
 
 /// A message from the device.
@@ -115,4 +117,20 @@ pub struct FetchAssetResponse {
     pub request_id: u32,
     /// The asset's bytes (may be empty), or the text of the error.
     pub result: Result<Bytes, String>,
+}
+
+const OP_MESSAGE_DATA: u8 = 1;
+
+/// The whole frame of a [`ToViewer::MessageData`]: one allocation, one copy of `data`. The hot path of Reliable channels (7.6).
+///
+/// # Errors
+///
+/// [`EncodeError::TooLarge`] if `data` is longer than 16 MiB − 17 bytes (P-133).
+pub fn message_data_frame(channel_id: u64, log_time: u64, data: &[u8]) -> Result<Bytes, EncodeError> {
+    let mut frame = begin_frame(FrameKind::Binary, 17 + data.len())?;
+    frame.push(OP_MESSAGE_DATA);
+    frame.extend_from_slice(&channel_id.to_le_bytes());
+    frame.extend_from_slice(&log_time.to_le_bytes());
+    frame.extend_from_slice(data);
+    Ok(Bytes::from(frame))
 }
