@@ -332,11 +332,8 @@ pub(crate) async fn a_name_is_taken_once(stage: &dyn Stage) {
 
 pub(crate) async fn an_unknown_track_cannot_be_subscribed(stage: &dyn Stage) {
     let (_robot, viewer) = pair(stage, "unknown").await;
-    let track = telelink::room::RemoteDataTrack {
-        sid: "DTR_none".into(),
-        name: "/none".into(),
-        publisher: "robot".into(),
-    };
+    let track =
+        telelink::room::RemoteDataTrack { sid: "DTR_none".into(), name: "/none".into(), publisher: "robot".into() };
     let error = viewer.room.subscribe_data_track(&track, 16).err().expect("no such track");
     assert!(matches!(error, RoomError::NoSuchTrack(_)), "{error}");
 }

@@ -1,0 +1,21 @@
+//! How a session gets a room. [`Session`] is the application's handle: a session with a gateway behind it.
+//!
+//! `direct`: the application names a LiveKit server and gives a token, a token callback, or an API key.
+
+mod direct;
+mod options;
+mod session;
+mod token;
+
+pub use options::{ApiKey, DirectOptions, TokenCallback, TokenSource};
+pub use session::Session;
+
+use std::sync::Arc;
+
+use crate::room::Connector;
+use crate::session::{Error, ErrorKind};
+
+/// The official LiveKit library, loaded once per process.
+fn livekit_connector(_options: &DirectOptions) -> Result<Arc<dyn Connector>, Error> {
+    Err(Error::new(ErrorKind::LibraryMissing, "this build has no LiveKit adapter"))
+}
