@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 use prost::Message;
 use tokio::sync::oneshot;
@@ -210,8 +209,9 @@ impl Dispatcher {
 
     /// Takes one event, on a thread of the library.
     pub(super) fn on_event(&self, event: &[u8]) {
-        // One copy, because the event is only valid during the call; every payload inside is a slice of it.
-        match FfiEvent::decode(Bytes::copy_from_slice(event)) {
+        // Decoding copies what is kept, for the event is only valid during the call. It skips the rest, which is much: each
+        // chunk of a stream comes twice, as a room event too.
+        match FfiEvent::decode(event) {
             Ok(event) => self.route(event),
             Err(error) => self.on_undecodable(event, &error),
         }

@@ -38,9 +38,10 @@ impl Participants {
         self.remote.remove(identity)
     }
 
-    /// The data path to somebody is up. `None`: unknown, or known to be up already.
+    /// The data path to somebody is up. Said once per connection, also of one that was announced as active. `None`:
+    /// unknown.
     pub(super) fn active(&mut self, identity: &Identity) -> Option<Participant> {
-        let participant = self.remote.get_mut(identity).filter(|participant| !participant.active)?;
+        let participant = self.remote.get_mut(identity)?;
         participant.active = true;
         Some(participant.clone())
     }
@@ -125,10 +126,10 @@ mod tests {
     }
 
     #[test]
-    fn active_is_reported_once_and_survives_updates() {
+    fn being_active_survives_updates() {
         let mut table = table();
         assert!(table.active(&"a".into()).unwrap().active);
-        assert!(table.active(&"a".into()).is_none());
+        assert!(table.active(&"stranger".into()).is_none());
         assert!(table.updated(info("a", "PA_a")).is_none());
         assert!(table.get(&"a".into()).unwrap().active);
     }

@@ -24,6 +24,9 @@ pub(super) async fn measure(room: Arc<RoomState>) -> Result<RoomStats, RoomError
         },
         other => return Err(other.unexpected()),
     };
+    if std::env::var_os("LK_TRACE").is_some() {
+        for (n, l) in [("pub", &session.publisher_stats), ("sub", &session.subscriber_stats)] { for s in l { let t = format!("{s:?}"); if t.contains("Some") { eprintln!("{n} {t}"); } } }
+    }
     let pacer = room.pacer.stats();
     Ok(RoomStats {
         ice_rtt_ms: rtt_ms(&session.publisher_stats).or_else(|| rtt_ms(&session.subscriber_stats)),
