@@ -1,5 +1,7 @@
 //! The LiveKit adapter against a real server. Needs `LIVEKIT_SERVER` and `TELELINK_LIVEKIT_LIBRARY`.
 
+#![allow(unreachable_pub, reason = "a test target has no outside")]
+
 #[path = "../support/mod.rs"]
 mod support;
 

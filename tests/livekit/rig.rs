@@ -5,7 +5,10 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use telelink::room::livekit::{Library, LibraryOptions, LivekitConnector};
-use telelink::room::{Connector, JoinError, JoinRequest, Joined, RoomEvent, RoomOptions, Secret};
+use telelink::room::{
+    Connector, DataFrame, DropCause, FrameSource, JoinError, JoinRequest, Joined, RoomEvent, RoomOptions, Secret,
+};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::support::{self, required_file, Server, TokenOptions};
 
@@ -59,4 +62,29 @@ pub async fn event<T>(joined: &mut Joined, what: &str, mut pick: impl FnMut(Room
         }
     })
     .await
+}
+
+static TURNS: LazyLock<RwLock<()>> = LazyLock::new(RwLock::default);
+
+/// Runs beside other tests.
+pub async fn shared() -> RwLockReadGuard<'static, ()> {
+    TURNS.read().await
+}
+
+/// Runs alone: for tests that count threads or measure rates.
+pub async fn quiet() -> RwLockWriteGuard<'static, ()> {
+    TURNS.write().await
+}
+
+/// A data track that never has a frame.
+pub struct NoFrames;
+
+impl FrameSource for NoFrames {
+    fn take(&self) -> Option<DataFrame> {
+        None
+    }
+
+    fn dropped(&self, cause: DropCause) {
+        panic!("dropped a frame that never was: {cause:?}");
+    }
 }

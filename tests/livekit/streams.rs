@@ -3,12 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use telelink::room::{ByteReader, ByteSource, Fill, Identity, RoomError, RoomEvent};
 
-use crate::rig::{event, join, room_name, LIMIT};
+use crate::rig::{event, join, room_name, shared, LIMIT};
 use crate::support::within;
 
 /// A source that the test fills; keeps message edges, as a viewer queue may.
@@ -101,6 +100,7 @@ fn check_messages(stream: u8, mut bytes: &[u8], count: u32) {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_interleaved_streams_arrive_whole_and_in_order() {
     const MESSAGES: u32 = 3000;
+    let _shared = shared().await;
     let name = room_name("order");
     let robot = join(&name, "robot").await;
     let mut viewer = join(&name, "viewer").await;
@@ -140,5 +140,4 @@ async fn two_interleaved_streams_arrive_whole_and_in_order() {
     }
     robot.room.close().await;
     viewer.room.close().await;
-    let _ = Duration::ZERO;
 }

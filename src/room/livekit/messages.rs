@@ -215,6 +215,7 @@ messages! {
     CandidatePairStats {
         required bool nominated = 5;
         required double current_round_trip_time = 13;
+        required uint64 responses_received = 18;
     }
     Panic { required string message = 1; }
     LogBatch { repeated raw LogRecord records = 1; }

@@ -24,14 +24,14 @@ pub(super) async fn measure(room: Arc<RoomState>) -> Result<RoomStats, RoomError
         },
         other => return Err(other.unexpected()),
     };
-    if std::env::var_os("LK_TRACE").is_some() {
-        for (n, l) in [("pub", &session.publisher_stats), ("sub", &session.subscriber_stats)] { for s in l { let t = format!("{s:?}"); if t.contains("Some") { eprintln!("{n} {t}"); } } }
-    }
     let pacer = room.pacer.stats();
     Ok(RoomStats {
         ice_rtt_ms: rtt_ms(&session.publisher_stats).or_else(|| rtt_ms(&session.subscriber_stats)),
         bytes_sent: transport(&session.publisher_stats).map(|(sent, _)| sent),
-        bytes_received: transport(&session.subscriber_stats).map(|(_, received)| received),
+        // The library uses one connection for both directions where the server can; then there is no subscriber's.
+        bytes_received: transport(&session.subscriber_stats)
+            .or_else(|| transport(&session.publisher_stats))
+            .map(|(_, received)| received),
         video_bytes_sent: Some(video_bytes(&session.publisher_stats)),
         data_frames_pushed: pacer.pushed,
         data_frames_refused: pacer.refused,
@@ -40,10 +40,11 @@ pub(super) async fn measure(room: Arc<RoomState>) -> Result<RoomStats, RoomError
     })
 }
 
-/// Round trip of the nominated pair; the other pairs report zero (livekit-ffi.md 5.5).
+/// Round trip of the nominated pair, in steps of about 1 ms; the other pairs report zero (livekit-ffi.md 5.5).
 fn rtt_ms(stats: &[RtcStats]) -> Option<f64> {
     let mut pairs = stats.iter().filter_map(|entry| entry.candidate_pair.as_ref()).map(|pair| &pair.candidate_pair);
-    pairs.find(|pair| pair.nominated && pair.current_round_trip_time > 0.0).map(|p| p.current_round_trip_time * 1e3)
+    let measured = pairs.find(|pair| pair.nominated && pair.responses_received > 0)?;
+    Some(measured.current_round_trip_time * 1e3)
 }
 
 /// Bytes sent and received of one peer connection.
