@@ -7,6 +7,7 @@
 //! Adapters: `livekit` (the official prebuilt LiveKit library) and `memory` (an in-process room with faults).
 
 pub mod memory;
+pub mod livekit;
 mod pipe;
 mod types;
 
