@@ -26,5 +26,5 @@ LIVEKIT_SERVER_SUM=h1:HWfxfKvi5k1czMVqLV/htGmPgEBhrqHMxpfyMvfhyVo=
 
 # crates.io packages, built with the lock file that each of them ships (cargo checks its hashes).
 CBINDGEN_VERSION=0.29.4
-CARGO_DENY_VERSION=0.18.9
-CARGO_FUZZ_VERSION=0.13.1
+CARGO_DENY_VERSION=0.20.2
+CARGO_FUZZ_VERSION=0.13.2
