@@ -62,10 +62,20 @@ pub struct FrameDecoder {
 
 #[derive(Debug)]
 enum State {
-    Header { bytes: [u8; HEADER_LEN], have: usize },
-    Payload { kind: FrameKind, len: usize, partial: Vec<u8> },
+    Header {
+        bytes: [u8; HEADER_LEN],
+        have: usize,
+    },
+    Payload {
+        kind: FrameKind,
+        len: usize,
+        partial: Vec<u8>,
+    },
     /// The payload of a frame of unknown kind is read past without being kept.
-    Skip { kind: u8, left: usize },
+    Skip {
+        kind: u8,
+        left: usize,
+    },
     Failed(FrameError),
 }
 

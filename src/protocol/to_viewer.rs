@@ -3,12 +3,12 @@
 use bytes::Bytes;
 
 pub use super::advertise::{Advertise, AdvertisedSchema, ChannelAdvertisement, InlineSchema, SchemaEntry};
+use super::error::EncodeError;
+use super::frame::{begin_frame, FrameKind};
 pub use super::graph::{ConnectionGraphUpdate, GraphEntry};
 pub use super::playback::{PlaybackState, PlaybackStatus};
 pub use super::server_info::{Capability, ServerInfo, Timestamp};
 pub use super::services::{MessageSchema, ServiceAdvertisement, ServiceCall};
-use super::error::EncodeError;
-use super::frame::{begin_frame, FrameKind};
 use super::Parameter;
 
 /// A message from the device.
