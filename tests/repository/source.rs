@@ -6,23 +6,23 @@ use std::str::FromStr;
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
 /// The checkout this test was built in.
-pub fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// One Rust file: its path from the checkout's root, with `/`, and its text.
-pub struct Source {
-    pub path: String,
-    pub text: String,
+pub(crate) struct Source {
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
 impl Source {
-    pub fn new(path: &str, text: &str) -> Self {
+    pub(crate) fn new(path: &str, text: &str) -> Self {
         Self { path: path.to_owned(), text: text.to_owned() }
     }
 
     /// The tokens, without those of items that exist in test builds only.
-    pub fn tokens(&self) -> Vec<Token> {
+    pub(crate) fn tokens(&self) -> Vec<Token> {
         let stream = TokenStream::from_str(&self.text).unwrap_or_else(|error| panic!("{}: {error}", self.path));
         let mut out = Vec::new();
         if !self.is_test_only() {
@@ -39,9 +39,9 @@ impl Source {
 
 /// A flattened token: groups appear as their delimiters.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Token {
-    pub text: String,
-    pub line: usize,
+pub(crate) struct Token {
+    pub(crate) text: String,
+    pub(crate) line: usize,
 }
 
 fn flatten(stream: TokenStream, out: &mut Vec<Token>) {
@@ -97,7 +97,7 @@ fn end_of_item(trees: &[TokenTree], mut at: usize) -> usize {
 }
 
 /// Every Rust file below these folders (or the file itself); a folder that is not there holds none.
-pub fn rust_files(folders: &[&str]) -> Vec<Source> {
+pub(crate) fn rust_files(folders: &[&str]) -> Vec<Source> {
     let mut paths = Vec::new();
     for folder in folders {
         let path = root().join(folder);
@@ -126,12 +126,12 @@ fn collect(path: &Path, out: &mut Vec<PathBuf>) {
 }
 
 /// The path from the checkout's root, with `/`.
-pub fn relative(path: &Path) -> String {
+pub(crate) fn relative(path: &Path) -> String {
     path.strip_prefix(root()).expect("a path in the checkout").to_str().expect("a UTF-8 path").to_owned()
 }
 
 /// Fails with one line per finding.
-pub fn assert_none(what: &str, findings: &[String]) {
+pub(crate) fn assert_none(what: &str, findings: &[String]) {
     assert!(findings.is_empty(), "{what}:\n  {}", findings.join("\n  "));
 }
 
