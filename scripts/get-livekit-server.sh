@@ -17,7 +17,7 @@ build() {
   say "building livekit-server $LIVEKIT_SERVER_VERSION (about 2 minutes, once)"
   local info sum dir
   # Our pin takes the checksum database's place for this one module.
-  info="$(cd / && GOFLAGS= GONOSUMDB="$LIVEKIT_SERVER_MODULE" \
+  info="$(cd / && GOFLAGS='' GONOSUMDB="$LIVEKIT_SERVER_MODULE" \
     go mod download -json "$LIVEKIT_SERVER_MODULE@$LIVEKIT_SERVER_VERSION")" ||
     die "the Go module proxy did not serve $LIVEKIT_SERVER_MODULE@$LIVEKIT_SERVER_VERSION: $info"
   sum="$(sed -n 's/^[[:space:]]*"Sum": "\(.*\)",*$/\1/p' <<<"$info")"
@@ -25,7 +25,7 @@ build() {
   [ "$sum" = "$LIVEKIT_SERVER_SUM" ] || die "$LIVEKIT_SERVER_MODULE: module hash is $sum, expected $LIVEKIT_SERVER_SUM"
   mkdir -p "$TOOLS/bin"
   # nice: this runs beside the Rust build on a small machine.
-  (cd "$dir" && GOWORK=off GOFLAGS= nice go build -mod=readonly -p 2 -o "$BIN.new" ./cmd/server) ||
+  (cd "$dir" && GOWORK=off GOFLAGS='' nice go build -mod=readonly -p 2 -o "$BIN.new" ./cmd/server) ||
     die "go could not build $LIVEKIT_SERVER_MODULE@$LIVEKIT_SERVER_VERSION"
   mv "$BIN.new" "$BIN"
   printf '%s' "$WANT" >"$STAMP"

@@ -4,14 +4,14 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-ALL="apt venv livekit-library livekit-server cbindgen"
-for tool in ${*:-$ALL}; do
+[ $# -gt 0 ] || set -- apt venv livekit-library livekit-server cbindgen
+for tool in "$@"; do
   case "$tool" in
   apt) "$ROOT/scripts/apt.sh" ;;
   venv) "$ROOT/scripts/get-venv.sh" ;;
   livekit-library) "$ROOT/scripts/get-livekit-library.sh" ;;
   livekit-server) "$ROOT/scripts/get-livekit-server.sh" ;;
   cbindgen | cargo-deny | cargo-fuzz) "$ROOT/scripts/get-cargo-tool.sh" "$tool" ;;
-  *) die "unknown tool '$tool'; known: $ALL cargo-deny cargo-fuzz" ;;
+  *) die "unknown tool '$tool'; see scripts/tools.sh" ;;
   esac
 done
