@@ -24,8 +24,7 @@ build() {
   dir="$(sed -n 's/^[[:space:]]*"Dir": "\(.*\)",*$/\1/p' <<<"$info")"
   [ "$sum" = "$LIVEKIT_SERVER_SUM" ] || die "$LIVEKIT_SERVER_MODULE: module hash is $sum, expected $LIVEKIT_SERVER_SUM"
   mkdir -p "$TOOLS/bin"
-  # nice: this runs beside the Rust build on a small machine.
-  (cd "$dir" && GOWORK=off GOFLAGS='' nice go build -mod=readonly -p 2 -o "$BIN.new" ./cmd/server) ||
+  (cd "$dir" && GOWORK=off GOFLAGS='' go build -mod=readonly -p 2 -o "$BIN.new" ./cmd/server) ||
     die "go could not build $LIVEKIT_SERVER_MODULE@$LIVEKIT_SERVER_VERSION"
   mv "$BIN.new" "$BIN"
   printf '%s' "$WANT" >"$STAMP"
