@@ -12,10 +12,13 @@ pub use session::Session;
 
 use std::sync::Arc;
 
+use crate::room::livekit::{Library, LibraryOptions, LivekitConnector};
 use crate::room::Connector;
 use crate::session::{Error, ErrorKind};
 
 /// The official LiveKit library, loaded once per process.
-fn livekit_connector(_options: &DirectOptions) -> Result<Arc<dyn Connector>, Error> {
-    Err(Error::new(ErrorKind::LibraryMissing, "this build has no LiveKit adapter"))
+fn livekit_connector(options: &DirectOptions) -> Result<Arc<dyn Connector>, Error> {
+    let library = Library::load(&LibraryOptions { path: options.livekit_library.clone() })
+        .map_err(|error| Error::new(ErrorKind::LibraryMissing, error.to_string()))?;
+    Ok(Arc::new(LivekitConnector::new(library)))
 }

@@ -7,9 +7,7 @@ use super::messages::{
 };
 use super::room::RoomState;
 use super::streams;
-use crate::room::{
-    ConnectionQuality, DisconnectReason, Identity, RemoteVideoTrack, RoomEvent, Secret, Sid,
-};
+use crate::room::{ConnectionQuality, DisconnectReason, Identity, RemoteVideoTrack, RoomEvent, Secret, Sid};
 
 /// Tells a resumed connection from a new one: the library has no flag for it (livekit-ffi.md section 6).
 pub(super) struct Reconnect {
@@ -85,7 +83,12 @@ fn trace(event: &messages::RoomEvent) {
     if std::env::var_os("LK_TRACE").is_some() {
         let text = format!("{event:?}");
         let mut out = String::new();
-        for part in text.split(", ") { if !part.ends_with("None") && !part.ends_with("None }") { out.push_str(part); out.push(' '); } }
+        for part in text.split(", ") {
+            if !part.ends_with("None") && !part.ends_with("None }") {
+                out.push_str(part);
+                out.push(' ');
+            }
+        }
         eprintln!("EV {}", &out[..out.len().min(700)]);
     }
 }
