@@ -143,27 +143,28 @@ impl State {
         }
     }
 
-    /// Makes `about` known to `to`: as part of the list a joiner gets, or by events.
-    pub(super) fn introduce(&mut self, to: ConnId, about: ConnId, listing: bool) {
-        let Some(subject) = self.connections.get(&about) else { return };
+    /// Makes `about` known to `to`: by events or, when `listing`, by the entry that is given back for a joiner's list.
+    pub(super) fn introduce(&mut self, to: ConnId, about: ConnId, listing: bool) -> Option<Participant> {
+        let subject = self.connections.get(&about)?;
         let (subject, tracks) = (subject.local.clone(), subject.published().collect::<Vec<_>>());
         let identity = subject.identity.clone();
         let announced = Participant { active: false, ..subject.clone() };
-        let listed = listing && !self.faults.holds(&identity, HeldEvent::Connected);
-        if listed {
-            let active = !self.faults.holds(&identity, HeldEvent::Active);
-            if let Some(connection) = self.connections.get_mut(&to) {
-                connection.known.insert(identity.clone(), Participant { active, ..announced });
-            }
+        let active_held = self.faults.holds(&identity, HeldEvent::Active);
+        let mut entry = None;
+        if listing && !self.faults.holds(&identity, HeldEvent::Connected) {
+            let listed = Participant { active: !active_held, ..announced };
+            self.connections.get_mut(&to)?.known.insert(identity.clone(), listed.clone());
+            entry = Some(listed);
         } else {
             self.tell_about(&identity, HeldEvent::Connected, to, RoomEvent::ParticipantConnected(announced));
         }
-        if !listed || self.faults.holds(&identity, HeldEvent::Active) {
+        if entry.is_none() || active_held {
             self.tell_about(&identity, HeldEvent::Active, to, RoomEvent::ParticipantActive(subject));
         }
         for track in tracks {
             self.event(to, RoomEvent::DataTrackPublished(track));
         }
+        entry
     }
 
     /// Announces a connection to the others, after the announce delay of its room.
