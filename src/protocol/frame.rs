@@ -62,10 +62,20 @@ pub struct FrameDecoder {
 
 #[derive(Debug)]
 enum State {
-    Header { bytes: [u8; HEADER_LEN], have: usize },
-    Payload { kind: FrameKind, len: usize, partial: Vec<u8> },
+    Header {
+        bytes: [u8; HEADER_LEN],
+        have: usize,
+    },
+    Payload {
+        kind: FrameKind,
+        len: usize,
+        partial: Vec<u8>,
+    },
     /// The payload of a frame of unknown kind is read past without being kept.
-    Skip { kind: u8, left: usize },
+    Skip {
+        kind: u8,
+        left: usize,
+    },
     Failed(FrameError),
 }
 
@@ -292,4 +302,12 @@ fn checked_len(payload_len: usize) -> Result<u32, EncodeError> {
         return Err(EncodeError::TooLarge { len: payload_len, max: MAX_PAYLOAD });
     }
     Ok(payload_len as u32)
+}
+
+/// The frame of a binary message whose body is 8 bytes.
+pub(super) fn eight_byte_frame(opcode: u8, body: [u8; 8]) -> Result<Bytes, EncodeError> {
+    let mut frame = begin_frame(FrameKind::Binary, 9)?;
+    frame.push(opcode);
+    frame.extend_from_slice(&body);
+    Ok(Bytes::from(frame))
 }
