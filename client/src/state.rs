@@ -376,3 +376,6 @@ fn report(problem: Problem, changes: &mut Changes) {
 const MAX_PROBLEMS: usize = 64;
 /// Longest piece of the robot's text in a problem, in characters.
 const MAX_QUOTED: usize = 160;
+
+#[cfg(test)]
+mod tests;
