@@ -19,9 +19,7 @@ if [ "${SMOKE:-0}" = 1 ]; then
 fi
 rm -rf "$out"
 mkdir -p "$out"
-# Where criterion keeps its figures, and log_counts its own: telelink-bench reads both.
+# Where criterion and the counts beside it keep their figures: telelink-bench reads both.
 export CRITERION_HOME="$out/criterion" TELELINK_BENCH_OUT="$out"
-cargo build --release --locked -p telelink-bench
 cargo bench --locked -p telelink-bench --bench log -- --noplot "${criterion[@]}"
-cargo bench --locked -p telelink-bench --bench log_counts
 cargo run --release --locked -p telelink-bench -- --output "$out" --python "$PYTHON_VENV" "${smoke[@]}"

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// What a robot is asked to do.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
-pub enum Command {
+pub(crate) enum Command {
     /// Opens the channels `<prefix>/0` to `<prefix>/<count - 1>`.
     Add {
         /// First part of the topics.
@@ -40,59 +40,59 @@ pub enum Command {
 
 /// One burst.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Burst {
+pub(crate) struct Burst {
     /// First part of the topics.
-    pub prefix: String,
+    pub(crate) prefix: String,
     /// Channels used: `<prefix>/0` onwards, message by message.
-    pub channels: usize,
+    pub(crate) channels: usize,
     /// Messages in all.
-    pub count: u64,
+    pub(crate) count: u64,
     /// Bytes of each.
-    pub size: usize,
+    pub(crate) size: usize,
     /// Messages a second; 0: as fast as the window allows.
-    pub rate: f64,
+    pub(crate) rate: f64,
     /// So many of them in the same instant, and the groups evenly spaced; 1: every message by itself.
-    pub group: u64,
+    pub(crate) group: u64,
     /// Most messages that may be on their way, by the acknowledgements; 0: no limit.
-    pub window: u64,
+    pub(crate) window: u64,
     /// Ends the burst after so long, seconds; 0: no limit.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// For the raw robot: fill each write with as many messages as fit (15,000 B) instead of one message a write.
-    pub coalesce: bool,
+    pub(crate) coalesce: bool,
 }
 
 /// Answer to a burst.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct BurstDone {
+pub(crate) struct BurstDone {
     /// Messages logged.
-    pub logged: u64,
+    pub(crate) logged: u64,
     /// From the first to after the last, ns.
-    pub wall_ns: u64,
+    pub(crate) wall_ns: u64,
     /// Cost of one `log` call, ns: median and 99th percentile; 0 where the robot does not measure it.
     #[serde(default)]
-    pub call_p50_ns: u64,
+    pub(crate) call_p50_ns: u64,
     /// See `call_p50_ns`.
     #[serde(default)]
-    pub call_p99_ns: u64,
+    pub(crate) call_p99_ns: u64,
 }
 
 /// Answer to any other command.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Done {
+pub(crate) struct Done {
     /// How long it took, ns.
-    pub took_ns: u64,
+    pub(crate) took_ns: u64,
 }
 
 /// Acknowledgements of the burst that runs.
 #[derive(Debug, Default)]
-pub struct Acks {
+pub(crate) struct Acks {
     received: Mutex<u64>,
     changed: Condvar,
 }
 
 impl Acks {
     /// Waits while `sent` messages would be more than `window` ahead of the receiver.
-    pub fn wait(&self, sent: u64, window: u64, give_up: impl Fn() -> bool) {
+    pub(crate) fn wait(&self, sent: u64, window: u64, give_up: impl Fn() -> bool) {
         if window == 0 {
             return;
         }
@@ -109,7 +109,7 @@ impl Acks {
 }
 
 /// Reads commands until `Quit` or the end of the input. Acknowledgements go to the value returned beside.
-pub fn read() -> (Receiver<Command>, Arc<Acks>) {
+pub(crate) fn read() -> (Receiver<Command>, Arc<Acks>) {
     let (tx, rx) = channel();
     let acks = Arc::<Acks>::default();
     let seen = acks.clone();
@@ -133,7 +133,7 @@ pub fn read() -> (Receiver<Command>, Arc<Acks>) {
 }
 
 /// Writes one answer.
-pub fn answer(value: &impl Serialize) {
+pub(crate) fn answer(value: &impl Serialize) {
     let mut out = std::io::stdout().lock();
     serde_json::to_writer(&mut out, value).expect("an answer encodes");
     out.write_all(b"\n").and_then(|()| out.flush()).expect("the orchestrator reads answers");

@@ -9,7 +9,7 @@ use crate::commands::{Acks, Burst, BurstDone};
 
 /// Runs a burst: `send(n)` for the `n`th message, as its rate, window and limits say. Paced calls are timed one by one;
 /// unpaced ones are not, because reading the clock costs as much as they do.
-pub fn run(burst: &Burst, acks: &Acks, mut send: impl FnMut(u64)) -> BurstDone {
+pub(crate) fn run(burst: &Burst, acks: &Acks, mut send: impl FnMut(u64)) -> BurstDone {
     let start = Instant::now();
     let end = (burst.seconds > 0.0).then(|| start + Duration::from_secs_f64(burst.seconds));
     let over = || end.is_some_and(|end| Instant::now() >= end);

@@ -6,7 +6,7 @@ use jsonwebtoken::{encode, EncodingKey, Header};
 use serde_json::json;
 
 /// A token of six hours for one identity in one room, made with the API key and secret of the server.
-pub fn make(key: &str, secret: &str, room: &str, identity: &str) -> String {
+pub(crate) fn make(key: &str, secret: &str, room: &str, identity: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let claims = json!({
         "iss": key,

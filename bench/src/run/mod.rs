@@ -37,9 +37,7 @@ pub(crate) struct Options {
 /// Runs everything, prints and writes the results. An error, after all is written, if something could not be measured.
 pub(crate) async fn all(options: Options) -> Result<()> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-    let own = std::env::current_exe()?;
-    let binaries = own.parent().ok_or("the program lies in no folder")?.to_owned();
-    let paths = Paths { root, python: options.python, binaries };
+    let paths = Paths { root, python: options.python, program: std::env::current_exe()? };
     let effort = if options.smoke { Effort::SMOKE } else { Effort::FULL };
     let connector = Arc::new(LivekitConnector::new(Library::load(&LibraryOptions::default())?));
     let server = Server::start(&paths).await?;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use serde::Deserialize;
-use telelink_bench::commands::Command;
-use telelink_bench::token;
+use crate::commands::Command;
+use crate::token;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::timeout;
@@ -28,8 +28,8 @@ pub(crate) struct Paths {
     pub(crate) root: PathBuf,
     /// Python with the packages of scripts/requirements.txt.
     pub(crate) python: PathBuf,
-    /// Folder of our own binaries.
-    pub(crate) binaries: PathBuf,
+    /// This program, which is two of the robots as well.
+    pub(crate) program: PathBuf,
 }
 
 /// A child that answers lines with lines. It is killed with this value.
@@ -141,14 +141,16 @@ impl Robot {
     pub(crate) async fn start(kind: Kind, paths: &Paths, server: &Server, room: &str) -> Result<Self> {
         // The identity that a device API would give it.
         let token = server.token(room, "dev_bench");
-        let binary = |name: &str| {
-            let mut command = tokio::process::Command::new(paths.binaries.join(name));
-            command.env("LIVEKIT_URL", &server.url).env("LIVEKIT_TOKEN", &token);
+        let own = |role: &str| {
+            let mut command = tokio::process::Command::new(&paths.program);
+            command.arg(role).env("LIVEKIT_URL", &server.url).env("LIVEKIT_TOKEN", &token);
             command
         };
-        let device_api = match kind {
-            Kind::Telelink => return Ok(Self { process: Process::start(kind.name(), &mut binary("bench_robot"))?, _device_api: None }),
-            Kind::Raw => return Ok(Self { process: Process::start(kind.name(), &mut binary("raw_robot"))?, _device_api: None }),
+        let mut device_api = match kind {
+            Kind::Telelink | Kind::Raw => {
+                let role = if kind == Kind::Raw { crate::RAW_ROBOT } else { crate::OWN_ROBOT };
+                return Ok(Self { process: Process::start(kind.name(), &mut own(role))?, _device_api: None });
+            }
             Kind::Peer => {
                 let mut command = tokio::process::Command::new(&paths.python);
                 command.arg(paths.root.join("bench/python/device_api.py"));
@@ -160,7 +162,6 @@ impl Robot {
         struct Described {
             url: String,
         }
-        let mut device_api = device_api;
         let Described { url } = device_api.answer().await?;
         let mut command = tokio::process::Command::new(&paths.python);
         command.arg(paths.root.join("bench/python/peer_robot.py"));

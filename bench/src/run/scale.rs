@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use telelink::protocol::ToViewer;
-use telelink_bench::commands::{Command, Done};
+use crate::commands::{Command, Done};
 use telelink_client::{Event, ViewerError};
 
 use super::process::{Kind, Result, Server};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use telelink_bench::commands::Burst;
+use crate::commands::Burst;
 
 use super::process::{Kind, Result};
 use super::results::{Case, Table, Who};

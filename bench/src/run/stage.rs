@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use telelink::room::livekit::LivekitConnector;
 use telelink::room::{JoinRequest, RoomOptions, Secret};
-use telelink_bench::commands::{Burst, BurstDone, Command, Done};
+use crate::commands::{Burst, BurstDone, Command, Done};
 use telelink_client::{ChannelStats, Latency, Viewer, ViewerOptions};
 
 use super::process::{Kind, Paths, Result, Robot, Server};

@@ -7,10 +7,10 @@ use telelink::context::{Channel, Context, Qos};
 use telelink::gateway::{DirectOptions, Session, TokenSource};
 use telelink::room::Secret;
 use telelink::session::SessionOptions;
-use telelink_bench::commands::{self, Burst, Command, Done};
-use telelink_bench::pace;
+use crate::commands::{self, Burst, Command, Done};
+use crate::pace;
 
-fn main() {
+pub(crate) fn main() {
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
     let context = Context::new();
     let direct = DirectOptions::new(variable("LIVEKIT_URL"), TokenSource::Static(Secret::new(variable("LIVEKIT_TOKEN"))));
@@ -39,7 +39,7 @@ fn main() {
         commands::answer(&Done { took_ns: u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX) });
     }
     if let Err(error) = session.close_timeout(Duration::from_secs(10)) {
-        eprintln!("bench_robot: {error}");
+        eprintln!("own robot: {error}");
     }
 }
 

@@ -1,6 +1,4 @@
 //! A session on the memory room with viewers that take everything, and a switch that keeps its writers busy.
-//! Each bench target includes this file, and not each uses all of it.
-#![allow(dead_code, reason = "shared by the bench targets")]
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -13,9 +13,8 @@ use std::time::Instant;
 
 use telelink::context::now_ns;
 use telelink::room::{DataTrack, Secret};
-use telelink_bench::commands::{self, Command, Done};
-use telelink_bench::pace;
-
+use crate::commands::{self, Command, Done};
+use crate::pace;
 use room::RawRoom;
 use sources::LatestFrame;
 
@@ -27,7 +26,7 @@ struct RawChannel {
     track: Option<(Arc<LatestFrame>, Arc<dyn DataTrack>)>,
 }
 
-fn main() {
+pub(crate) fn main() {
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let joining = RawRoom::join(variable("LIVEKIT_URL"), Secret::new(variable("LIVEKIT_TOKEN")));

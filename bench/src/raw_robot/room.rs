@@ -146,7 +146,7 @@ async fn welcome(room: &Arc<dyn Room>, shared: &Shared, identity: Identity) {
             }
         }
         Err(error) => {
-            eprintln!("raw_robot: no stream to {identity}: {error}");
+            eprintln!("raw robot: no stream to {identity}: {error}");
             shared.state.lock().viewers.remove(&identity);
         }
     }

@@ -1,17 +1,16 @@
 //! What Criterion does not measure of `Channel::log`: allocations of the calling thread, and the cost of the one call
-//! that wakes an idle writer or pacer. Apart from `log`, because counting makes every allocation dearer.
+//! that wakes an idle writer or pacer.
 //!
 //! Writes `log_counts.json` into the folder that `TELELINK_BENCH_OUT` names, default `build/bench`.
-
-mod rig;
 
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use rig::{Rig, SIZES};
 use serde_json::{json, Map, Value};
 use telelink::context::Qos;
+
+use crate::rig::{batch, Rig, SIZES};
 
 /// Calls over which allocations are averaged.
 const CALLS: u64 = 1000;
@@ -19,7 +18,7 @@ const CALLS: u64 = 1000;
 /// Long enough that writers, pacer and their threads are asleep again.
 const REST: Duration = Duration::from_micros(500);
 
-fn main() {
+pub(crate) fn write() {
     // `cargo test --benches` must not take minutes; `cargo bench` passes `--bench`.
     let smoke = std::env::var_os("SMOKE").is_some_and(|v| v == "1") || !std::env::args().any(|a| a == "--bench");
     let mut allocations = Map::new();
@@ -58,7 +57,7 @@ fn main() {
 /// Allocations, and bytes allocated, of one call, on average: queues grow now and then.
 fn allocations_per_call(rig: &mut Rig, size: usize) -> Value {
     let payload = vec![7; size];
-    let calls = CALLS.min(rig::batch(size));
+    let calls = CALLS.min(batch(size));
     let info = allocation_counter::measure(|| {
         for _ in 0..calls {
             let _ = black_box(rig.channel.log(black_box(&payload)));
