@@ -7,5 +7,6 @@ mod support;
 
 mod rig;
 
+mod reconnect;
 mod rooms;
 mod streams;
