@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod data_tracks;
 mod rig;
 
 mod reconnect;
