@@ -6,6 +6,7 @@
 mod support;
 
 mod data_tracks;
+mod descriptors;
 mod rig;
 
 mod reconnect;
