@@ -8,7 +8,9 @@ use super::messages::{
 use super::outbox::{Verdict, SID_LIMIT};
 use super::room::RoomState;
 use super::streams;
-use crate::room::{ConnectionQuality, DisconnectReason, Identity, RemoteVideoTrack, RoomEvent, Secret, Sid};
+use crate::room::{
+    ConnectionQuality, DisconnectReason, Identity, RemoteVideoTrack, RoomEvent, Secret, Sid,
+};
 
 /// Takes one room event, on a thread of the library. Events of one room come one after another.
 pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {
@@ -71,23 +73,6 @@ pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {
     // What is left (subscribed tracks, data packets, text streams) carries at most a handle, which is dropped here.
 }
 
-<<<<<<< HEAD
-fn trace(event: &messages::RoomEvent) {
-    if std::env::var_os("LK_TRACE").is_some() {
-        let text = format!("{event:?}");
-        let mut out = String::new();
-        for part in text.split(", ") {
-            if !part.ends_with("None") && !part.ends_with("None }") {
-                out.push_str(part);
-                out.push(' ');
-            }
-        }
-        eprintln!("EV {}", &out[..out.len().min(700)]);
-    }
-}
-
-=======
->>>>>>> livekit
 fn emit_updated(room: &RoomState, changed: Option<crate::room::Participant>) {
     if let Some(participant) = changed {
         room.emit(RoomEvent::ParticipantUpdated(participant));
