@@ -81,8 +81,7 @@ impl Viewer {
     ///
     /// [`ViewerError::Timeout`] or [`ViewerError::Closed`].
     pub async fn wait_channel(&self, topic: &str, limit: Duration) -> Result<Arc<Channel>, ViewerError> {
-        let look =
-            |inner: &mut Inner| inner.picture.channels().values().find(|c| &*c.topic == topic).cloned().map(Ok);
+        let look = |inner: &mut Inner| inner.picture.channels().values().find(|c| &*c.topic == topic).cloned().map(Ok);
         self.shared.wait(|| format!("channel {topic:?}"), limit, look).await
     }
 
@@ -118,7 +117,10 @@ impl Viewer {
     ///
     /// Returns the ids of the channels that were asked for now. The robot confirms nothing (P-70); a [`ping`](Self::ping) afterwards
     /// tells that it has read this.
-    pub fn subscribe<S: Into<Selector>>(&self, selectors: impl IntoIterator<Item = S>) -> Result<Vec<u64>, ViewerError> {
+    pub fn subscribe<S: Into<Selector>>(
+        &self,
+        selectors: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<u64>, ViewerError> {
         let mut inner = self.shared.inner.lock();
         if inner.closed {
             return Err(ViewerError::Closed);
@@ -143,7 +145,10 @@ impl Viewer {
     /// # Errors
     ///
     /// [`ViewerError::QueueFull`] or [`ViewerError::Closed`]; then the robot was not told.
-    pub fn unsubscribe<S: Into<Selector>>(&self, selectors: impl IntoIterator<Item = S>) -> Result<Vec<u64>, ViewerError> {
+    pub fn unsubscribe<S: Into<Selector>>(
+        &self,
+        selectors: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<u64>, ViewerError> {
         let mut guard = self.shared.inner.lock();
         let inner = &mut *guard;
         if inner.closed {

@@ -26,7 +26,10 @@ async fn p_130_reliable_messages_come_over_the_control_stream() {
     robot.say(data(30, 0, b""));
     let message = viewer.next_message(LIMIT).await.unwrap();
     assert_eq!((message.channel_id, &*message.topic, message.via), (30, "/log", Via::Control));
-    assert_eq!((message.log_time, message.receive_time, &*message.payload), (1_990_000_000, 2_000_000_000, &b"hello"[..]));
+    assert_eq!(
+        (message.log_time, message.receive_time, &*message.payload),
+        (1_990_000_000, 2_000_000_000, &b"hello"[..])
+    );
     assert_eq!(&*viewer.next_message(LIMIT).await.unwrap().payload, b"");
     let stats = viewer.stats(30);
     assert_eq!((stats.received, stats.received_on_track, stats.bytes, stats.lost), (2, 0, 5, 0));
