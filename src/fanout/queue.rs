@@ -72,6 +72,8 @@ struct State {
     /// The stream is to end when everything was written.
     finishing: bool,
     waker: Option<Waker>,
+    /// The owner waits until the queue is no longer busy.
+    tell_when_drained: bool,
     stats: QueueStats,
 }
 
@@ -143,6 +145,18 @@ impl ViewerQueue {
         state.frames.push_back(frame);
         state.stats.frames_high_water = state.stats.frames_high_water.max(state.frames.len());
         state.stats.bytes_high_water = state.stats.bytes_high_water.max(state.bytes);
+    }
+
+    /// Whether more than half of a bound is used: then its viewer is not asked for more work. The owner is woken when
+    /// that has changed.
+    pub fn is_busy(&self) -> bool {
+        let mut state = self.state.lock();
+        state.tell_when_drained = self.over_half(&state);
+        state.tell_when_drained
+    }
+
+    fn over_half(&self, state: &State) -> bool {
+        state.frames.len() * 2 > self.limits.frames || state.bytes * 2 > self.limits.bytes || !state.parked.is_empty()
     }
 
     /// Closes the queue at once and discards what waits (S-113).
@@ -220,8 +234,13 @@ impl ByteSource for ViewerQueue {
         if taken > 0 {
             state.bytes -= taken;
             state.stats.bytes_sent += taken as u64;
+            let tell = state.tell_when_drained && !self.over_half(&state);
+            state.tell_when_drained &= !tell;
             drop(state);
             self.budget.give_back(taken);
+            if tell {
+                self.signals.wake();
+            }
             return Poll::Ready(Fill::Bytes);
         }
         if state.finishing {

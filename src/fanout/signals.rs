@@ -56,6 +56,11 @@ impl Signals {
         self.notify.notify_one();
     }
 
+    /// Wakes the owner: a queue has room again.
+    pub fn wake(&self) {
+        self.notify.notify_one();
+    }
+
     /// Takes everything that waits.
     pub fn take(&self) -> SignalsTaken {
         std::mem::take(&mut self.state.lock())

@@ -176,10 +176,7 @@ impl Limits {
         ];
         for (name, value, min, max) in ranges {
             if value < min || value > max {
-                return Err(Error::new(
-                    ErrorKind::InvalidValue,
-                    format!("{name} is {value}, outside {min} to {max}"),
-                ));
+                return Err(Error::new(ErrorKind::InvalidValue, format!("{name} is {value}, outside {min} to {max}")));
             }
         }
         Ok(())

@@ -112,7 +112,10 @@ pub struct ServiceRequest {
 /// The answer of a service call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ServiceAnswer {
-    Response { encoding: Option<String>, payload: Bytes },
+    Response {
+        encoding: Option<String>,
+        payload: Bytes,
+    },
     Failure(String),
     /// The responder was dropped unanswered (P-90).
     Dropped,

@@ -223,3 +223,20 @@ async fn an_abandoned_room_is_left() {
     let request = JoinRequest { url: "ws://anything".into(), ..request(&server, server.0.token("yard", "x").build()) };
     assert!(server.0.connector().join(request).await.is_ok(), "any URL will do");
 }
+
+#[tokio::test(start_paused = true)]
+async fn controls_work_from_threads_without_a_runtime() {
+    let server = Memory::new();
+    let (mut robot, viewer) = pair(&server).await;
+    let controls = server.0.clone();
+    let control = move || {
+        controls.set_reconnect_time(Duration::from_secs(1));
+        controls.signal_reconnect("robot");
+        controls.kill("viewer");
+        controls.set_delay_everywhere(Duration::MAX);
+        controls.set_next_joined_at(i64::MAX);
+    };
+    std::thread::spawn(control).join().expect("no runtime is needed");
+    robot.gone(viewer.local.sid.as_str()).await;
+    assert_eq!(join(&server, "yard", "last").await.local.joined_at_ms, i64::MAX);
+}

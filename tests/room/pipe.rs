@@ -111,6 +111,49 @@ async fn a_waiting_reader_is_woken_by_bytes_end_and_overflow() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tiny_chunks_cost_their_bytes_only() {
+    let (sink, mut reader) = byte_pipe(10_000);
+    let sent: Vec<u8> = (0..10_000u32).map(|n| n as u8).collect();
+    for byte in &sent {
+        sink.push(Bytes::new()).expect("nothing fits always");
+        sink.push(Bytes::from(vec![*byte])).expect("within the limit");
+    }
+    assert_eq!(sink.push("x".into()), Err(PipeFull), "joined chunks count too");
+    let (mut chunks, mut read) = (0, Vec::new());
+    while let Some(Ok(chunk)) = reader.next().await {
+        assert!(!chunk.is_empty());
+        chunks += 1;
+        read.extend_from_slice(&chunk);
+    }
+    assert!(read == sent, "in order and complete");
+    assert_eq!(chunks, 1025);
+}
+
+#[tokio::test(start_paused = true)]
+async fn order_holds_while_joined_chunks_are_read() {
+    let (sink, mut reader) = byte_pipe(1 << 20);
+    let mut read = Vec::new();
+    let mut next = 0u32;
+    for round in 0..50 {
+        for _ in 0..(if round % 2 == 0 { 1500 } else { 10 }) {
+            sink.push(Bytes::copy_from_slice(&next.to_be_bytes())).unwrap();
+            next += 1;
+        }
+        for _ in 0..(round * 37) {
+            if read.len() < next as usize * 4 {
+                read.extend_from_slice(&reader.next().await.unwrap().unwrap());
+            }
+        }
+    }
+    sink.finish(Ok(()));
+    while let Some(chunk) = reader.next().await {
+        read.extend_from_slice(&chunk.unwrap());
+    }
+    let sent: Vec<u8> = (0..next).flat_map(u32::to_be_bytes).collect();
+    assert!(read == sent);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_frame_pipe_drops_the_new_frame_and_counts() {
     let (sink, mut frames) = frame_pipe(2);
     for n in 0..5 {

@@ -77,13 +77,10 @@ impl Connection {
     /// Delivers an event whatever the link is: one that the participant's own library makes.
     pub(super) fn deliver(&mut self, event: RoomEvent) {
         match &event {
-            RoomEvent::ParticipantConnected(subject) | RoomEvent::ParticipantUpdated(subject) => self.learn(subject),
-            RoomEvent::ParticipantActive(subject) => self.learn(subject),
-            RoomEvent::ParticipantDisconnected { identity, sid } => {
-                if self.known.get(identity).is_some_and(|known| known.sid == *sid) {
-                    self.known.remove(identity);
-                }
-            }
+            RoomEvent::ParticipantConnected(subject)
+            | RoomEvent::ParticipantActive(subject)
+            | RoomEvent::ParticipantUpdated(subject) => self.learn(subject),
+            RoomEvent::ParticipantDisconnected { identity, sid } => self.forget(identity, sid),
             _ => {}
         }
         // The receiver may be gone: an application that stopped listening.
@@ -98,6 +95,13 @@ impl Connection {
             .is_some_and(|known| known.sid != subject.sid && known.joined_at_ms > subject.joined_at_ms);
         if !newer {
             self.known.insert(subject.identity.clone(), subject.clone());
+        }
+    }
+
+    /// A late goodbye of an older connection does not take the newer one.
+    fn forget(&mut self, identity: &Identity, sid: &Sid) {
+        if self.known.get(identity).is_some_and(|known| known.sid == *sid) {
+            self.known.remove(identity);
         }
     }
 

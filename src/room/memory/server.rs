@@ -190,8 +190,9 @@ impl State {
     }
 
     pub(super) fn join_time(&mut self) -> i64 {
-        self.next_joined_at += 1;
-        self.next_joined_at - 1
+        let now = self.next_joined_at;
+        self.next_joined_at = now.saturating_add(1);
+        now
     }
 
     fn grant(&self, request: &JoinRequest) -> Result<Grant, JoinError> {
