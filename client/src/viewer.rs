@@ -218,6 +218,15 @@ impl Viewer {
         }
     }
 
+    /// The next event, if one is waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`ViewerError::Closed`] when the viewer is closed and all events are taken.
+    pub fn try_next_event(&self) -> Result<Option<Event>, ViewerError> {
+        self.shared.events.try_pop().map_err(|_| ViewerError::Closed)
+    }
+
     /// Takes events until one is found; those before it are gone.
     ///
     /// # Errors

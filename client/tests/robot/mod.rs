@@ -15,8 +15,7 @@ use telelink::protocol::{
 };
 use telelink::room::memory::{ChannelSource, Chunking, MemoryServer};
 use telelink::room::{
-    ByteStream, Connector, DataFrame, DataTrack, DropCause, FrameSource, JoinRequest, Joined, Room, RoomEvent,
-    RoomOptions, Sid,
+    ByteStream, DataFrame, DataTrack, DropCause, FrameSource, JoinRequest, Joined, Room, RoomEvent, RoomOptions, Sid,
 };
 use telelink_client::{Viewer, ViewerOptions};
 use tokio::sync::mpsc;
