@@ -158,6 +158,8 @@ impl Robot {
         tokio::pin!(work);
         loop {
             let message = tokio::select! {
+                // An answer ends the work before the viewer says anything more.
+                biased;
                 done = &mut work => return done,
                 message = self.hear() => message,
             };
