@@ -338,3 +338,16 @@ async fn after_a_full_reconnect_only_a_stream_opened_since_the_loss_is_good() {
     viewer.wait_channel("/more", LIMIT).await.unwrap();
     assert_eq!((viewer.channels().len(), viewer.totals().streams), (2, 2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn p_204_a_second_server_info_on_one_stream_starts_afresh() {
+    let (_server, mut robot, viewer) = scene().await;
+    robot.greet(vec![reliable(1, "/a"), reliable(2, "/old")]).await;
+    viewer.subscribe(["/a"]).unwrap();
+    assert_eq!(subscribed(robot.hear().await), [1]);
+    robot.say(server_info("second"));
+    robot.say(advertise(vec![reliable(1, "/a")]));
+    assert_eq!(subscribed(robot.hear().await), [1]);
+    assert_eq!((viewer.channels().len(), viewer.server_info().unwrap().name.as_str()), (1, "second"));
+    assert_eq!((viewer.totals().streams, viewer.totals().server_infos), (1, 2));
+}

@@ -69,14 +69,19 @@ struct Control {
 
 impl Robot {
     pub(crate) async fn join(server: &Arc<MemoryServer>) -> Self {
-        let joined = server.connector().join(request(server, "robot")).await.unwrap();
+        Self::start(server.connector().join(request(server, "robot")).await.unwrap())
+    }
+
+    /// A robot in a room that was joined somehow.
+    pub(crate) fn start(joined: Joined) -> Self {
         let Joined { room, mut events, .. } = joined;
         let (tx, received) = mpsc::unbounded_channel();
         let reader = tokio::spawn(async move {
             while let Some(event) = events.recv().await {
                 if let RoomEvent::ByteStreamOpened { topic, sender_sid, mut reader, .. } = event {
                     assert_eq!(topic, "control");
-                    let (tx, sid) = (tx.clone(), sender_sid.unwrap());
+                    // A real room may deliver a stream before it knows its sender.
+                    let (tx, sid) = (tx.clone(), sender_sid.unwrap_or_else(|| "".into()));
                     tokio::spawn(async move {
                         let mut decoder = FrameDecoder::default();
                         while let Some(Ok(chunk)) = reader.next().await {
@@ -153,6 +158,8 @@ impl Robot {
         tokio::pin!(work);
         loop {
             let message = tokio::select! {
+                // An answer ends the work before the viewer says anything more.
+                biased;
                 done = &mut work => return done,
                 message = self.hear() => message,
             };
