@@ -232,11 +232,14 @@ async fn the_pacer_finds_its_pace_when_overloaded() {
         .map(|mut receiver| {
             let count = Arc::new(AtomicU64::new(0));
             let counter = count.clone();
-            (count, tokio::spawn(async move {
-                while receiver.recv().await.is_some() {
-                    counter.fetch_add(1, Ordering::Relaxed);
-                }
-            }))
+            (
+                count,
+                tokio::spawn(async move {
+                    while receiver.recv().await.is_some() {
+                        counter.fetch_add(1, Ordering::Relaxed);
+                    }
+                }),
+            )
         })
         .collect();
     let before = robot.room.stats().await.expect("statistics");
@@ -268,7 +271,9 @@ async fn the_pacer_finds_its_pace_when_overloaded() {
     let pushed = stats.data_frames_pushed - before.data_frames_pushed;
     let sent = stats.data_packets_sent.expect("counted") - before.data_packets_sent.expect("counted");
     let overwritten: u64 = slots.iter().map(|slot| slot.overwritten.load(Ordering::Relaxed)).sum();
-    let context = format!("logged {logged}, overwritten {overwritten}, pushed {pushed}, sent {sent}, received {last:?}, {stats:?}");
+    let context = format!(
+        "logged {logged}, overwritten {overwritten}, pushed {pushed}, sent {sent}, received {last:?}, {stats:?}"
+    );
     assert!(logged >= pushed + overwritten && logged - pushed - overwritten <= 2 * 60, "{context}");
     // What was accepted and not sent is the loss; the pace keeps it small, and the figures show it.
     assert!(sent <= pushed && sent * 100 >= pushed * 95, "{context}");
@@ -412,12 +417,12 @@ async fn our_tracks_survive_a_full_reconnect() {
     let track = publish(&robot, "t", &slot).await;
     let first = published(&mut viewer).await;
     within("the simulation", LIMIT, robot.room.simulate(Scenario::FullReconnect)).await.expect("simulates");
-    event(&mut robot, "the return", |event| match event {
-        RoomEvent::Reconnected { full } => Some(assert!(full)),
+    let full = event(&mut robot, "the return", |event| match event {
+        RoomEvent::Reconnected { full } => Some(full),
         RoomEvent::LocalDataTrackLost { name } => panic!("{name} was lost"),
         _ => None,
-    })
-    .await;
+    });
+    assert!(full.await);
     let second = published(&mut viewer).await;
     assert_eq!(second.name, "t");
     assert_ne!(second.sid, first.sid);

@@ -21,7 +21,6 @@ struct FeedState {
     bytes: VecDeque<u8>,
     ended: bool,
     waker: Option<Waker>,
-    taken: usize,
 }
 
 impl Feed {
@@ -40,10 +39,6 @@ impl Feed {
             waker.wake();
         }
     }
-
-    pub fn taken(&self) -> usize {
-        self.state.lock().taken
-    }
 }
 
 impl ByteSource for Feed {
@@ -52,7 +47,6 @@ impl ByteSource for Feed {
         let count = state.bytes.len().min(max);
         if count > 0 {
             out.extend(state.bytes.drain(..count));
-            state.taken += count;
             return Poll::Ready(Fill::Bytes);
         }
         if state.ended {

@@ -8,9 +8,7 @@ use super::messages::{
 use super::outbox::{Verdict, SID_LIMIT};
 use super::room::RoomState;
 use super::streams;
-use crate::room::{
-    ConnectionQuality, DisconnectReason, Identity, RemoteVideoTrack, RoomEvent, Secret, Sid,
-};
+use crate::room::{ConnectionQuality, DisconnectReason, Identity, RemoteVideoTrack, RoomEvent, Secret, Sid};
 
 /// Takes one room event, on a thread of the library. Events of one room come one after another.
 pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {

@@ -73,8 +73,8 @@ mod tests {
 
     #[test]
     fn only_the_level_is_decoded_of_a_filtered_record() {
-        let record = LogRecord { level: log_level::LOG_TRACE, target: "t".into(), message: "m".into() };
+        let record = LogRecord { level: log_level::LOG_DEBUG, target: "t".into(), message: "m".into() };
         let head = LogRecordLevel::decode(record.encode_to_vec().as_slice()).unwrap();
-        assert_eq!(head.level, log_level::LOG_TRACE);
+        assert_eq!(head.level, log_level::LOG_DEBUG);
     }
 }
