@@ -35,6 +35,14 @@ async fn a_full_reconnect_changes_the_sid_and_voids_open_streams() {
     let mut reader = opened.await;
     assert_eq!(&within("hello", LIMIT, reader.next()).await.expect("a chunk").expect("bytes")[..], b"hello");
 
+    let opening = viewer.room.open_byte_stream("t", &[Identity::from("robot")], Arc::new(Feed::default()));
+    let _viewers = within("opening", LIMIT, opening).await.expect("opens");
+    let opened = event(&mut robot, "the viewer's stream", |event| match event {
+        RoomEvent::ByteStreamOpened { reader, .. } => Some(reader),
+        _ => None,
+    });
+    let mut inward = opened.await;
+
     let before = robot.room.local().sid;
     within("the simulation", LIMIT, robot.room.simulate(Scenario::FullReconnect)).await.expect("simulates");
     assert!(reconnected(&mut robot).await, "a full reconnect is reported as one");
@@ -46,6 +54,9 @@ async fn a_full_reconnect_changes_the_sid_and_voids_open_streams() {
     assert!(matches!(ended, Err(RoomError::Transport(_))), "{ended:?}");
     let rest = within("the end at the reader", LIMIT, reader.next()).await;
     assert_eq!(rest, Some(Err(RoomError::SenderGone)));
+
+    // Nor does what others had opened to us go on.
+    assert_eq!(within("the end of the viewer's stream", LIMIT, inward.next()).await, Some(Err(RoomError::SenderGone)));
 
     // A new one works.
     let feed = Arc::new(Feed::default());
@@ -113,7 +124,8 @@ async fn a_server_that_sends_us_away_ends_the_room() {
         RoomEvent::Reconnected { .. } => Some(None),
         _ => None,
     });
-    eprintln!("{:?}", outcome.await);
-    let _ = DisconnectReason::Other;
+    // The simulated leave tells the client that the server shuts down and that it should not come back.
+    assert_eq!(outcome.await, Some(DisconnectReason::ServerShutdown));
+    assert!(robot.events.recv().await.is_none(), "Disconnected is the last event");
     robot.room.close().await;
 }

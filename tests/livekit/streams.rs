@@ -241,21 +241,37 @@ async fn an_abandoned_stream_does_not_look_complete() {
     viewer.room.close().await;
 }
 
+/// Opens a stream, leaves in the middle of it, and expects both ends to learn of it.
+async fn leave_in_the_middle(robot: Joined, viewer: &mut Joined) {
+    let feed = Arc::new(Feed::default());
+    let stream = open(&robot, "viewer", &feed).await;
+    feed.put(b"half");
+    let (_, _, mut reader) = opened(viewer).await;
+    assert_eq!(&within("half", LIMIT, reader.next()).await.expect("a chunk").expect("bytes")[..], b"half");
+    robot.room.close().await;
+    assert_eq!(within("the end at the sender", LIMIT, stream.ended()).await, Err(RoomError::Closed));
+    assert_eq!(within("the end", LIMIT * 2, reader.next()).await, Some(Err(RoomError::SenderGone)));
+    viewer.room.close().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_sender_that_leaves_ends_its_streams_at_both_ends() {
     let _shared = shared().await;
     let name = room_name("leaves");
     let mut viewer = join(&name, "viewer").await;
     let robot = join(&name, "robot").await;
-    let feed = Arc::new(Feed::default());
-    let stream = open(&robot, "viewer", &feed).await;
-    feed.put(b"half");
-    let (_, _, mut reader) = opened(&mut viewer).await;
-    assert_eq!(&within("half", LIMIT, reader.next()).await.expect("a chunk").expect("bytes")[..], b"half");
-    robot.room.close().await;
-    assert_eq!(within("the end at the sender", LIMIT, stream.ended()).await, Err(RoomError::Closed));
-    assert_eq!(within("the end", LIMIT, reader.next()).await, Some(Err(RoomError::SenderGone)));
-    viewer.room.close().await;
+    event(&mut viewer, "the announcement", |event| matches!(event, RoomEvent::ParticipantConnected(_)).then_some(()))
+        .await;
+    leave_in_the_middle(robot, &mut viewer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_leaves_before_it_is_announced_ends_its_streams_too() {
+    let _shared = shared().await;
+    let name = room_name("leaves-early");
+    let mut viewer = join(&name, "viewer").await;
+    let robot = join(&name, "robot").await;
+    leave_in_the_middle(robot, &mut viewer).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

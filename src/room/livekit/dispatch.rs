@@ -142,7 +142,7 @@ impl Dispatcher {
     }
 
     /// Removes the incoming streams that `wanted` selects.
-    pub(super) fn take_readers(&self, wanted: impl Fn(&Incoming) -> bool) -> Vec<Arc<Incoming>> {
+    pub(super) fn take_readers(&self, mut wanted: impl FnMut(&Incoming) -> bool) -> Vec<Arc<Incoming>> {
         let mut readers = self.readers.lock();
         let handles: Vec<u64> = readers.iter().filter(|(_, r)| wanted(r)).map(|(&handle, _)| handle).collect();
         handles.iter().filter_map(|handle| readers.remove(handle)).collect()
