@@ -1,12 +1,13 @@
 //! Reconnections and losses.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use telelink::room::{DisconnectReason, Identity, Joined, RoomError, RoomEvent, Scenario};
 
-use crate::rig::{event, join, room_name, shared, LIMIT};
+use crate::rig::{event, join, room_name, shared, try_join, LIMIT};
 use crate::streams::Feed;
-use crate::support::within;
+use crate::support::{token, within, Server, TokenOptions};
 
 async fn reconnected(joined: &mut Joined) -> bool {
     event(joined, "the loss", |event| matches!(event, RoomEvent::Reconnecting).then_some(())).await;
@@ -128,4 +129,46 @@ async fn a_server_that_sends_us_away_ends_the_room() {
     assert_eq!(outcome.await, Some(DisconnectReason::ServerShutdown));
     assert!(robot.events.recv().await.is_none(), "Disconnected is the last event");
     robot.room.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_comes_back_is_a_full_reconnect() {
+    let _shared = shared().await;
+    let mut server = Server::start();
+    let mut robot = try_join(&server.url, token("back", "robot", &TokenOptions::default())).await.expect("joins");
+    let before = robot.room.local().sid;
+    let server = tokio::task::spawn_blocking(move || {
+        server.restart(Duration::from_secs(2));
+        server
+    });
+    assert!(reconnected(&mut robot).await);
+    assert_ne!(robot.room.local().sid, before);
+    let server = server.await.expect("the server is back");
+    let viewer = try_join(&server.url, token("back", "viewer", &TokenOptions::default())).await.expect("joins");
+    assert_eq!(viewer.participants.len(), 1);
+    robot.room.close().await;
+    viewer.room.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stays_away_ends_the_room_and_its_streams() {
+    let _shared = shared().await;
+    let mut server = Server::start();
+    let viewer = try_join(&server.url, token("away", "viewer", &TokenOptions::default())).await.expect("joins");
+    let mut robot = try_join(&server.url, token("away", "robot", &TokenOptions::default())).await.expect("joins");
+    let feed = Arc::new(Feed::default());
+    let opening = robot.room.open_byte_stream("t", &[Identity::from("viewer")], feed.clone());
+    let stream = within("opening", LIMIT, opening).await.expect("opens");
+    tokio::task::spawn_blocking(move || server.kill()).await.expect("the server is gone");
+    feed.put(b"nobody reads this");
+    // Ten attempts of the library, about 16 s (livekit-ffi.md section 6).
+    let reason = event(&mut robot, "the loss", |event| match event {
+        RoomEvent::Disconnected { reason } => Some(reason),
+        _ => None,
+    });
+    assert_eq!(reason.await, DisconnectReason::ConnectionLost);
+    assert!(robot.events.recv().await.is_none(), "Disconnected is the last event");
+    assert_eq!(within("the end of the stream", LIMIT, stream.ended()).await, Err(RoomError::Closed));
+    within("close", LIMIT, robot.room.close()).await;
+    within("close", LIMIT, viewer.room.close()).await;
 }

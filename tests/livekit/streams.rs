@@ -250,7 +250,7 @@ async fn leave_in_the_middle(robot: Joined, viewer: &mut Joined) {
     assert_eq!(&within("half", LIMIT, reader.next()).await.expect("a chunk").expect("bytes")[..], b"half");
     robot.room.close().await;
     assert_eq!(within("the end at the sender", LIMIT, stream.ended()).await, Err(RoomError::Closed));
-    assert_eq!(within("the end", LIMIT * 2, reader.next()).await, Some(Err(RoomError::SenderGone)));
+    assert_eq!(within("the end", LIMIT, reader.next()).await, Some(Err(RoomError::SenderGone)));
     viewer.room.close().await;
 }
 
