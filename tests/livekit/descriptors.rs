@@ -128,7 +128,8 @@ impl Wheel {
     /// The field as our table would describe it.
     fn describe(&self, field: &Field) -> (u32, &'static str, &'static str, String) {
         let type_name = field.type_name.strip_prefix(PACKAGE).unwrap_or(&field.type_name).to_owned();
-        let entry = self.messages.get(&type_name).filter(|message| message.options.as_ref().is_some_and(|o| o.map_entry));
+        let entry =
+            self.messages.get(&type_name).filter(|message| message.options.as_ref().is_some_and(|o| o.map_entry));
         match entry {
             Some(entry) => {
                 let types: Vec<_> = entry.field.iter().map(|field| scalar(field.kind)).collect();
@@ -220,7 +221,12 @@ fn every_event_that_carries_a_handle_is_declared() {
         messages.iter().flat_map(|message| message.fields.iter().map(|field| (message.name, field.name))).collect();
     // Answers to requests that are never made.
     let never = [
-        "track_event", "audio_stream_event", "video_stream_event", "publish_track", "text_stream_open", "new_capture_source",
+        "track_event",
+        "audio_stream_event",
+        "video_stream_event",
+        "publish_track",
+        "text_stream_open",
+        "new_capture_source",
     ];
     let mut missing = Vec::new();
     let mut stack = vec!["FfiEvent".to_owned()];

@@ -1,5 +1,6 @@
 //! Translates the library's room events into those of the port.
 
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use super::messages::{
@@ -8,9 +9,7 @@ use super::messages::{
 use super::outbox::{Verdict, SID_LIMIT};
 use super::room::RoomState;
 use super::streams;
-use crate::room::{
-    ConnectionQuality, DisconnectReason, Identity, RemoteVideoTrack, RoomEvent, Secret, Sid,
-};
+use crate::room::{ConnectionQuality, DisconnectReason, Identity, RemoteVideoTrack, RoomEvent, Secret, Sid};
 
 /// Takes one room event, on a thread of the library. Events of one room come one after another.
 pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {
@@ -79,9 +78,10 @@ fn emit_updated(room: &RoomState, changed: Option<crate::room::Participant>) {
     }
 }
 
-fn on_connected(room: &RoomState, connected: ParticipantConnected) {
+fn on_connected(room: &Arc<RoomState>, connected: ParticipantConnected) {
     let (new, replaced) = room.participants.lock().connected(connected.info.info);
     if let Some(old) = replaced {
+        streams::sender_left(room, &old.identity);
         room.emit(RoomEvent::ParticipantDisconnected { identity: old.identity, sid: old.sid });
     }
     room.emit(RoomEvent::ParticipantConnected(new));
@@ -90,10 +90,12 @@ fn on_connected(room: &RoomState, connected: ParticipantConnected) {
 fn on_disconnected(room: &Arc<RoomState>, identity: &Identity) {
     let gone = room.participants.lock().disconnected(identity);
     let Some(gone) = gone else { return };
+    streams::sender_left(room, identity);
     room.emit(RoomEvent::ParticipantDisconnected { identity: gone.identity, sid: gone.sid });
 }
 
 fn on_reconnecting(room: &RoomState) {
+    room.epoch.fetch_add(1, Ordering::Relaxed);
     let participants = room.participants.lock();
     let (sid, remote) = (participants.local.sid.clone(), participants.remote());
     drop(participants);

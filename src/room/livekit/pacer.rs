@@ -17,9 +17,7 @@ use parking_lot::{Condvar, Mutex};
 use super::data_tracks::LocalTrack;
 use super::dispatch::{dispatcher, Answer};
 use super::library::Library;
-use super::messages::{
-    push_error, DataTrackFrame, FfiRequest, GetSessionStatsRequest, LocalDataTrackTryPushRequest,
-};
+use super::messages::{push_error, DataTrackFrame, FfiRequest, GetSessionStatsRequest, LocalDataTrackTryPushRequest};
 use super::pace::Pace;
 use super::stats;
 use crate::room::{DataFrame, DropCause};

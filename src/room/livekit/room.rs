@@ -1,5 +1,6 @@
 //! One joined room: its state, its events, and the room port over them.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub(super) struct RoomState {
     pub(super) participants: Mutex<Participants>,
     pub(super) outbox: Mutex<Outbox>,
     pub(super) life: watch::Sender<Life>,
+    /// Counts reconnections, from the moment the link is lost.
+    pub(super) epoch: AtomicU64,
     pub(super) remote_tracks: Mutex<RemoteTracks>,
     pub(super) open_streams: Arc<OpenCounts>,
     pub(super) pacer: Arc<Pacer>,
@@ -83,6 +86,7 @@ impl RoomState {
             participants: Mutex::new(participants),
             outbox: Mutex::new(Outbox::new(events, local.sid.clone())),
             life: watch::Sender::default(),
+            epoch: AtomicU64::new(0),
             remote_tracks: Mutex::default(),
             open_streams: Arc::default(),
             left: watch::Sender::new(false),
@@ -128,11 +132,12 @@ impl RoomState {
         drop(tracks);
     }
 
-    /// A full reconnection has made every open stream void, although the library accepts writes on them for ever
-    /// (livekit-ffi.md section 6).
+    /// The room is connected again. A full reconnection has made every open stream void, although the library accepts
+    /// writes on them for ever (livekit-ffi.md section 6).
     pub(super) fn on_reconnected(&self, full: bool) {
         if full {
             self.life.send_modify(|life| life.generation += 1);
+            streams::void_old(self);
         }
     }
 
