@@ -327,7 +327,10 @@ impl Driver {
                 room.inboxes.bind(&participant.identity, &participant.sid);
                 self.tell(Input::ParticipantActive(participant));
             }
-            RoomEvent::ParticipantDisconnected { sid, .. } => self.tell(Input::ParticipantDisconnected { sid }),
+            RoomEvent::ParticipantDisconnected { sid, .. } => {
+                room.inboxes.forget(&sid);
+                self.tell(Input::ParticipantDisconnected { sid });
+            }
             RoomEvent::ByteStreamOpened { topic, sender, sender_sid, reader } => {
                 if topic != CONTROL_TOPIC {
                     tracing::warn!(topic, identity = %sender, "a byte stream of another topic was ignored");
