@@ -89,10 +89,13 @@ impl LossySlot {
         state.frame = None;
     }
 
-    /// The track is gone: frames are dropped until the next one. Returns it, to be unpublished.
+    /// The track is gone: frames are dropped until the next one, and so is the one that waits. Returns the track, to be
+    /// unpublished.
     pub fn detach(&self) -> Option<Arc<dyn DataTrack>> {
         let mut state = self.state.lock();
-        state.frame = None;
+        if state.frame.take().is_some() {
+            ChannelCounters::add(&self.counters.not_ready, 1);
+        }
         state.track.take()
     }
 
