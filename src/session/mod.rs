@@ -206,7 +206,7 @@ impl Control {
     }
 }
 
-fn config_of(options: &SessionOptions) -> Config {
+pub(crate) fn config_of(options: &SessionOptions) -> Config {
     let mut metadata = options.metadata.clone();
     metadata.insert(LIBRARY_METADATA_KEY.into(), LIBRARY.into());
     let info = ServerInfo {
