@@ -122,9 +122,11 @@ impl LossySlot {
         state.clear();
     }
 
-    /// The track is gone: frames are dropped until the next one. Returns it, to be unpublished.
+    /// The track is gone: frames are dropped until the next one, and so are those that wait. Returns the track, to be
+    /// unpublished.
     pub fn detach(&self) -> Option<Arc<dyn DataTrack>> {
         let mut state = self.state.lock();
+        ChannelCounters::add(&self.counters.not_ready, state.frames.len() as u64);
         state.clear();
         state.track.take()
     }
