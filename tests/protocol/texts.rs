@@ -32,6 +32,7 @@ fn section_12_texts_with_substitutions() {
         incompatible_version("1.0.0"),
         "Remote access protocol version 1.0.0 is not compatible with this device (supported: 2.3.0)"
     );
+    assert_eq!(unknown_channel(9), "Unknown channel ID: 9");
     assert_eq!(no_video(1), "Channel 1 does not support video transcoding");
     assert_eq!(already_advertised(1), "Client is already advertising channel: 1; ignoring advertisement");
     assert_eq!(not_advertised(7), "Client has not advertised channel: 7");
