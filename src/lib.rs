@@ -10,5 +10,8 @@
 //! - [`room`]: the port a session needs of a room, and its adapters.
 
 pub mod context;
+pub mod fanout;
+pub mod gateway;
 pub mod protocol;
 pub mod room;
+pub mod session;
