@@ -11,5 +11,8 @@
 
 pub mod capi;
 pub mod context;
+pub mod fanout;
+pub mod gateway;
 pub mod protocol;
 pub mod room;
+pub mod session;

@@ -6,6 +6,8 @@
 //!
 //! Adapters: `livekit` (the official prebuilt LiveKit library) and `memory` (an in-process room with faults).
 
+pub mod livekit;
+pub mod memory;
 mod pipe;
 mod types;
 

@@ -1,0 +1,165 @@
+//! Translates the library's room events into those of the port.
+
+use std::sync::Arc;
+
+use super::messages::{
+    self, connection_quality, disconnect_reason, track_kind, OwnedTrackPublication, ParticipantConnected,
+};
+use super::room::RoomState;
+use super::streams;
+use crate::room::{ConnectionQuality, DisconnectReason, Identity, RemoteVideoTrack, RoomEvent, Secret, Sid};
+
+/// Tells a resumed connection from a new one: the library has no flag for it (livekit-ffi.md section 6).
+pub(super) struct Reconnect {
+    /// The own SID at the last moment known to be good.
+    sid: Sid,
+}
+
+impl Reconnect {
+    pub(super) fn new(sid: Sid) -> Self {
+        Self { sid }
+    }
+}
+
+/// Takes one room event, on a thread of the library. Events of one room come one after another.
+pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {
+    trace(&event);
+    if let Some(opened) = event.byte_stream_opened {
+        streams::accept(room, opened);
+    } else if let Some(updated) = event.participants_updated {
+        for info in updated.participants {
+            let changed = room.participants.lock().updated(info);
+            emit_updated(room, changed);
+        }
+    } else if let Some(connected) = event.participant_connected {
+        on_connected(room, connected);
+    } else if let Some(active) = event.participant_active {
+        let active = room.participants.lock().active(&Identity::from(active.participant_identity));
+        if let Some(participant) = active {
+            room.emit(RoomEvent::ParticipantActive(participant));
+        }
+    } else if let Some(disconnected) = event.participant_disconnected {
+        on_disconnected(room, &Identity::from(disconnected.participant_identity));
+    } else if let Some(changed) = event.participant_name_changed {
+        let edited =
+            room.participants.lock().edit(&changed.participant_identity, |participant| participant.name = changed.name);
+        emit_updated(room, edited);
+    } else if let Some(changed) = event.participant_attributes_changed {
+        let attributes = changed.attributes.into_iter().map(|entry| (entry.key, entry.value)).collect();
+        let edited = room
+            .participants
+            .lock()
+            .edit(&changed.participant_identity, |participant| participant.attributes = attributes);
+        emit_updated(room, edited);
+    } else if let Some(published) = event.data_track_published {
+        super::data_tracks::on_published(room, published.track);
+    } else if let Some(gone) = event.data_track_unpublished {
+        super::data_tracks::on_unpublished(room, Sid::from(gone.sid));
+    } else if let Some(published) = event.track_published {
+        if let Some(event) = video_published(&published.participant_identity, &published.publication) {
+            room.emit(event);
+        }
+    } else if let Some(gone) = event.track_unpublished {
+        room.emit(RoomEvent::VideoTrackUnpublished { sid: Sid::from(gone.publication_sid) });
+    } else if let Some(changed) = event.connection_quality_changed {
+        if let Some(quality) = quality(changed.quality) {
+            room.emit(RoomEvent::QualityChanged { identity: Identity::from(changed.participant_identity), quality });
+        }
+    } else if event.reconnecting.is_some() {
+        room.emit(RoomEvent::Reconnecting);
+    } else if event.reconnected.is_some() {
+        on_reconnected(room);
+    } else if let Some(refreshed) = event.token_refreshed {
+        room.emit(RoomEvent::TokenRefreshed(Secret::new(refreshed.token)));
+    } else if let Some(disconnected) = event.disconnected {
+        room.end(reason(disconnected.reason));
+    } else if event.eos.is_some() {
+        room.on_lost();
+    }
+    // What is left (subscribed tracks, data packets, text streams) carries at most a handle, which is dropped here.
+}
+
+fn trace(event: &messages::RoomEvent) {
+    if std::env::var_os("LK_TRACE").is_some() {
+        let text = format!("{event:?}");
+        let mut out = String::new();
+        for part in text.split(", ") {
+            if !part.ends_with("None") && !part.ends_with("None }") {
+                out.push_str(part);
+                out.push(' ');
+            }
+        }
+        eprintln!("EV {}", &out[..out.len().min(700)]);
+    }
+}
+
+fn emit_updated(room: &RoomState, changed: Option<crate::room::Participant>) {
+    if let Some(participant) = changed {
+        room.emit(RoomEvent::ParticipantUpdated(participant));
+    }
+}
+
+fn on_connected(room: &RoomState, connected: ParticipantConnected) {
+    let (new, replaced) = room.participants.lock().connected(connected.info.info);
+    if let Some(old) = replaced {
+        room.emit(RoomEvent::ParticipantDisconnected { identity: old.identity, sid: old.sid });
+    }
+    room.emit(RoomEvent::ParticipantConnected(new));
+}
+
+fn on_disconnected(room: &Arc<RoomState>, identity: &Identity) {
+    let gone = room.participants.lock().disconnected(identity);
+    let Some(gone) = gone else { return };
+    room.emit(RoomEvent::ParticipantDisconnected { identity: gone.identity, sid: gone.sid });
+}
+
+fn on_reconnected(room: &RoomState) {
+    let sid = room.participants.lock().local.sid.clone();
+    let full = {
+        let mut reconnect = room.reconnect.lock();
+        let full = reconnect.sid != sid;
+        reconnect.sid = sid;
+        full
+    };
+    if full {
+        room.next_generation();
+    }
+    room.emit(RoomEvent::Reconnected { full });
+}
+
+/// The event for a publication that is a video track.
+pub(super) fn video_published(identity: &str, publication: &OwnedTrackPublication) -> Option<RoomEvent> {
+    (publication.info.kind == track_kind::KIND_VIDEO).then(|| {
+        RoomEvent::VideoTrackPublished(RemoteVideoTrack {
+            sid: Sid::from(publication.info.sid.as_str()),
+            name: publication.info.name.clone(),
+            publisher: Identity::from(identity),
+        })
+    })
+}
+
+fn quality(value: i32) -> Option<ConnectionQuality> {
+    Some(match value {
+        connection_quality::QUALITY_POOR => ConnectionQuality::Poor,
+        connection_quality::QUALITY_GOOD => ConnectionQuality::Good,
+        connection_quality::QUALITY_EXCELLENT => ConnectionQuality::Excellent,
+        connection_quality::QUALITY_LOST => ConnectionQuality::Lost,
+        _ => return None,
+    })
+}
+
+fn reason(value: i32) -> DisconnectReason {
+    match value {
+        disconnect_reason::CLIENT_INITIATED => DisconnectReason::ClientInitiated,
+        disconnect_reason::DUPLICATE_IDENTITY => DisconnectReason::DuplicateIdentity,
+        disconnect_reason::SERVER_SHUTDOWN => DisconnectReason::ServerShutdown,
+        disconnect_reason::PARTICIPANT_REMOVED => DisconnectReason::ParticipantRemoved,
+        disconnect_reason::ROOM_DELETED | disconnect_reason::ROOM_CLOSED => DisconnectReason::RoomDeleted,
+        // 0 is what the library says after its ten attempts (livekit-ffi.md section 6).
+        disconnect_reason::UNKNOWN_REASON
+        | disconnect_reason::SIGNAL_CLOSE
+        | disconnect_reason::CONNECTION_TIMEOUT
+        | disconnect_reason::MEDIA_FAILURE => DisconnectReason::ConnectionLost,
+        _ => DisconnectReason::Other,
+    }
+}

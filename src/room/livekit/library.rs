@@ -1,0 +1,241 @@
+//! Loads the official LiveKit library and speaks its C surface: four symbols, protobuf bytes in and out.
+//!
+//! The only `unsafe` code of the room layer. The library is loaded once per process and never closed: its threads
+//! outlive every reference to it (livekit-ffi.md 3.4).
+
+use std::ffi::{c_char, CStr};
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use libloading::os::unix::{self as dl, Library as Dl};
+use once_cell::sync::OnceCell;
+use prost::Message;
+
+use super::dispatch;
+use super::handle::Handle;
+use super::messages::{FfiRequest, FfiResponse};
+use super::search::{self, LibraryError};
+use crate::room::RoomError;
+
+/// Receives every event of the library, on the library's own threads; the bytes are valid during the call only.
+type Callback = extern "C" fn(*const u8, usize);
+type Initialize = unsafe extern "C" fn(Callback, bool, *const c_char, *const c_char);
+type Request = unsafe extern "C" fn(*const u8, usize, *mut *const u8, *mut usize) -> u64;
+type DropHandle = unsafe extern "C" fn(u64) -> bool;
+
+/// What the LiveKit server is told about the client: the SDK inside the library, and our version.
+const SDK: &CStr = c"rust";
+const SDK_VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+    Ok(text) => text,
+    Err(_) => panic!("a package version has no NUL"),
+};
+
+static LIBRARY: OnceCell<Arc<Library>> = OnceCell::new();
+
+/// How to find the LiveKit library.
+#[derive(Debug, Clone, Default)]
+pub struct LibraryOptions {
+    /// The file. `None`: the environment variables `TELELINK_LIVEKIT_LIBRARY` and `LIVEKIT_LIB_PATH`, then beside the
+    /// telelink library and in `telelink/` there, then beside the executable, then the dynamic loader's own search.
+    pub path: Option<PathBuf>,
+}
+
+/// The loaded LiveKit library. One per process, thread-safe, stays loaded until the process ends.
+pub struct Library {
+    request: Request,
+    drop_handle: DropHandle,
+    pid: u32,
+    path: PathBuf,
+    private_copy: bool,
+}
+
+impl Library {
+    /// Loads the library, or returns the one that is loaded already (then `options` are not looked at). Load after
+    /// forking: in a child of the process that loaded it every call fails as closed.
+    ///
+    /// If somebody else in this process has loaded the same file (another LiveKit SDK, a second telelink), a private
+    /// copy is loaded instead, because the library keeps one event callback per loaded copy (design.md decision 11).
+    pub fn load(options: &LibraryOptions) -> Result<Arc<Self>, LibraryError> {
+        LIBRARY.get_or_try_init(|| Self::open_first(options)).cloned()
+    }
+
+    /// The file that was loaded.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether a private copy was loaded because somebody else uses the file in this process.
+    pub fn is_private_copy(&self) -> bool {
+        self.private_copy
+    }
+
+    fn open_first(options: &LibraryOptions) -> Result<Arc<Self>, LibraryError> {
+        let mut tried = Vec::new();
+        for candidate in search::candidates(options.path.as_deref(), own_file().as_deref()) {
+            match Self::open(&candidate.path) {
+                Ok(library) => return Ok(Arc::new(library)),
+                Err(why) => tried.push((candidate, why)),
+            }
+        }
+        Err(LibraryError::new(tried))
+    }
+
+    fn open(path: &Path) -> Result<Self, String> {
+        let is_plain_name = path.components().count() == 1 && !path.has_root();
+        if !is_plain_name && !path.is_file() {
+            return Err(if path.exists() { "is not a file".into() } else { "no such file".into() });
+        }
+        let taken = already_loaded(path);
+        let library = if taken { open_private_copy(path)? } else { dlopen(path, dl::RTLD_NOW | dl::RTLD_LOCAL)? };
+        let initialize: Initialize = symbol(&library, c"livekit_ffi_initialize")?;
+        let request: Request = symbol(&library, c"livekit_ffi_request")?;
+        let drop_handle: DropHandle = symbol(&library, c"livekit_ffi_drop_handle")?;
+        // Not called, for it takes the callback away from rooms still open; its absence would mean another library.
+        let _: unsafe extern "C" fn() = symbol(&library, c"livekit_ffi_dispose")?;
+        // Never closed: the function pointers above must stay valid, and the library's threads run on.
+        std::mem::forget(library);
+        // SAFETY: the symbol has this signature (livekit-ffi.md section 3); both strings are NUL-terminated statics and
+        // the callback is a plain function that lives as long as the process.
+        unsafe { initialize(on_event, true, SDK.as_ptr(), SDK_VERSION.as_ptr()) };
+        Ok(Self { request, drop_handle, pid: std::process::id(), path: path.to_owned(), private_copy: taken })
+    }
+
+    /// Whether this process is the one that loaded the library; a forked child has none of its threads.
+    fn usable(&self) -> bool {
+        std::process::id() == self.pid
+    }
+
+    /// Sends one request and decodes the answer. Never blocks on the network: long operations answer by event.
+    pub(super) fn request(&self, request: &FfiRequest) -> Result<FfiResponse, RoomError> {
+        if !self.usable() {
+            return Err(RoomError::Closed);
+        }
+        let bytes = request.encode_to_vec();
+        let mut reply: *const u8 = std::ptr::null();
+        let mut reply_len = 0_usize;
+        // SAFETY: `bytes` is valid for its length during the call, and both out pointers are valid for writing.
+        let handle = unsafe { (self.request)(bytes.as_ptr(), bytes.len(), &mut reply, &mut reply_len) };
+        if handle == 0 {
+            return Err(RoomError::Transport("the LiveKit library rejected a request".into()));
+        }
+        let handle = Handle::owning(handle);
+        let answer = if reply.is_null() || reply_len == 0 {
+            FfiResponse::decode(&[][..])
+        } else {
+            // SAFETY: the library says that `reply_len` bytes at `reply` are readable until the reply's handle is
+            // dropped, which happens below, after decoding has copied them.
+            FfiResponse::decode(unsafe { std::slice::from_raw_parts(reply, reply_len) })
+        };
+        drop(handle);
+        answer.map_err(|error| RoomError::Transport(format!("undecodable answer of the LiveKit library: {error}")))
+    }
+}
+
+/// The loaded library, for code that runs on behalf of an event: there is none without it.
+pub(super) fn current() -> Option<&'static Arc<Library>> {
+    LIBRARY.get()
+}
+
+/// Drops one handle. Does nothing in a forked child, which shares none of the library's threads.
+pub(super) fn drop_handle(id: u64) {
+    #[cfg(test)]
+    super::test_hooks::record_drop(id);
+    let Some(library) = LIBRARY.get().filter(|library| library.usable()) else { return };
+    // SAFETY: takes a number and looks it up; an unknown one answers false. The library is never unloaded.
+    unsafe { (library.drop_handle)(id) };
+}
+
+/// The library's event callback. Nothing may unwind into the library.
+extern "C" fn on_event(data: *const u8, len: usize) {
+    if data.is_null() || len == 0 {
+        return;
+    }
+    // SAFETY: the library guarantees `len` readable bytes at `data` for the time of this call; nothing keeps them.
+    let event = unsafe { std::slice::from_raw_parts(data, len) };
+    if panic::catch_unwind(AssertUnwindSafe(|| dispatch::dispatcher().on_event(event))).is_err() {
+        tracing::error!(target: "telelink::livekit", "a LiveKit event made its handler panic; the event is lost");
+    }
+}
+
+fn dlopen(path: &Path, flags: i32) -> Result<Dl, String> {
+    // SAFETY: opening runs the file's initializers. The path was named by the user or is our own installation; this is
+    // the trust any program puts into the libraries that it links.
+    unsafe { Dl::open(Some(path), flags) }.map_err(|error| {
+        use std::error::Error as _;
+        // libloading's own text says only "dlopen failed"; the loader's reason is its source.
+        let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        format!("cannot be loaded: {reason}")
+    })
+}
+
+fn symbol<T: Copy>(library: &Dl, name: &CStr) -> Result<T, String> {
+    // SAFETY: every caller names the type of that symbol as livekit-ffi.md section 3 gives it; the symbol's address is
+    // copied out, and the library stays loaded for ever once all symbols were found.
+    unsafe { library.get::<T>(name.to_bytes_with_nul()) }
+        .map(|symbol| *symbol)
+        .map_err(|_| format!("is not the LiveKit library: it has no symbol {}", name.to_string_lossy()))
+}
+
+/// Whether somebody has loaded exactly this file into the process before us.
+fn already_loaded(path: &Path) -> bool {
+    // Dropping the answer gives back the reference that the question took.
+    dlopen(path, dl::RTLD_LAZY | libc::RTLD_NOLOAD).is_ok()
+}
+
+/// Loads the file's content under another identity, so that the loader makes a second instance of it.
+#[cfg(target_os = "linux")]
+fn open_private_copy(path: &Path) -> Result<Dl, String> {
+    use std::os::fd::{AsRawFd, FromRawFd};
+
+    let file =
+        mapped_file(path).ok_or("is loaded by somebody else, and its file cannot be found for a private copy")?;
+    // SAFETY: a NUL-terminated name and a flag; the answer is checked before use.
+    let fd = unsafe { libc::memfd_create(c"liblivekit_ffi".as_ptr(), libc::MFD_CLOEXEC) };
+    if fd < 0 {
+        let error = std::io::Error::last_os_error();
+        return Err(format!("is loaded by somebody else, and no private copy could be made: {error}"));
+    }
+    // SAFETY: `fd` was just opened and nobody else owns it.
+    let mut copy = unsafe { std::fs::File::from_raw_fd(fd) };
+    std::fs::File::open(&file)
+        .and_then(|mut source| std::io::copy(&mut source, &mut copy))
+        .map_err(|error| format!("is loaded by somebody else, and {} could not be copied: {error}", file.display()))?;
+    // The mapping keeps the memory alive after `copy` is closed.
+    dlopen(Path::new(&format!("/proc/self/fd/{}", copy.as_raw_fd())), dl::RTLD_NOW | dl::RTLD_LOCAL)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_private_copy(_path: &Path) -> Result<Dl, String> {
+    Err("is loaded by somebody else in this process, and private copies are only made on Linux".into())
+}
+
+/// The file behind `path`: itself, or for a plain name the mapped file of that name.
+#[cfg(target_os = "linux")]
+fn mapped_file(path: &Path) -> Option<PathBuf> {
+    if path.is_file() {
+        return Some(path.to_owned());
+    }
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    let mapped = maps.lines().filter_map(|line| line.find('/').map(|at| PathBuf::from(&line[at..])));
+    mapped.into_iter().find(|file| file.file_name() == path.file_name() && file.is_file())
+}
+
+/// The file this code was loaded from: libtelelink.so, or the program if telelink is linked into it.
+fn own_file() -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+
+    let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
+    // SAFETY: `dladdr` only looks the address up and fills `info`, which is valid for writing.
+    if unsafe { libc::dladdr(own_file as *const libc::c_void, info.as_mut_ptr()) } == 0 {
+        return None;
+    }
+    // SAFETY: all-zero is a valid `Dl_info`, and a call that succeeded has filled it.
+    let info = unsafe { info.assume_init() };
+    if info.dli_fname.is_null() {
+        return None;
+    }
+    // SAFETY: the loader gives a NUL-terminated name that lives as long as the object, here the object we run in.
+    let name = unsafe { CStr::from_ptr(info.dli_fname) };
+    Path::new(std::ffi::OsStr::from_bytes(name.to_bytes())).canonicalize().ok()
+}

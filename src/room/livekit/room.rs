@@ -1,0 +1,244 @@
+//! One joined room: its state, its events, and the room port over them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::runtime;
+use tokio::sync::{mpsc, watch};
+
+use super::data_tracks::{self, RemoteTracks};
+use super::dispatch::{self, dispatcher};
+use super::handle::Handle;
+use super::library::Library;
+use super::messages::{self, scenario, ConnectResult, FfiRequest, ReadyForRoomEventRequest, SimulateScenarioRequest};
+use super::pacer::Pacer;
+use super::participants::Participants;
+use super::streams::{self, OpenCounts};
+use super::{events, stats};
+use crate::room::{
+    BoxFuture, ByteSource, ByteStream, DataTrack, DisconnectReason, FrameReceiver, FrameSource, Identity, Joined,
+    Participant, PublishError, RemoteDataTrack, Room, RoomError, RoomEvent, RoomStats, Scenario,
+};
+
+/// Deadline of short requests: the library answers these within milliseconds, or when a reconnection is over.
+pub(super) const REQUEST_LIMIT: Duration = Duration::from_secs(10);
+
+/// What streams and tracks watch of their room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Life {
+    /// Counts full reconnections: whatever was open before one is void (S-27).
+    pub(super) generation: u64,
+    /// The room was left or lost.
+    pub(super) gone: bool,
+}
+
+/// Shared state of one room. The dispatcher holds it from the connect answer until the room is left.
+pub(super) struct RoomState {
+    pub(super) library: Arc<Library>,
+    /// Where pumps run. The runtime of the join: none is visible on the library's own threads.
+    pub(super) runtime: runtime::Handle,
+    /// Number of the room's handle.
+    pub(super) id: u64,
+    /// Number of the own participant's handle.
+    pub(super) local_handle: u64,
+    /// Owners of both; taken when the room is left.
+    handles: Mutex<Option<(Handle, Handle)>>,
+    pub(super) participants: Mutex<Participants>,
+    /// `None` once no further event may follow.
+    events: Mutex<Option<mpsc::UnboundedSender<RoomEvent>>>,
+    pub(super) life: watch::Sender<Life>,
+    pub(super) reconnect: Mutex<events::Reconnect>,
+    pub(super) remote_tracks: Mutex<RemoteTracks>,
+    pub(super) open_streams: Arc<OpenCounts>,
+    pub(super) pacer: Arc<Pacer>,
+    /// `true` once the library has answered the disconnect.
+    left: watch::Sender<bool>,
+}
+
+impl RoomState {
+    /// Makes the room of a successful connect, lets its events flow and hands it out. Runs in the connect callback, so
+    /// that the library's 15 s limit for this step cannot be missed by a join future that nobody polls.
+    pub(super) fn start(library: Arc<Library>, runtime: runtime::Handle, result: ConnectResult) -> Joined {
+        let (events, receiver) = mpsc::unbounded_channel();
+        let (room_handle, local_handle) = (result.room.handle, result.local_participant.handle);
+        let mut remote = Vec::new();
+        for entry in result.participants {
+            for publication in &entry.publications {
+                if let Some(event) = events::video_published(&entry.participant.info.identity, publication) {
+                    // Cannot fail: the receiver is in this function.
+                    let _ = events.send(event);
+                }
+            }
+            remote.push(entry.participant.info);
+        }
+        let participants = Participants::new(result.local_participant.info, remote);
+        let (local, others) = (participants.local.clone(), participants.remote());
+        let state = Arc::new(Self {
+            pacer: Arc::new(Pacer::new(library.clone(), room_handle.id())),
+            library,
+            runtime,
+            id: room_handle.id(),
+            local_handle: local_handle.id(),
+            handles: Mutex::new(Some((room_handle, local_handle))),
+            reconnect: Mutex::new(events::Reconnect::new(local.sid.clone())),
+            participants: Mutex::new(participants),
+            events: Mutex::new(Some(events)),
+            life: watch::Sender::default(),
+            remote_tracks: Mutex::default(),
+            open_streams: Arc::default(),
+            left: watch::Sender::new(false),
+        });
+        dispatcher().add_room(state.id, state.clone());
+        let ready = ReadyForRoomEventRequest { room_handle: state.id };
+        if state.library.request(&FfiRequest { ready_for_room_event: Some(ready), ..Default::default() }).is_err() {
+            state.on_lost();
+        }
+        Joined { room: Arc::new(LivekitRoom { state }), local, participants: others, events: receiver }
+    }
+
+    /// Takes one event of this room, on a thread of the library.
+    pub(super) fn on_event(self: &Arc<Self>, event: messages::RoomEvent) {
+        events::on_event(self, event);
+    }
+
+    pub(super) fn emit(&self, event: RoomEvent) {
+        if let Some(events) = &*self.events.lock() {
+            // Nobody listens: the event has no use either.
+            let _ = events.send(event);
+        }
+    }
+
+    /// Ends the room with its last event; later calls do nothing.
+    pub(super) fn end(&self, reason: DisconnectReason) {
+        let events = self.events.lock().take();
+        if let Some(events) = events {
+            let _ = events.send(RoomEvent::Disconnected { reason });
+        }
+        self.wind_up();
+    }
+
+    /// The library lost this room without saying more.
+    pub(super) fn on_lost(&self) {
+        self.end(DisconnectReason::Other);
+    }
+
+    /// Stops everything that lives on this room.
+    fn wind_up(&self) {
+        self.life.send_modify(|life| life.gone = true);
+        self.pacer.stop();
+        for reader in dispatcher().take_readers(|reader| reader.room() == self.id) {
+            reader.end(Err(RoomError::Closed));
+        }
+        drop(dispatcher().take_subscriptions(self.id));
+        let tracks = std::mem::take(&mut *self.remote_tracks.lock());
+        drop(tracks);
+    }
+
+    /// A full reconnection has made every open stream void, although the library accepts writes on them for ever
+    /// (livekit-ffi.md section 6).
+    pub(super) fn next_generation(&self) {
+        self.life.send_modify(|life| life.generation += 1);
+    }
+
+    pub(super) fn check_open(&self) -> Result<(), RoomError> {
+        if self.life.borrow().gone {
+            return Err(RoomError::Closed);
+        }
+        Ok(())
+    }
+
+    /// Leaves the room, once; [`RoomState::left`] tells when the library has answered.
+    fn leave(self: &Arc<Self>) {
+        let Some((room, local)) = self.handles.lock().take() else { return };
+        // After a close nothing more is reported, not even that we have left.
+        drop(self.events.lock().take());
+        self.wind_up();
+        let state = self.clone();
+        dispatcher().leave(&self.library, room, vec![local], move |_| {
+            dispatcher().remove_room(state.id);
+            state.left.send_replace(true);
+        });
+    }
+}
+
+/// The room port over one [`RoomState`]. Dropping it leaves the room.
+struct LivekitRoom {
+    state: Arc<RoomState>,
+}
+
+impl Drop for LivekitRoom {
+    fn drop(&mut self) {
+        self.state.leave();
+    }
+}
+
+impl Room for LivekitRoom {
+    fn local(&self) -> Participant {
+        self.state.participants.lock().local.clone()
+    }
+
+    fn participants(&self) -> Vec<Participant> {
+        self.state.participants.lock().remote()
+    }
+
+    fn participant(&self, identity: &Identity) -> Option<Participant> {
+        self.state.participants.lock().get(identity).cloned()
+    }
+
+    fn open_byte_stream(
+        &self,
+        topic: &str,
+        to: &[Identity],
+        source: Arc<dyn ByteSource>,
+    ) -> BoxFuture<Result<ByteStream, RoomError>> {
+        Box::pin(streams::open(self.state.clone(), topic.to_owned(), to.to_vec(), source))
+    }
+
+    fn publish_data_track(
+        &self,
+        name: &str,
+        source: Arc<dyn FrameSource>,
+    ) -> BoxFuture<Result<Arc<dyn DataTrack>, PublishError>> {
+        Box::pin(data_tracks::publish(self.state.clone(), name.to_owned(), source))
+    }
+
+    fn subscribe_data_track(&self, track: &RemoteDataTrack, buffer: usize) -> Result<FrameReceiver, RoomError> {
+        data_tracks::subscribe(&self.state, track, buffer)
+    }
+
+    fn stats(&self) -> BoxFuture<Result<RoomStats, RoomError>> {
+        Box::pin(stats::measure(self.state.clone()))
+    }
+
+    fn close(&self) -> BoxFuture<()> {
+        let state = self.state.clone();
+        Box::pin(async move {
+            state.leave();
+            let mut left = state.left.subscribe();
+            // Fails only when the sender is gone, and `state` holds it.
+            let _ = left.wait_for(|left| *left).await;
+        })
+    }
+
+    fn simulate(&self, scenario: Scenario) -> BoxFuture<Result<(), RoomError>> {
+        let state = self.state.clone();
+        let scenario = match scenario {
+            Scenario::SignalReconnect => scenario::SIMULATE_SIGNAL_RECONNECT,
+            Scenario::FullReconnect => scenario::SIMULATE_FULL_RECONNECT,
+            Scenario::ServerLeave => scenario::SIMULATE_SERVER_LEAVE,
+        };
+        Box::pin(async move {
+            state.check_open()?;
+            let answer = dispatch::ask(&state.library, "the simulation", REQUEST_LIMIT, |id| FfiRequest {
+                simulate_scenario: Some(SimulateScenarioRequest {
+                    room_handle: state.id,
+                    scenario,
+                    request_async_id: Some(id),
+                }),
+                ..Default::default()
+            });
+            answer.await?.done()
+        })
+    }
+}

@@ -1,0 +1,11 @@
+//! The LiveKit adapter against a real server. Needs `LIVEKIT_SERVER` and `TELELINK_LIVEKIT_LIBRARY`.
+
+#![allow(unreachable_pub, reason = "a test target has no outside")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod rig;
+
+mod rooms;
+mod streams;
