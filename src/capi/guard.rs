@@ -96,9 +96,9 @@ pub(super) fn watch_process() {
         // SAFETY: both functions belong to the C library of every supported platform, and the handlers only store to a
         // static. The library is linked with `nodelete`, so the handlers outlive everything.
         unsafe {
-            atexit(at_exit);
+            libc::atexit(at_exit);
             #[cfg(unix)]
-            pthread_atfork(None, None, Some(in_child));
+            libc::pthread_atfork(None, None, Some(in_child));
         }
     });
 }
@@ -109,12 +109,14 @@ extern "C" fn in_child() {
 }
 
 /// cbindgen:ignore
-extern "C" {
-    fn atexit(handler: extern "C" fn()) -> std::ffi::c_int;
-    #[cfg(unix)]
-    fn pthread_atfork(
-        prepare: Option<extern "C" fn()>,
-        parent: Option<extern "C" fn()>,
-        child: Option<extern "C" fn()>,
-    ) -> std::ffi::c_int;
+mod libc {
+    extern "C" {
+        pub(super) fn atexit(handler: extern "C" fn()) -> std::ffi::c_int;
+        #[cfg(unix)]
+        pub(super) fn pthread_atfork(
+            prepare: Option<extern "C" fn()>,
+            parent: Option<extern "C" fn()>,
+            child: Option<extern "C" fn()>,
+        ) -> std::ffi::c_int;
+    }
 }

@@ -20,6 +20,7 @@ use super::sized;
 use super::status::{telelink_status, Failure};
 use super::view::telelink_str;
 use crate::context::now_ns;
+use crate::session::run_callback;
 
 /// How much the library says. Each level includes those above it.
 #[repr(i32)]
@@ -152,12 +153,13 @@ fn installed() -> Result<&'static Log, Failure> {
         let (queue, orders) = sync_channel(QUEUE);
         let run = move || {
             RECEIVING.set(true);
-            let mut receiver = Receiver::Nobody;
+            let (mut receiver, panics) = (Receiver::Nobody, AtomicU64::new(0));
             for order in orders {
-                match order {
+                // A callback of telelink like any other: freeing a session in it does not wait.
+                run_callback("log receiver", &panics, || match order {
                     Order::Record(record) => deliver(&receiver, &record),
                     Order::Receiver(next) => receiver = next,
-                }
+                });
             }
         };
         std::thread::Builder::new().name("tl-log".into()).spawn(run).map_err(|error| error.to_string())?;

@@ -26,6 +26,8 @@ pub mod context;
 pub mod channel;
 pub mod client;
 pub mod service;
+pub mod session_callbacks;
+pub mod token;
 pub mod session_options;
 pub mod session;
 /// cbindgen:ignore

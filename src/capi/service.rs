@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::callback::{Context, Drop_};
+use super::callback::{Context, Drop_, Latch};
 use super::channel::{read_schema, telelink_schema};
 use super::client::telelink_client;
 use super::guard::{guard, guard_or, is_exiting};
@@ -168,7 +168,7 @@ pub(super) unsafe fn take_services(
 impl PendingService {
     /// # Safety
     /// The views and pointers of the table must be readable.
-    pub(super) unsafe fn build(self) -> Result<Service, Failure> {
+    pub(super) unsafe fn build(self, tables: &Latch) -> Result<Service, Failure> {
         let Self { table, context } = self;
         // SAFETY: the caller's promise.
         let (name, type_name, request, response) = unsafe {
@@ -188,7 +188,7 @@ impl PendingService {
                 format!("service.on_request of service {name} is NULL"),
             ));
         };
-        let handler = Arc::new(Handler { on_request, context });
+        let handler = Arc::new(Handler { on_request, context: context.counted_by(tables) });
         let mut service =
             Service::new(name, type_name, move |request, responder| handler.call(&request, responder));
         if let Some(schema) = request {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::callback::Latch;
 use super::client::telelink_client;
 use super::context::telelink_context;
 use super::guard::{guard, guard_get, guard_or, is_forked, watch_process};
@@ -11,12 +12,18 @@ use super::session_options::{convert, telelink_session_options};
 use super::sized;
 use super::status::{telelink_status, Failure};
 use super::view::{self, telelink_str};
+use crate::fanout::DropCounts;
 use crate::gateway::Session;
-use crate::session::{ConnectionStatus, StatusLevel};
+use crate::session::{ConnectionStatus, SessionStats, StatusLevel};
+
+/// How long freeing a session waits for the drops of its tables once its last callback has returned.
+const DROP_WAIT: Duration = Duration::from_secs(5);
 
 /// A link between a context and the viewers in a LiveKit room.
 pub struct telelink_session {
     session: Session,
+    /// Open while a callback table of this session has not been dropped.
+    tables: Latch,
 }
 
 /// State of a session's connection.
@@ -56,7 +63,7 @@ pub enum telelink_status_level {
     Error = 2,
 }
 
-/// Figures of a session. Set up with telelink_session_stats_init().
+/// Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are over the channels that exist now.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct telelink_session_stats {
@@ -64,14 +71,40 @@ pub struct telelink_session_stats {
     pub struct_size: usize,
     /// Time since the session was started, milliseconds.
     pub uptime_ms: u64,
-    /// How often the room was joined again.
-    pub reconnects: u64,
+    /// Rooms entered so far; the first join counts.
+    pub joins: u64,
     /// Registered viewers now.
     pub viewers: u64,
+    /// Subscriptions of all viewers now.
+    pub subscriptions: u64,
+    /// Bytes that wait for all viewers now.
+    pub backlog_bytes: u64,
     /// Round trip to the LiveKit server as ICE measures it, milliseconds; negative while unknown.
     pub ice_rtt_ms: f64,
-    /// Messages dropped since the start, all causes together.
-    pub dropped: u64,
+    /// Mean round trip of the viewers' pings, milliseconds; negative while unknown.
+    pub ping_rtt_ms: f64,
+    /// Messages given to control streams; each counts once, however many viewers.
+    pub reliable_messages: u64,
+    /// Their bytes.
+    pub reliable_bytes: u64,
+    /// Messages given to data tracks.
+    pub lossy_messages: u64,
+    /// Their bytes.
+    pub lossy_bytes: u64,
+    /// Lossy messages that a newer one replaced before the network took them.
+    pub dropped_overwritten: u64,
+    /// Lossy messages logged before their data track was ready.
+    pub dropped_not_ready: u64,
+    /// Lossy messages over max_data_track_message_size.
+    pub dropped_oversize: u64,
+    /// Lossy messages that the network had no room for.
+    pub dropped_transport_full: u64,
+    /// Lossy messages that the network refused for another reason.
+    pub dropped_refused: u64,
+    /// Messages from viewers dropped because `on_message` was too slow.
+    pub dropped_incoming: u64,
+    /// Viewers that had to be reset because they were too slow or sent garbage.
+    pub viewer_resets: u64,
 }
 
 sized_struct!(
@@ -80,12 +113,52 @@ sized_struct!(
     defaults: telelink_session_stats {
         struct_size: size_of::<telelink_session_stats>(),
         uptime_ms: 0,
-        reconnects: 0,
+        joins: 0,
         viewers: 0,
+        subscriptions: 0,
+        backlog_bytes: 0,
         ice_rtt_ms: -1.0,
-        dropped: 0,
+        ping_rtt_ms: -1.0,
+        reliable_messages: 0,
+        reliable_bytes: 0,
+        lossy_messages: 0,
+        lossy_bytes: 0,
+        dropped_overwritten: 0,
+        dropped_not_ready: 0,
+        dropped_oversize: 0,
+        dropped_transport_full: 0,
+        dropped_refused: 0,
+        dropped_incoming: 0,
+        viewer_resets: 0,
     },
 );
+
+impl From<&SessionStats> for telelink_session_stats {
+    fn from(stats: &SessionStats) -> Self {
+        let sum = |of: fn(&DropCounts) -> u64| stats.channels.iter().map(|channel| of(&channel.counts)).sum();
+        Self {
+            struct_size: size_of::<Self>(),
+            uptime_ms: u64::try_from(stats.uptime.as_millis()).unwrap_or(u64::MAX),
+            joins: stats.joins,
+            viewers: stats.viewers.len() as u64,
+            subscriptions: stats.subscriptions as u64,
+            backlog_bytes: stats.backlog_bytes as u64,
+            ice_rtt_ms: stats.room.as_ref().and_then(|room| room.ice_rtt_ms).unwrap_or(-1.0),
+            ping_rtt_ms: stats.ping_rtt_ms.unwrap_or(-1.0),
+            reliable_messages: sum(|counts| counts.reliable_messages),
+            reliable_bytes: sum(|counts| counts.reliable_bytes),
+            lossy_messages: sum(|counts| counts.lossy_messages),
+            lossy_bytes: sum(|counts| counts.lossy_bytes),
+            dropped_overwritten: sum(|counts| counts.overwritten),
+            dropped_not_ready: sum(|counts| counts.not_ready),
+            dropped_oversize: sum(|counts| counts.oversize),
+            dropped_transport_full: sum(|counts| counts.transport_full),
+            dropped_refused: sum(|counts| counts.refused),
+            dropped_incoming: stats.listener_messages_dropped,
+            viewer_resets: stats.viewer_resets,
+        }
+    }
+}
 
 /// Starts a session: joins the room in the background, and joins again when it is lost. Returns without waiting for it.
 ///
@@ -101,7 +174,6 @@ sized_struct!(
 ///         TELELINK_STATUS_INVALID_UTF8     a text is not UTF-8; the message names it
 ///         TELELINK_STATUS_INVALID_VALUE    an option cannot work; the message names it
 ///         TELELINK_STATUS_STRUCT_SIZE      a struct was not set up with its `_init` function
-///         TELELINK_STATUS_DUPLICATE        two services have one name
 ///         TELELINK_STATUS_LIBRARY_MISSING  the LiveKit library is missing or wrong; the message names the paths tried
 ///         TELELINK_STATUS_CLOSED           the process was forked from one that uses telelink
 /// @threading Any thread, allowed inside callbacks. Loads the LiveKit library the first time.
@@ -114,15 +186,16 @@ pub unsafe extern "C" fn telelink_session_create(
 ) -> telelink_status {
     guard(|| {
         // First, because it takes over the contexts of the tables: they are consumed even if another argument is wrong.
+        let tables = Latch::default();
         // SAFETY: the header asks for NULL or options whose pointers are readable.
-        let (session, direct) = unsafe { convert(options) }?;
+        let (session, direct) = unsafe { convert(options, &tables) }?;
         // SAFETY: the header asks for a live context or NULL.
         let context = unsafe { handle::borrow(context, "context") }?;
         let out = handle::out_pointer(out, "out")?;
         watch_process();
         let session = Session::start(&context.context, session, direct)?;
         // SAFETY: not NULL; the header asks for a writable pointer.
-        unsafe { handle::give(out, telelink_session { session }) };
+        unsafe { handle::give(out, telelink_session { session, tables }) };
         Ok(())
     })
 }
@@ -145,11 +218,11 @@ pub unsafe extern "C" fn telelink_session_close(session: *const telelink_session
     guard(|| {
         // SAFETY: the header asks for a live session or NULL.
         let session = &unsafe { handle::borrow(session, "session") }?.session;
-        session.close();
-        if timeout_ms > 0 {
-            session.wait_closed(Duration::from_millis(timeout_ms))?;
+        if timeout_ms == 0 {
+            session.close();
+            return Ok(());
         }
-        Ok(())
+        Ok(session.close_timeout(Duration::from_millis(timeout_ms))?)
     })
 }
 
@@ -166,10 +239,17 @@ pub unsafe extern "C" fn telelink_session_close(session: *const telelink_session
 pub unsafe extern "C" fn telelink_session_free(session: *mut telelink_session) {
     guard_or((), || {
         // SAFETY: the header asks for NULL or a live handle that is not used again.
-        let session = unsafe { handle::take(session) };
-        // The threads that would finish the session do not exist in a forked child.
+        let Some(session) = (unsafe { handle::take(session) }) else { return };
         if is_forked() {
+            // The threads that would finish the session do not exist in the child.
             std::mem::forget(session);
+            return;
+        }
+        let telelink_session { session, tables } = *session;
+        drop(session);
+        // The last callback has returned, but another thread may hold a table for a moment longer.
+        if !Session::on_callback_thread() && !tables.wait(DROP_WAIT) {
+            tracing::warn!("a callback table of a freed session is still in use; its drop follows");
         }
     });
 }
@@ -235,11 +315,11 @@ pub unsafe extern "C" fn telelink_session_add_services(
         let (taken, result) = unsafe { take_services(services, count, "services") };
         result?;
         // SAFETY: the header asks for a live session or NULL.
-        let session = &unsafe { handle::borrow(session, "session") }?.session;
+        let telelink_session { session, tables } = unsafe { handle::borrow(session, "session") }?;
         let mut built = Vec::with_capacity(taken.len());
         for service in taken {
             // SAFETY: the header asks for readable views in each service.
-            built.push(unsafe { service.build() }?);
+            built.push(unsafe { service.build(tables) }?);
         }
         Ok(session.add_services(built)?)
     })
@@ -348,8 +428,9 @@ pub unsafe extern "C" fn telelink_session_remove_status(
 /// @return TELELINK_STATUS_OK             found
 ///         TELELINK_STATUS_NOT_FOUND      no such viewer is registered now
 ///         TELELINK_STATUS_NULL_ARGUMENT  `session` or `out` is NULL
-///         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
-/// @threading Any thread, allowed inside callbacks.
+///         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+///         TELELINK_STATUS_CLOSED         the session is closed
+/// @threading Any thread, blocks up to 5 s, allowed inside callbacks.
 /// @since 0.1
 #[no_mangle]
 pub unsafe extern "C" fn telelink_session_client(
@@ -361,7 +442,7 @@ pub unsafe extern "C" fn telelink_session_client(
         // SAFETY: the header asks for a live session or NULL.
         let session = &unsafe { handle::borrow(session, "session") }?.session;
         let out = handle::out_pointer(out, "out")?;
-        let Some(client) = session.client(client_id) else {
+        let Some(client) = session.client(client_id)? else {
             return Err(Failure::new(telelink_status::NotFound, format!("no viewer {client_id} is registered")));
         };
         // SAFETY: not NULL; the header asks for a writable pointer.
@@ -395,8 +476,9 @@ pub unsafe extern "C" fn telelink_session_stats_init(
 /// @return TELELINK_STATUS_OK             read
 ///         TELELINK_STATUS_NULL_ARGUMENT  `session` or `stats` is NULL
 ///         TELELINK_STATUS_STRUCT_SIZE    `stats` was not set up
-///         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
-/// @threading Any thread, allowed inside callbacks.
+///         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+///         TELELINK_STATUS_CLOSED         the session is closed
+/// @threading Any thread, blocks up to 5 s, allowed inside callbacks.
 /// @since 0.1
 #[no_mangle]
 pub unsafe extern "C" fn telelink_session_stats_read(
@@ -408,15 +490,7 @@ pub unsafe extern "C" fn telelink_session_stats_read(
         let session = &unsafe { handle::borrow(session, "session") }?.session;
         // SAFETY: the header asks for NULL or a struct that was set up.
         let caller = unsafe { sized::read(stats, "stats") }?;
-        let now = session.stats();
-        let value = telelink_session_stats {
-            struct_size: caller.struct_size,
-            uptime_ms: u64::try_from(now.uptime.as_millis()).unwrap_or(u64::MAX),
-            reconnects: now.reconnects,
-            viewers: now.viewers as u64,
-            ice_rtt_ms: now.ice_rtt_ms.unwrap_or(-1.0),
-            dropped: now.dropped(),
-        };
+        let value = telelink_session_stats::from(&session.stats()?);
         // SAFETY: `read` has checked the size, which the caller vouches for.
         unsafe { sized::write(stats, caller.struct_size, value, "stats") }
     })

@@ -47,8 +47,6 @@ impl telelink_str {
 }
 
 impl telelink_bytes {
-    pub(super) const EMPTY: Self = Self { data: std::ptr::null(), len: 0 };
-
     pub(super) fn of(bytes: &[u8]) -> Self {
         Self { data: bytes.as_ptr(), len: bytes.len() }
     }
