@@ -683,7 +683,7 @@ typedef struct telelink_session_callbacks {
  * Decisions about channels. Set up with telelink_session_policy_init().
  *
  * Each is asked once per channel, inside the call that creates the channel or starts the session, on that thread;
- * calls can overlap. They must not block, and must not create channels of this session's context.
+ * calls can overlap. They must not block.
  */
 typedef struct telelink_session_policy {
   /**
@@ -904,7 +904,7 @@ typedef struct telelink_session_options {
 } telelink_session_options;
 
 /**
- * Figures of a session. Set up with telelink_session_stats_init().
+ * Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are over the channels that exist now.
  */
 typedef struct telelink_session_stats {
   /**
@@ -916,21 +916,73 @@ typedef struct telelink_session_stats {
    */
   uint64_t uptime_ms;
   /**
-   * How often the room was joined again.
+   * Rooms entered so far; the first join counts.
    */
-  uint64_t reconnects;
+  uint64_t joins;
   /**
    * Registered viewers now.
    */
   uint64_t viewers;
   /**
+   * Subscriptions of all viewers now.
+   */
+  uint64_t subscriptions;
+  /**
+   * Bytes that wait for all viewers now.
+   */
+  uint64_t backlog_bytes;
+  /**
    * Round trip to the LiveKit server as ICE measures it, milliseconds; negative while unknown.
    */
   double ice_rtt_ms;
   /**
-   * Messages dropped since the start, all causes together.
+   * Mean round trip of the viewers' pings, milliseconds; negative while unknown.
    */
-  uint64_t dropped;
+  double ping_rtt_ms;
+  /**
+   * Messages given to control streams; each counts once, however many viewers.
+   */
+  uint64_t reliable_messages;
+  /**
+   * Their bytes.
+   */
+  uint64_t reliable_bytes;
+  /**
+   * Messages given to data tracks.
+   */
+  uint64_t lossy_messages;
+  /**
+   * Their bytes.
+   */
+  uint64_t lossy_bytes;
+  /**
+   * Lossy messages that a newer one replaced before the network took them.
+   */
+  uint64_t dropped_overwritten;
+  /**
+   * Lossy messages logged before their data track was ready.
+   */
+  uint64_t dropped_not_ready;
+  /**
+   * Lossy messages over max_data_track_message_size.
+   */
+  uint64_t dropped_oversize;
+  /**
+   * Lossy messages that the network had no room for.
+   */
+  uint64_t dropped_transport_full;
+  /**
+   * Lossy messages that the network refused for another reason.
+   */
+  uint64_t dropped_refused;
+  /**
+   * Messages from viewers dropped because `on_message` was too slow.
+   */
+  uint64_t dropped_incoming;
+  /**
+   * Viewers that had to be reset because they were too slow or sent garbage.
+   */
+  uint64_t viewer_resets;
 } telelink_session_stats;
 
 #ifdef __cplusplus
@@ -1501,21 +1553,6 @@ telelink_status telelink_token_callbacks_init(struct telelink_token_callbacks *c
 TELELINK_API telelink_status telelink_api_key_init(struct telelink_api_key *key, size_t struct_size);
 
 /**
- * Fills options with the defaults.
- *
- * @param options  Written.
- * @param struct_size  sizeof *options.
- * @return TELELINK_STATUS_OK             filled
- *         TELELINK_STATUS_NULL_ARGUMENT  `options` is NULL
- *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
- * @threading Any thread, never blocks, allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_session_options_init(struct telelink_session_options *options,
-                                              size_t struct_size);
-
-/**
  * Answers a token request. Of several answers the last counts.
  *
  * @param request  Borrowed.
@@ -1546,6 +1583,21 @@ telelink_status telelink_token_request_fail(const struct telelink_token_request 
                                             struct telelink_str message);
 
 /**
+ * Fills options with the defaults.
+ *
+ * @param options  Written.
+ * @param struct_size  sizeof *options.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `options` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_options_init(struct telelink_session_options *options,
+                                              size_t struct_size);
+
+/**
  * Starts a session: joins the room in the background, and joins again when it is lost. Returns without waiting for it.
  *
  * Everything logged to the context's channels, now or made later, goes to the viewers in that room. What the options
@@ -1560,7 +1612,6 @@ telelink_status telelink_token_request_fail(const struct telelink_token_request 
  *         TELELINK_STATUS_INVALID_UTF8     a text is not UTF-8; the message names it
  *         TELELINK_STATUS_INVALID_VALUE    an option cannot work; the message names it
  *         TELELINK_STATUS_STRUCT_SIZE      a struct was not set up with its `_init` function
- *         TELELINK_STATUS_DUPLICATE        two services have one name
  *         TELELINK_STATUS_LIBRARY_MISSING  the LiveKit library is missing or wrong; the message names the paths tried
  *         TELELINK_STATUS_CLOSED           the process was forked from one that uses telelink
  * @threading Any thread, allowed inside callbacks. Loads the LiveKit library the first time.
@@ -1716,8 +1767,9 @@ telelink_status telelink_session_remove_status(const struct telelink_session *se
  * @return TELELINK_STATUS_OK             found
  *         TELELINK_STATUS_NOT_FOUND      no such viewer is registered now
  *         TELELINK_STATUS_NULL_ARGUMENT  `session` or `out` is NULL
- *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
- * @threading Any thread, allowed inside callbacks.
+ *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+ *         TELELINK_STATUS_CLOSED         the session is closed
+ * @threading Any thread, blocks up to 5 s, allowed inside callbacks.
  * @since 0.1
  */
 TELELINK_API
@@ -1746,8 +1798,9 @@ TELELINK_API telelink_status telelink_session_stats_init(struct telelink_session
  * @return TELELINK_STATUS_OK             read
  *         TELELINK_STATUS_NULL_ARGUMENT  `session` or `stats` is NULL
  *         TELELINK_STATUS_STRUCT_SIZE    `stats` was not set up
- *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
- * @threading Any thread, allowed inside callbacks.
+ *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+ *         TELELINK_STATUS_CLOSED         the session is closed
+ * @threading Any thread, blocks up to 5 s, allowed inside callbacks.
  * @since 0.1
  */
 TELELINK_API

@@ -30,13 +30,26 @@ enum class StatusLevel : std::int32_t {
   error = 2,    ///< something is broken
 };
 
-/// Figures of a session.
+/// Figures of a session. Counts of messages are over the channels that exist now.
 struct SessionStats {
-  std::chrono::milliseconds uptime{0};                      ///< since the session was started
-  std::uint64_t reconnects = 0;                             ///< how often the room was joined again
-  std::uint64_t viewers = 0;                                ///< registered now
-  std::optional<double> ice_rtt_ms = std::nullopt;          ///< round trip to the LiveKit server
-  std::uint64_t dropped = 0;                                ///< messages dropped since the start, all causes
+  std::chrono::milliseconds uptime{0};                 ///< since the session was started
+  std::uint64_t joins = 0;                             ///< rooms entered so far; the first counts
+  std::uint64_t viewers = 0;                           ///< registered now
+  std::uint64_t subscriptions = 0;                     ///< of all viewers now
+  std::uint64_t backlog_bytes = 0;                     ///< waiting for all viewers now
+  std::optional<double> ice_rtt_ms = std::nullopt;     ///< round trip to the LiveKit server
+  std::optional<double> ping_rtt_ms = std::nullopt;    ///< mean round trip of the viewers' pings
+  std::uint64_t reliable_messages = 0;                 ///< given to control streams, once each
+  std::uint64_t reliable_bytes = 0;
+  std::uint64_t lossy_messages = 0;                    ///< given to data tracks
+  std::uint64_t lossy_bytes = 0;
+  std::uint64_t dropped_overwritten = 0;     ///< a newer message came before the network took them
+  std::uint64_t dropped_not_ready = 0;       ///< logged before their data track was ready
+  std::uint64_t dropped_oversize = 0;        ///< over Limits::max_data_track_message_size
+  std::uint64_t dropped_transport_full = 0;  ///< the network had no room
+  std::uint64_t dropped_refused = 0;         ///< the network refused them for another reason
+  std::uint64_t dropped_incoming = 0;        ///< messages from viewers: on_message was too slow
+  std::uint64_t viewer_resets = 0;           ///< viewers that were too slow or sent garbage
 };
 
 /// A link between a context and the viewers in a LiveKit room. The destructor closes it and waits until running callbacks
@@ -142,12 +155,26 @@ class Session {
     auto status = telelink_session_stats_init(&c, sizeof c);
     if (status == TELELINK_STATUS_OK) status = telelink_session_stats_read(handle_.get(), &c);
     if (status != TELELINK_STATUS_OK) return detail::last_error(status);
+    const auto known = [](double ms) { return ms < 0 ? std::nullopt : std::optional<double>{ms}; };
     SessionStats stats;
     stats.uptime = std::chrono::milliseconds{c.uptime_ms};
-    stats.reconnects = c.reconnects;
+    stats.joins = c.joins;
     stats.viewers = c.viewers;
-    if (c.ice_rtt_ms >= 0) stats.ice_rtt_ms = c.ice_rtt_ms;
-    stats.dropped = c.dropped;
+    stats.subscriptions = c.subscriptions;
+    stats.backlog_bytes = c.backlog_bytes;
+    stats.ice_rtt_ms = known(c.ice_rtt_ms);
+    stats.ping_rtt_ms = known(c.ping_rtt_ms);
+    stats.reliable_messages = c.reliable_messages;
+    stats.reliable_bytes = c.reliable_bytes;
+    stats.lossy_messages = c.lossy_messages;
+    stats.lossy_bytes = c.lossy_bytes;
+    stats.dropped_overwritten = c.dropped_overwritten;
+    stats.dropped_not_ready = c.dropped_not_ready;
+    stats.dropped_oversize = c.dropped_oversize;
+    stats.dropped_transport_full = c.dropped_transport_full;
+    stats.dropped_refused = c.dropped_refused;
+    stats.dropped_incoming = c.dropped_incoming;
+    stats.viewer_resets = c.viewer_resets;
     return stats;
   }
 
