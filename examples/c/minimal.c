@@ -20,12 +20,12 @@ static void stop(int signal_number) {
   running = 0;
 }
 
-static int failed(const char *what) {
+static int failed(const char* what) {
   fprintf(stderr, "minimal_c: %s: %s\n", what, telelink_last_error_message());
   return EXIT_FAILURE;
 }
 
-static int run(const telelink_context *context, telelink_channel **channel, telelink_session **session) {
+static int run(const telelink_context* context, telelink_channel** channel, telelink_session** session) {
   telelink_channel_options channel_options;
   telelink_channel_options_init(&channel_options, sizeof channel_options);
   channel_options.encoding = telelink_text("json");
@@ -56,12 +56,12 @@ int main(void) {
   signal(SIGINT, stop);
   signal(SIGTERM, stop);
 
-  telelink_context *context = NULL;
+  telelink_context* context = NULL;
   if (telelink_context_create(&context) != TELELINK_STATUS_OK) {
     return failed("the context");
   }
-  telelink_channel *channel = NULL;
-  telelink_session *session = NULL;
+  telelink_channel* channel = NULL;
+  telelink_session* session = NULL;
   const int result = run(context, &channel, &session);
   telelink_session_free(session); /* leaves the room and waits for it */
   telelink_channel_free(channel);
