@@ -2,7 +2,7 @@
  *
  * The smallest robot, in C: one channel, one message per second.
  *
- *   LIVEKIT_URL=ws://127.0.0.1:7880 LIVEKIT_TOKEN=... minimal_c
+ *   LIVEKIT_URL=ws://127.0.0.1:7880 LIVEKIT_TOKEN=... minimal_robot_c
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -21,7 +21,7 @@ static void stop(int signal_number) {
 }
 
 static int failed(const char* what) {
-  fprintf(stderr, "minimal_c: %s: %s\n", what, telelink_last_error_message());
+  fprintf(stderr, "minimal_robot_c: %s: %s\n", what, telelink_last_error_message());
   return EXIT_FAILURE;
 }
 

@@ -2,7 +2,7 @@
 //
 // The smallest robot: one channel, one message per second.
 //
-//   LIVEKIT_URL=ws://127.0.0.1:7880 LIVEKIT_TOKEN=... minimal
+//   LIVEKIT_URL=ws://127.0.0.1:7880 LIVEKIT_TOKEN=... minimal_robot
 #include <telelink/telelink.hpp>
 
 #include <atomic>
