@@ -4,6 +4,7 @@ mod faults;
 mod pipe;
 mod port_suite;
 mod reconnect;
+mod repeat;
 mod stage;
 mod streams;
 mod tracks;

@@ -355,7 +355,7 @@ pub(crate) async fn stats_answer(stage: &dyn Stage) {
     let source = Arc::new(ScriptedSource::bytes(vec![1; 5_000]));
     let stream = soon("open", robot.room.open_byte_stream("t", &ids(&["viewer"]), source)).await.unwrap();
     soon("written", stream.ended()).await.unwrap();
-    read_all(&mut viewer.stream().await.reader).await;
+    assert_eq!(read_all(&mut viewer.stream().await.reader).await.0.len(), 5_000);
     let stats = soon("stats", robot.room.stats()).await.expect("stats");
     assert!(stats.bytes_sent.is_some_and(|bytes| bytes >= 5_000), "{stats:?}");
     assert_eq!(stats.data_frames_refused, 0);

@@ -183,8 +183,7 @@ mod tests {
         ] {
             assert_eq!(checked_url(given).unwrap(), used);
         }
-        for bad in ["", "host:7880", "ftp://host", "ws://", "ws://:80", "ws://host:99999", "ws://ho st", "ws://[::1]:x"]
-        {
+        for bad in ["", "host:7880", "ftp://host", "ws://", "ws://:80", "ws://host:99999", "ws://ho st", "ws://[::1]:x"] {
             let error = checked_url(bad).unwrap_err();
             assert_eq!(error.kind, JoinErrorKind::Invalid, "{bad}");
         }

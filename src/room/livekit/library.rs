@@ -188,8 +188,7 @@ fn already_loaded(path: &Path) -> bool {
 fn open_private_copy(path: &Path) -> Result<Dl, String> {
     use std::os::fd::{AsRawFd, FromRawFd};
 
-    let file =
-        mapped_file(path).ok_or("is loaded by somebody else, and its file cannot be found for a private copy")?;
+    let file = mapped_file(path).ok_or("is loaded by somebody else, and its file cannot be found for a private copy")?;
     // SAFETY: a NUL-terminated name and a flag; the answer is checked before use.
     let fd = unsafe { libc::memfd_create(c"liblivekit_ffi".as_ptr(), libc::MFD_CLOEXEC) };
     if fd < 0 {

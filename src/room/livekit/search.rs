@@ -17,8 +17,7 @@ pub(super) const FILE_NAME: &str = if cfg!(target_os = "macos") {
 const VARIABLES: [&str; 2] = ["TELELINK_LIVEKIT_LIBRARY", "LIVEKIT_LIB_PATH"];
 
 /// How to get the file; the version is the one messages.rs is checked against.
-const HOW_TO_GET: &str =
-    "Get it with `make tools` in the telelink checkout, or take livekit/rtc/resources/ out of the \
+const HOW_TO_GET: &str = "Get it with `make tools` in the telelink checkout, or take livekit/rtc/resources/ out of the \
      wheel that `pip download --no-deps --only-binary=:all: livekit==1.2.1` fetches, and name the file in \
      TELELINK_LIVEKIT_LIBRARY";
 

@@ -85,8 +85,10 @@ impl Pump {
             _ = life.wait_for(|now| *now != since) => Some(Err(self.cut_off())),
             result = self.pump() => Some(result),
         };
-        // An abandoned stream is closed as well: the other side must not wait for the rest.
-        let closed = self.close().await;
+        // A broken or abandoned stream is closed as well, for the other side must not wait for the rest, but with a
+        // reason: an end without one would make what has arrived look complete.
+        let reason = (!matches!(result, Some(Ok(())))).then_some("abandoned");
+        let closed = self.close(reason).await;
         if let Some(result) = result {
             // Nobody waits for the answer: then there is nobody to tell.
             let _ = ended.send(result.and(closed));
@@ -135,12 +137,12 @@ impl Pump {
     }
 
     /// Closes the stream, which consumes the writer. In a room that is gone there is nothing to close.
-    async fn close(self) -> Result<(), RoomError> {
+    async fn close(self, reason: Option<&str>) -> Result<(), RoomError> {
         let writer_handle = self.writer.id();
         let answer = dispatch::ask(&self.room.library, "closing a stream", WRITE_DEADLINE, |id| FfiRequest {
             byte_stream_close: Some(ByteStreamWriterCloseRequest {
                 writer_handle,
-                reason: None,
+                reason: reason.map(str::to_owned),
                 request_async_id: Some(id),
             }),
             ..Default::default()

@@ -77,13 +77,10 @@ impl Connection {
     /// Delivers an event whatever the link is: one that the participant's own library makes.
     pub(super) fn deliver(&mut self, event: RoomEvent) {
         match &event {
-            RoomEvent::ParticipantConnected(subject) | RoomEvent::ParticipantUpdated(subject) => self.learn(subject),
-            RoomEvent::ParticipantActive(subject) => self.learn(subject),
-            RoomEvent::ParticipantDisconnected { identity, sid } => {
-                if self.known.get(identity).is_some_and(|known| known.sid == *sid) {
-                    self.known.remove(identity);
-                }
-            }
+            RoomEvent::ParticipantConnected(subject)
+            | RoomEvent::ParticipantActive(subject)
+            | RoomEvent::ParticipantUpdated(subject) => self.learn(subject),
+            RoomEvent::ParticipantDisconnected { identity, sid } => self.forget(identity, sid),
             _ => {}
         }
         // The receiver may be gone: an application that stopped listening.
@@ -98,6 +95,13 @@ impl Connection {
             .is_some_and(|known| known.sid != subject.sid && known.joined_at_ms > subject.joined_at_ms);
         if !newer {
             self.known.insert(subject.identity.clone(), subject.clone());
+        }
+    }
+
+    /// A late goodbye of an older connection does not take the newer one.
+    fn forget(&mut self, identity: &Identity, sid: &Sid) {
+        if self.known.get(identity).is_some_and(|known| known.sid == *sid) {
+            self.known.remove(identity);
         }
     }
 
@@ -143,27 +147,28 @@ impl State {
         }
     }
 
-    /// Makes `about` known to `to`: as part of the list a joiner gets, or by events.
-    pub(super) fn introduce(&mut self, to: ConnId, about: ConnId, listing: bool) {
-        let Some(subject) = self.connections.get(&about) else { return };
+    /// Makes `about` known to `to`: by events or, when `listing`, by the entry that is given back for a joiner's list.
+    pub(super) fn introduce(&mut self, to: ConnId, about: ConnId, listing: bool) -> Option<Participant> {
+        let subject = self.connections.get(&about)?;
         let (subject, tracks) = (subject.local.clone(), subject.published().collect::<Vec<_>>());
         let identity = subject.identity.clone();
         let announced = Participant { active: false, ..subject.clone() };
-        let listed = listing && !self.faults.holds(&identity, HeldEvent::Connected);
-        if listed {
-            let active = !self.faults.holds(&identity, HeldEvent::Active);
-            if let Some(connection) = self.connections.get_mut(&to) {
-                connection.known.insert(identity.clone(), Participant { active, ..announced });
-            }
+        let active_held = self.faults.holds(&identity, HeldEvent::Active);
+        let mut entry = None;
+        if listing && !self.faults.holds(&identity, HeldEvent::Connected) {
+            let listed = Participant { active: !active_held, ..announced };
+            self.connections.get_mut(&to)?.known.insert(identity.clone(), listed.clone());
+            entry = Some(listed);
         } else {
             self.tell_about(&identity, HeldEvent::Connected, to, RoomEvent::ParticipantConnected(announced));
         }
-        if !listed || self.faults.holds(&identity, HeldEvent::Active) {
+        if entry.is_none() || active_held {
             self.tell_about(&identity, HeldEvent::Active, to, RoomEvent::ParticipantActive(subject));
         }
         for track in tracks {
             self.event(to, RoomEvent::DataTrackPublished(track));
         }
+        entry
     }
 
     /// Announces a connection to the others, after the announce delay of its room.

@@ -10,6 +10,9 @@ use super::streams::WAY_BYTES;
 use super::tracks::TrackLogEntry;
 use crate::room::{DropCause, Identity, JoinErrorKind, Participant, PublishError, RoomEvent};
 
+/// A longer delay could not be added to every point in time.
+const MAX_DELAY: Duration = Duration::from_secs(86_400);
+
 /// Joining and what the others hear of it.
 impl MemoryServer {
     /// The next one to join gets this join time (milliseconds since the Unix epoch); each later one 1 ms more than the
@@ -118,14 +121,15 @@ impl MemoryServer {
         self.with(|state| state.faults.pipe_limit = bytes);
     }
 
-    /// Delay of streams and frames from one participant to another, beating [`MemoryServer::set_delay_everywhere`].
+    /// Delay of streams and frames from one participant to another, at most a day, beating
+    /// [`MemoryServer::set_delay_everywhere`].
     pub fn set_delay(&self, from: &str, to: &str, delay: Duration) {
-        self.with(|state| state.faults.link(&from.into(), &to.into()).delay = Some(delay));
+        self.with(|state| state.faults.link(&from.into(), &to.into()).delay = Some(delay.min(MAX_DELAY)));
     }
 
     /// Delay of all links that have none of their own. Default 0.
     pub fn set_delay_everywhere(&self, delay: Duration) {
-        self.with(|state| state.faults.everywhere.delay = Some(delay));
+        self.with(|state| state.faults.everywhere.delay = Some(delay.min(MAX_DELAY)));
     }
 
     /// Share of data-track frames (0 to 1) lost from one participant to another, beating

@@ -190,8 +190,9 @@ impl State {
     }
 
     pub(super) fn join_time(&mut self) -> i64 {
-        self.next_joined_at += 1;
-        self.next_joined_at - 1
+        let now = self.next_joined_at;
+        self.next_joined_at = now.saturating_add(1);
+        now
     }
 
     fn grant(&self, request: &JoinRequest) -> Result<Grant, JoinError> {
@@ -254,11 +255,8 @@ impl State {
 
     /// What a joiner learns of the others: a list, and then their tracks as events.
     fn meet(&mut self, id: ConnId) -> Vec<Participant> {
-        for other in self.others(id) {
-            self.introduce(id, other, true);
-        }
-        let Some(connection) = self.connections.get(&id) else { return Vec::new() };
-        connection.known.values().cloned().collect()
+        let others = self.others(id);
+        others.into_iter().filter_map(|other| self.introduce(id, other, true)).collect()
     }
 
     pub(super) fn event(&mut self, to: ConnId, event: RoomEvent) {
