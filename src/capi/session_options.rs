@@ -16,8 +16,7 @@ use super::sized;
 use super::status::{telelink_status, Failure};
 use super::view::{self, telelink_bytes, telelink_pair, telelink_str};
 use crate::context::{ChannelRef, Qos};
-use crate::gateway::{ApiKey, DirectOptions, TokenSource};
-use crate::room::{IceServer, Secret};
+use crate::gateway::{ApiKey, DirectOptions, IceServer, Secret, TokenSource};
 use crate::session::{
     Client, ClientChannel, ClientMessage, ConnectionStatus, Error, Limits, Listener, SessionCapability, SessionOptions,
 };
