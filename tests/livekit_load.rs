@@ -153,7 +153,8 @@ fn wrong_paths() {
 fn nowhere() {
     let error = Library::load(&LibraryOptions::default()).err().expect("there is none");
     let beside = std::env::current_exe().expect("a path");
-    let expected = [beside.with_file_name(FILE_NAME), beside.with_file_name("telelink").join(FILE_NAME), FILE_NAME.into()];
+    let expected =
+        [beside.with_file_name(FILE_NAME), beside.with_file_name("telelink").join(FILE_NAME), FILE_NAME.into()];
     assert_eq!(error.paths().collect::<Vec<_>>(), expected.iter().map(PathBuf::as_path).collect::<Vec<_>>());
 }
 

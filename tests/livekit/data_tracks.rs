@@ -234,7 +234,12 @@ struct Overload {
 }
 
 impl Overload {
-    async fn run(robot: &Joined, slots: &[Arc<Slot>], tracks: &[Arc<dyn DataTrack>], counts: &[Arc<AtomicU64>]) -> Self {
+    async fn run(
+        robot: &Joined,
+        slots: &[Arc<Slot>],
+        tracks: &[Arc<dyn DataTrack>],
+        counts: &[Arc<AtomicU64>],
+    ) -> Self {
         let overwritten = || slots.iter().map(|slot| slot.overwritten.load(Ordering::Relaxed)).sum::<u64>();
         let received = || counts.iter().map(|count| count.load(Ordering::Relaxed)).collect::<Vec<_>>();
         let (overwritten_before, received_before) = (overwritten(), received());
