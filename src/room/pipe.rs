@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, Notify};
 
 use super::{DataFrame, RoomError};
+
+/// Chunks kept apart. Beyond it they are joined, so that a sender of tiny chunks costs its bytes and not an entry each.
+const MAX_CHUNKS: usize = 1024;
 
 struct Pipe {
     state: Mutex<PipeState>,
@@ -19,6 +22,9 @@ struct Pipe {
 #[derive(Default)]
 struct PipeState {
     chunks: VecDeque<Bytes>,
+    /// What came after `chunks` were full.
+    tail: BytesMut,
+    /// Length of `chunks` and `tail` together.
     bytes: usize,
     end: Option<Result<(), RoomError>>,
     reader_gone: bool,
@@ -41,7 +47,7 @@ pub struct ByteSink {
 pub struct PipeFull;
 
 impl ByteSink {
-    /// Adds a chunk.
+    /// Adds a chunk; an empty one is nothing.
     pub fn push(&self, chunk: Bytes) -> Result<(), PipeFull> {
         let mut state = self.pipe.state.lock();
         if state.reader_gone || state.end.is_some() {
@@ -53,8 +59,15 @@ impl ByteSink {
             self.pipe.changed.notify_one();
             return Err(PipeFull);
         }
+        if chunk.is_empty() {
+            return Ok(());
+        }
         state.bytes += chunk.len();
-        state.chunks.push_back(chunk);
+        if state.tail.is_empty() && state.chunks.len() < MAX_CHUNKS {
+            state.chunks.push_back(chunk);
+        } else {
+            state.tail.extend_from_slice(&chunk);
+        }
         drop(state);
         self.pipe.changed.notify_one();
         Ok(())
@@ -89,7 +102,11 @@ impl ByteReader {
         loop {
             {
                 let mut state = self.pipe.state.lock();
-                if let Some(chunk) = state.chunks.pop_front() {
+                let chunk = match state.chunks.pop_front() {
+                    None if !state.tail.is_empty() => Some(std::mem::take(&mut state.tail).freeze()),
+                    chunk => chunk,
+                };
+                if let Some(chunk) = chunk {
                     state.bytes -= chunk.len();
                     return Some(Ok(chunk));
                 }
@@ -109,6 +126,7 @@ impl Drop for ByteReader {
         let mut state = self.pipe.state.lock();
         state.reader_gone = true;
         state.chunks.clear();
+        state.tail = BytesMut::new();
         state.bytes = 0;
     }
 }

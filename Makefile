@@ -1,0 +1,48 @@
+# telelink's front door: each target is one script in scripts/, where the work and the reasons are.
+# Nothing is written outside this checkout but the caches of cargo, go and pip, and Debian packages when run as root.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo build test test-full conformance bench fuzz test-consumer fmt lint header tools clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  make %-14s %s\n' "$$t" "$$h"; done
+
+demo: ## build all, start a LiveKit server and the example robot, show its data live (CHECK=1: 10 s, then a verdict)
+	@scripts/demo.sh
+
+build: ## build the library, the C++ side and the examples into build/bin/
+	@scripts/build.sh
+
+test: ## what a contributor must see green, 20 minutes at most
+	@scripts/test.sh
+
+test-full: ## make test, then sanitizers, fuzzing, licences and the slow suites
+	@scripts/test-full.sh
+
+conformance: ## run a conformance suite against the fixture robot: make conformance DIR=path [MARK=core]
+	@scripts/conformance.sh "$(DIR)"
+
+bench: ## benchmarks with the peers beside us; results in build/bench/
+	@scripts/bench.sh
+
+fuzz: ## fuzz every decoder that faces a viewer (SECONDS_EACH=300)
+	@scripts/fuzz.sh
+
+test-consumer: ## install the package, then build and run the out-of-tree project of tests/consumer with it
+	@scripts/test-consumer.sh
+
+fmt: ## format Rust, C++ and Python in place
+	@scripts/fmt.sh
+
+lint: ## formats checked, clippy, rustdoc, scripts; nothing is changed
+	@scripts/lint.sh
+
+header: ## regenerate include/telelink/telelink.h
+	@scripts/header.sh
+
+tools: ## fetch the pinned tools into .tools/ (the other targets do it by themselves)
+	@scripts/tools.sh
+
+clean: ## remove what was built; .tools/ stays
+	rm -rf build target fuzz/target

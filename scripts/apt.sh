@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that are missing: as root with apt-get, after one `apt-get update`, never asking anything.
+# Otherwise it says what is missing and fails. What counts is the program or header, not who installed it.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+
+has_header() { printf '#include <%s>\n' "$1" | c++ -E -x c++ - >/dev/null 2>&1; }
+has() { command -v "$1" >/dev/null 2>&1; }
+
+missing() {
+  has c++ || echo g++
+  has cc || echo gcc
+  has cmake || echo cmake
+  has ninja || echo ninja-build
+  has pkg-config || echo pkg-config
+  # The consumer test builds with both compilers.
+  has clang++ || echo clang
+  # find_package(GTest) of the C and C++ tests; there is no registry to fetch it from instead.
+  has_header gtest/gtest.h || echo libgtest-dev
+  has flock || echo util-linux
+  "${PYTHON:-python3}" -c 'import ensurepip, venv' >/dev/null 2>&1 || echo python3-venv
+}
+
+packages="$(missing | tr '\n' ' ')"
+[ -n "$packages" ] || exit 0
+if ! has apt-get; then
+  die "missing, under their Debian names: $packages- install them with this system's package manager"
+fi
+[ "$(id -u)" = 0 ] || die "missing Debian packages; as root run: apt-get install $packages"
+say "installing Debian packages: $packages"
+export DEBIAN_FRONTEND=noninteractive
+# The timeout waits for another apt-get on the same machine.
+apt-get -q -o DPkg::Lock::Timeout=300 update >/dev/null || die "apt-get update failed"
+# shellcheck disable=SC2086 # a list of words
+apt-get -q -y -o DPkg::Lock::Timeout=300 install --no-install-recommends $packages </dev/null >/dev/null ||
+  die "apt-get could not install: $packages"
+packages="$(missing | tr '\n' ' ')"
+[ -z "$packages" ] || die "installed, but still not usable: $packages"

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Builds everything into build/bin/: the library (cargo, release), then the C++ wrapper's tests, examples and the fixture
+# robot (cmake). One cargo profile serves all of C++, demo, conformance and benchmarks; CONTRIBUTING.md says why.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+cd "$ROOT"
+
+"$ROOT/scripts/tools.sh" apt venv livekit-library
+mkdir -p build/bin
+
+say "building the Rust workspace (release)"
+cargo build --release --locked --workspace
+# Only programs of this workspace: cargo's own list, not whatever lies in target/release.
+cargo metadata --format-version 1 --no-deps --locked | "$TOOLS/venv/bin/python" -c '
+import json, sys
+for package in json.load(sys.stdin)["packages"]:
+    for target in package["targets"]:
+        if "bin" in target["kind"]:
+            print(target["name"])
+' | while read -r name; do
+  cp "${CARGO_TARGET_DIR:-target}/release/$name" "build/bin/$name"
+done
+
+if [ -f CMakeLists.txt ]; then
+  say "building C and C++"
+  cmake -S . -B build/cmake -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+    -DTELELINK_BUILD_TESTS=ON -DTELELINK_BUILD_EXAMPLES=ON \
+    -DTELELINK_LIVEKIT_LIBRARY="$TOOLS/livekit/$LIVEKIT_VERSION/liblivekit_ffi.so" >build/cmake-configure.log ||
+    { cat build/cmake-configure.log >&2 && die "cmake could not configure the C++ side"; }
+  cmake --build build/cmake
+fi
+say "built: $(find build/bin -maxdepth 1 -type f -printf '%f ')"

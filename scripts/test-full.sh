@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# `make test-full`: make test, then what takes longer. FULL_ONLY=1 leaves out make test (CI does that, having run it).
+# Miri and a Rust build under the thread sanitizer need a nightly toolchain with rust-src and miri, which no package
+# registry has; CONTRIBUTING.md says how to run them by hand.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+. "$ROOT/scripts/env.sh"
+. "$ROOT/scripts/steps.sh"
+
+HOST="$(rustc -vV | sed -n 's/^host: //p')"
+
+[ "${FULL_ONLY:-0}" = 1 ] || step "make test" scripts/test.sh
+# RUSTC_BOOTSTRAP lets the stable compiler take -Z flags, so that no second toolchain is needed. Own target folder: other
+# flags in the same one would rebuild everything at each change of mind.
+step "Rust unit tests, address sanitizer" \
+  env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/asan \
+  cargo test --locked --workspace --lib --target "$HOST"
+step_if CMakeLists.txt "C and C++ tests, address and undefined-behaviour sanitizers" scripts/test-sanitized.sh address,undefined
+step_if CMakeLists.txt "C and C++ tests, thread sanitizer" scripts/test-sanitized.sh thread
+step_if fuzz/Cargo.toml "fuzzing" env SECONDS_EACH="${SECONDS_EACH:-60}" scripts/fuzz.sh
+step "licences, bans, sources" scripts/deny.sh
+finish

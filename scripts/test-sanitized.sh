@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# The C and C++ tests once more with a sanitizer: test-sanitized.sh address,undefined | thread
+# The LiveKit library is not instrumented, so tests on a real server (label `livekit`) are left to the plain run.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+. "$ROOT/scripts/env.sh"
+cd "$ROOT"
+
+kinds="${1:?usage: test-sanitized.sh address,undefined|thread}"
+dir="build/cmake-${kinds//,/-}"
+cmake -S . -B "$dir" -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTELELINK_SANITIZE="$kinds" \
+  -DTELELINK_BUILD_TESTS=ON -DTELELINK_BUILD_EXAMPLES=OFF -DTELELINK_LIVEKIT_LIBRARY="$TELELINK_LIVEKIT_LIBRARY"
+cmake --build "$dir"
+ctest --test-dir "$dir" --output-on-failure --no-tests=error --timeout 300 --label-exclude livekit

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# `make test`: the list of what must be green, in one place. Cheap steps stand first.
+# Counts in the last line are steps; each step's own runner prints its tests.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+. "$ROOT/scripts/env.sh"
+. "$ROOT/scripts/steps.sh"
+
+step "tools" scripts/tools.sh
+step "formats, clippy, rustdoc" scripts/lint.sh
+step "script tests" "$PYTHON_VENV" -m pytest -q -p no:cacheprovider tests/scripts
+step "Rust tests" cargo test --locked --workspace
+step_if cbindgen.toml "header in sync" scripts/header.sh --check
+step "build" scripts/build.sh
+step_if CMakeLists.txt "C and C++ tests" ctest --test-dir build/cmake --output-on-failure --no-tests=error --timeout 120
+step_if tests/consumer "installed package" scripts/test-consumer.sh
+step_if examples/cpp/telemetry.cpp "demo" env CHECK=1 scripts/demo.sh
+step_if bench/Cargo.toml "benchmark smoke" env SMOKE=1 scripts/bench.sh
+finish

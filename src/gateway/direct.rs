@@ -1,0 +1,162 @@
+//! Direct mode: joins the room of a URL and a token, and joins again when it is lost (S-44 to S-48, design.md decision 10).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::room::{Connector, DisconnectReason, JoinError, JoinErrorKind, JoinRequest, Joined, RoomOptions};
+use crate::session::{ConnectionStatus, Control, Error, ErrorKind, RoomEnd};
+
+use super::{token, DirectOptions, TokenSource};
+
+/// Pause before the second attempt, doubling up to [`MAX_PAUSE`], each ±20 % (design.md decision 10).
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// Longest pause: a robot is back within 10 s of its link.
+const MAX_PAUSE: Duration = Duration::from_secs(4);
+/// Bound of one attempt to join (design.md decision 10).
+const ATTEMPT: Duration = Duration::from_secs(5);
+/// A room that lasted so long was healthy: the next pause is the first one again (S-46).
+const HEALTHY: Duration = Duration::from_secs(10);
+/// How long after the loss of a room its server may still think that we are in it.
+const CLOSING: Duration = Duration::from_secs(30);
+
+/// The gateway of one session.
+pub(super) struct Direct {
+    options: DirectOptions,
+    connector: Arc<dyn Connector>,
+}
+
+/// What to do after a failure.
+enum Next {
+    Retry(Error),
+    Stop(Error),
+}
+
+impl Direct {
+    pub(super) fn new(options: DirectOptions) -> Result<Self, Error> {
+        token::check(&options.token)?;
+        let connector = match &options.connector {
+            Some(connector) => connector.clone(),
+            None => {
+                check_url(&options.url)?;
+                super::livekit_connector(&options)?
+            }
+        };
+        Ok(Self { options, connector })
+    }
+
+    /// Runs until stopped, or until trying again is useless.
+    pub(super) async fn run(self, control: Arc<Control>, stop: CancellationToken) {
+        control.announce_connecting();
+        let mut pause = FIRST_PAUSE;
+        // Until when a duplicate-identity disconnect may be about our own last connection.
+        let mut own_ghost_until = None;
+        let reason = loop {
+            let attempt = tokio::select! {
+                biased;
+                // A join that has just completed wins over a stop, so that the room is left in order (S-16).
+                attempt = self.join() => attempt,
+                _ = stop.cancelled() => break None,
+            };
+            let failure = match attempt {
+                Ok(joined) => {
+                    let ended = control.enter(joined);
+                    control.set_status(ConnectionStatus::Connected, None);
+                    let end = tokio::select! {
+                        _ = stop.cancelled() => break None,
+                        end = ended => end,
+                    };
+                    let Ok(end) = end else { break control.last_error() };
+                    if end.lived >= HEALTHY {
+                        pause = FIRST_PAUSE;
+                    }
+                    let ghost = own_ghost_until.is_some_and(|until| tokio::time::Instant::now() < until);
+                    own_ghost_until = Some(tokio::time::Instant::now() + CLOSING);
+                    self.after_end(end, ghost)
+                }
+                Err(failure) => failure,
+            };
+            let error = match failure {
+                Next::Stop(error) => break Some(error),
+                Next::Retry(error) if !self.options.auto_reconnect => break Some(error),
+                Next::Retry(error) => error,
+            };
+            tracing::warn!(%error, pause_ms = pause.as_millis() as u64, "not connected; trying again");
+            control.set_status(ConnectionStatus::Connecting, Some(error));
+            tokio::select! {
+                _ = stop.cancelled() => break None,
+                _ = tokio::time::sleep(jittered(pause)) => {}
+            }
+            pause = (pause * 2).min(MAX_PAUSE);
+        };
+        control.set_status(ConnectionStatus::ShuttingDown, reason.clone());
+        control.leave().await;
+        control.finish(reason);
+    }
+
+    async fn join(&self) -> Result<Joined, Next> {
+        let token = token::get(&self.options.token).await.map_err(Next::Retry)?;
+        let options = RoomOptions { ice_servers: self.options.ice_servers.clone(), connect_timeout: ATTEMPT };
+        let request = JoinRequest { url: self.options.url.clone(), token, options };
+        match tokio::time::timeout(ATTEMPT, self.connector.join(request)).await {
+            Ok(Ok(joined)) => Ok(joined),
+            Ok(Err(error)) => Err(self.after_join_error(error)),
+            Err(_) => Err(Next::Retry(Error::new(
+                ErrorKind::ConnectFailed,
+                format!("no answer from {} within {} s", self.options.url, ATTEMPT.as_secs()),
+            ))),
+        }
+    }
+
+    fn after_join_error(&self, error: JoinError) -> Next {
+        let message = format!("cannot join at {}: {}", self.options.url, error.message);
+        match error.kind {
+            // The same token would be rejected again; a new one may do (S-46).
+            JoinErrorKind::Unauthorized if matches!(self.options.token, TokenSource::Static(_)) => {
+                Next::Stop(Error::new(ErrorKind::Unauthorized, message))
+            }
+            JoinErrorKind::Unauthorized => Next::Retry(Error::new(ErrorKind::Unauthorized, message)),
+            JoinErrorKind::Invalid => Next::Stop(Error::new(ErrorKind::InvalidValue, message)),
+            JoinErrorKind::Library => Next::Stop(Error::new(ErrorKind::LibraryMissing, message)),
+            JoinErrorKind::Unreachable | JoinErrorKind::Timeout | JoinErrorKind::Other => {
+                Next::Retry(Error::new(ErrorKind::ConnectFailed, message))
+            }
+        }
+    }
+
+    fn after_end(&self, end: RoomEnd, ghost: bool) -> Next {
+        match end.reason {
+            // Another process uses our identity; fighting it would go on for ever (S-48). Unless it may be our own
+            // connection of before, which the server has not given up yet.
+            DisconnectReason::DuplicateIdentity if !ghost => Next::Stop(Error::new(
+                ErrorKind::DuplicateIdentity,
+                "another participant joined the room with this robot's identity",
+            )),
+            DisconnectReason::ParticipantRemoved => Next::Stop(Error::new(
+                ErrorKind::Removed,
+                "the robot was removed from the room by the server's operator",
+            )),
+            reason => Next::Retry(Error::new(ErrorKind::ConnectFailed, format!("the room was lost: {reason:?}"))),
+        }
+    }
+}
+
+fn check_url(url: &str) -> Result<(), Error> {
+    let rest = ["ws://", "wss://", "http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
+    match rest {
+        Some(host) if !host.is_empty() && !host.starts_with('/') => Ok(()),
+        _ => Err(Error::new(
+            ErrorKind::InvalidValue,
+            format!("the url {url:?} is not ws://host[:port] or wss://host[:port]"),
+        )),
+    }
+}
+
+/// ±20 %, so that a fleet does not come back in one instant (S-46).
+fn jittered(pause: Duration) -> Duration {
+    use std::hash::{BuildHasher, Hasher};
+    // The standard library's hasher keys are random per instance; nothing here needs more than that.
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish() % 401;
+    pause.mul_f64(0.8 + random as f64 / 1000.0)
+}

@@ -1,0 +1,92 @@
+//! How a session gets a room in direct mode (S-44, S-45).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::room::{Connector, IceServer, Secret};
+
+/// Called before every join, on a thread of its own; may block up to 30 s. An error text is reported and retried.
+pub type TokenCallback = Arc<dyn Fn() -> Result<Secret, String> + Send + Sync>;
+
+/// Where the access token of a join comes from.
+#[derive(Clone)]
+pub enum TokenSource {
+    /// One token for every join.
+    Static(Secret),
+    /// Asked before every join.
+    Callback(TokenCallback),
+    /// Tokens made here, fresh for every join.
+    Key(ApiKey),
+}
+
+/// A LiveKit API key pair and what tokens made from it say.
+#[derive(Clone)]
+pub struct ApiKey {
+    /// API key.
+    pub key: String,
+    /// API secret.
+    pub secret: Secret,
+    /// Room to join.
+    pub room: String,
+    /// Identity to join as.
+    pub identity: String,
+    /// Life time of each token. Default 6 h; 1 min to 30 days.
+    pub ttl: Duration,
+    /// Participant attributes to set. Default none.
+    pub attributes: BTreeMap<String, String>,
+}
+
+/// How to reach a room.
+#[derive(Clone)]
+pub struct DirectOptions {
+    /// `ws://` or `wss://` address of the LiveKit server.
+    pub url: String,
+    /// Token.
+    pub token: TokenSource,
+    /// Join again, with back-off, when the room is lost. Default true.
+    pub auto_reconnect: bool,
+    /// ICE servers that replace those the server names. Default none.
+    pub ice_servers: Vec<IceServer>,
+    /// The LiveKit library file. Default: searched, see [`crate::room::livekit`].
+    pub livekit_library: Option<PathBuf>,
+    /// Another way to rooms than the LiveKit library: the in-memory server of the tests. Default none.
+    pub connector: Option<Arc<dyn Connector>>,
+}
+
+impl DirectOptions {
+    /// A room at `url`, entered with `token`.
+    pub fn new(url: impl Into<String>, token: TokenSource) -> Self {
+        Self {
+            url: url.into(),
+            token,
+            auto_reconnect: true,
+            ice_servers: Vec::new(),
+            livekit_library: None,
+            connector: None,
+        }
+    }
+}
+
+impl fmt::Debug for TokenSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Static(_) => f.write_str("Static(..)"),
+            Self::Callback(_) => f.write_str("Callback(..)"),
+            Self::Key(key) => f.debug_struct("Key").field("room", &key.room).field("identity", &key.identity).finish(),
+        }
+    }
+}
+
+impl fmt::Debug for DirectOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DirectOptions")
+            .field("url", &self.url)
+            .field("token", &self.token)
+            .field("auto_reconnect", &self.auto_reconnect)
+            .field("livekit_library", &self.livekit_library)
+            .finish_non_exhaustive()
+    }
+}

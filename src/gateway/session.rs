@@ -1,0 +1,158 @@
+//! `Session`: the application's handle.
+
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+use crate::session::{
+    on_callback_thread, Client, ConnectionStatus, Control, Error, ErrorKind, Service, SessionOptions, SessionStats,
+    Status, StatusLevel, WAIT_REPORT,
+};
+
+use super::direct::Direct;
+use super::DirectOptions;
+
+/// A robot's session: makes the channels of a context visible to remote viewers, and brings their requests.
+///
+/// Thread-safe. Every call works from every callback of the session. Dropping it closes the session and waits, without
+/// limit and saying so every second, until the room has been left and no callback runs any more; on a callback thread
+/// it does not wait, and the rest is done in the background.
+pub struct Session {
+    control: Arc<Control>,
+    stop: CancellationToken,
+}
+
+/// The private runtime of all sessions of the process: the library never borrows the caller's (design.md decision 6).
+fn runtime() -> Result<&'static Runtime, Error> {
+    static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .max_blocking_threads(8)
+            .thread_name("tl-core")
+            .enable_time()
+            .build()
+    });
+    let failed = |error| Error::new(ErrorKind::Internal, format!("the library's threads could not start: {error}"));
+    runtime.as_ref().map_err(failed)
+}
+
+impl Session {
+    /// Starts a session over `context`. Returns at once; joining goes on in the background and is told by
+    /// [`Listener::on_status`](crate::session::Listener::on_status).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidValue`] names the option that cannot work, [`ErrorKind::LibraryMissing`] the paths where the
+    /// LiveKit library was looked for.
+    pub fn start(context: &Context, options: SessionOptions, direct: DirectOptions) -> Result<Self, Error> {
+        let direct = Direct::new(direct)?;
+        let runtime = runtime()?;
+        let (control, driver) = Control::start(context, options)?;
+        let stop = CancellationToken::new();
+        runtime.spawn(driver);
+        runtime.spawn(direct.run(control.clone(), stop.clone()));
+        Ok(Self { control, stop })
+    }
+
+    /// State of the connection.
+    pub fn status(&self) -> ConnectionStatus {
+        self.control.status()
+    }
+
+    /// The last failure: why the session is not connected, or why it ended (S-14).
+    pub fn last_error(&self) -> Option<Error> {
+        self.control.last_error()
+    }
+
+    /// Offers more services. All or none are added (S-200).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotSupported`] without the services capability; [`ErrorKind::Duplicate`] names a service that exists;
+    /// [`ErrorKind::InvalidValue`] for a missing request encoding or a schema that cannot be sent; [`ErrorKind::Closed`];
+    /// [`ErrorKind::Timeout`] after 5 s.
+    pub fn add_services(&self, services: Vec<Service>) -> Result<(), Error> {
+        self.control.add_services(services)
+    }
+
+    /// Withdraws services; unknown names are ignored. Calls under way are still answered.
+    pub fn remove_services(&self, names: &[&str]) -> Result<(), Error> {
+        self.control.remove_services(names)
+    }
+
+    /// Shows a status to every viewer. One with an id replaces the one of the same id, and is kept for later viewers.
+    pub fn publish_status(&self, level: StatusLevel, message: &str, id: Option<&str>) -> Result<(), Error> {
+        let status = Status { level, message: message.to_owned(), id: id.map(str::to_owned) };
+        self.control.publish_status(status)
+    }
+
+    /// Withdraws statuses by id.
+    pub fn remove_status(&self, ids: &[&str]) -> Result<(), Error> {
+        self.control.remove_status(ids)
+    }
+
+    /// A registered viewer by its client id; `None` when it has left.
+    pub fn client(&self, id: u32) -> Result<Option<Client>, Error> {
+        self.control.client(id)
+    }
+
+    /// Statistics as of now.
+    pub fn stats(&self) -> Result<SessionStats, Error> {
+        self.control.stats()
+    }
+
+    /// Begins the shutdown and returns at once. Repeated calls do nothing.
+    pub fn close(&self) {
+        self.stop.cancel();
+    }
+
+    /// Begins the shutdown and waits up to `timeout` until the room has been left and the last callback has returned.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`] when that takes longer, and at once on a callback thread, which cannot wait for itself.
+    pub fn close_timeout(&self, timeout: Duration) -> Result<(), Error> {
+        self.close();
+        if on_callback_thread() {
+            return Err(Error::new(
+                ErrorKind::Timeout,
+                "a callback cannot wait for the session's end; it goes on by itself",
+            ));
+        }
+        // A timeout too large for the clock means "as long as it takes".
+        let far = Instant::now() + Duration::from_secs(365 * 24 * 3600);
+        let deadline = Instant::now().checked_add(timeout).map_or(far, |at| at.min(far));
+        if self.control.wait_finished(deadline) {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::Timeout, "the session has not ended yet; it goes on ending by itself"))
+        }
+    }
+
+    /// Whether the calling thread is running a callback of this library.
+    pub fn on_callback_thread() -> bool {
+        on_callback_thread()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.close();
+        if on_callback_thread() {
+            return;
+        }
+        while !self.control.wait_finished(Instant::now() + WAIT_REPORT) {
+            tracing::warn!("waiting for the session's callbacks and handlers to return");
+        }
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("status", &self.status()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,361 @@
+//! The session's own callback thread, `tl-events`: events run there one at a time, in order (design.md decision 6).
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::context::ChannelId;
+
+use super::core::Event;
+use super::handlers::HandlerPool;
+use super::{ClientId, ConnectionStatus, Error, Listener};
+
+/// Viewer messages that wait for a slow listener, per session (design.md decision 6).
+const MAX_MESSAGES: usize = 4096;
+/// Their bytes.
+const MAX_BYTES: usize = 64 << 20;
+/// Messages of one viewer's channel that wait.
+const MAX_PER_CHANNEL: usize = 1024;
+/// From so many waiting lifecycle events on, undelivered begin/end pairs cancel out.
+const CANCEL_ABOVE: usize = 1024;
+/// A callback that takes longer is worth a warning (S-263).
+const SLOW: Duration = Duration::from_millis(100);
+
+thread_local! {
+    static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is running a callback of this library: then nothing may wait for callbacks to end.
+pub(crate) fn on_callback_thread() -> bool {
+    IN_CALLBACK.get()
+}
+
+/// Runs a callback of the application: marked, timed, and with panics stopped. `None` after a panic.
+pub(crate) fn run_callback<T>(what: &'static str, panics: &AtomicU64, callback: impl FnOnce() -> T) -> Option<T> {
+    let outer = IN_CALLBACK.replace(true);
+    let started = Instant::now();
+    let result = catch_unwind(AssertUnwindSafe(callback));
+    IN_CALLBACK.set(outer);
+    let took = started.elapsed();
+    if took > SLOW {
+        tracing::warn!(what, ms = took.as_millis() as u64, "a callback of the application was slow");
+    }
+    match result {
+        Ok(value) => Some(value),
+        Err(_) => {
+            panics.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(what, "a callback of the application panicked; the session goes on");
+            None
+        }
+    }
+}
+
+enum Item {
+    Status(ConnectionStatus, Option<Error>),
+    Event(Event),
+    /// Last item: wait for the handlers, then say Shutdown.
+    Finish(Arc<HandlerPool>, Option<Error>),
+}
+
+/// A message was dropped because the listener is too slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Overflow {
+    pub(crate) client: ClientId,
+}
+
+/// The queue of undelivered events, and the thread that delivers them.
+pub(crate) struct Callbacks {
+    state: Mutex<State>,
+    work: Condvar,
+    finished: Mutex<bool>,
+    finished_changed: Condvar,
+    dropped: AtomicU64,
+    panics: Arc<AtomicU64>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Undelivered items by number. A map, so that one that is cancelled or dropped leaves nothing behind: while the
+    /// listener is stuck, a flood of messages must not grow anything.
+    items: BTreeMap<u64, Item>,
+    /// Number of the next item.
+    next: u64,
+    lifecycle: usize,
+    messages: usize,
+    bytes: usize,
+    waiting: HashMap<(ClientId, u32), Waiting>,
+    /// Undelivered begin events whose end has not come yet, by what they begin.
+    begun: HashMap<Span, u64>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    numbers: VecDeque<u64>,
+    bytes: usize,
+}
+
+#[derive(PartialEq, Eq, Hash, Clone, Copy)]
+enum Span {
+    Subscription(ClientId, ChannelId),
+    ClientChannel(ClientId, u32),
+}
+
+impl Callbacks {
+    /// Starts the thread. Without a listener events are dropped where they arise.
+    pub(crate) fn start(listener: Option<Arc<dyn Listener>>, panics: Arc<AtomicU64>) -> std::io::Result<Arc<Self>> {
+        let callbacks = Arc::new(Self {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            finished: Mutex::new(false),
+            finished_changed: Condvar::new(),
+            dropped: AtomicU64::new(0),
+            panics,
+        });
+        let shared = callbacks.clone();
+        std::thread::Builder::new().name("tl-events".into()).spawn(move || shared.run(listener))?;
+        Ok(callbacks)
+    }
+
+    pub(crate) fn status(&self, status: ConnectionStatus, reason: Option<Error>) {
+        self.push(Item::Status(status, reason));
+    }
+
+    /// Ends the thread after all that waits: waits for running handlers, then delivers Shutdown as the last event.
+    pub(crate) fn finish(&self, pool: Arc<HandlerPool>, reason: Option<Error>) {
+        self.push(Item::Finish(pool, reason));
+    }
+
+    /// Queues an event. `Some` when a viewer's message had to be dropped for it.
+    pub(crate) fn event(&self, event: Event) -> Option<Overflow> {
+        match &event {
+            Event::Message(client, channel, message) => {
+                let (client, channel, bytes) = (client.id, channel.id, message.payload.len());
+                self.message((client, channel), bytes, event)
+            }
+            _ => {
+                self.lifecycle(event);
+                None
+            }
+        }
+    }
+
+    fn lifecycle(&self, event: Event) {
+        let mut state = self.state.lock();
+        let (span, begins) = match &event {
+            Event::Subscribe(client, channel) => (Span::Subscription(client.id, channel.id()), true),
+            Event::Unsubscribe(client, channel) => (Span::Subscription(client.id, channel.id()), false),
+            Event::ClientAdvertise(client, channel) => (Span::ClientChannel(client.id, channel.id), true),
+            Event::ClientUnadvertise(client, channel) => (Span::ClientChannel(client.id, channel.id), false),
+            Event::Message(..) => return,
+        };
+        let begun = state.begun.remove(&span);
+        if begins {
+            let number = state.next;
+            state.begun.insert(span, number);
+        } else if let Some(number) = begun.filter(|_| state.lifecycle > CANCEL_ABOVE) {
+            // The listener never saw the beginning, so it need not see the end.
+            state.cancel(number);
+            if let Span::ClientChannel(client, channel) = span {
+                let dropped = state.drop_messages_after((client, channel), number);
+                self.dropped.fetch_add(dropped, Ordering::Relaxed);
+            }
+            return;
+        }
+        state.lifecycle += 1;
+        state.push(Item::Event(event));
+        drop(state);
+        self.work.notify_one();
+    }
+
+    fn message(&self, key: (ClientId, u32), bytes: usize, event: Event) -> Option<Overflow> {
+        let mut state = self.state.lock();
+        let number = state.push(Item::Event(event));
+        let waiting = state.waiting.entry(key).or_default();
+        waiting.numbers.push_back(number);
+        waiting.bytes += bytes;
+        let own = waiting.numbers.len();
+        state.messages += 1;
+        state.bytes += bytes;
+        let mut overflow = None;
+        // The oldest goes: a stale velocity command is worse than none (design.md decision 6).
+        if own > MAX_PER_CHANNEL {
+            state.drop_oldest(key);
+            overflow = Some(Overflow { client: key.0 });
+        }
+        while state.messages > MAX_MESSAGES || state.bytes > MAX_BYTES {
+            let Some(heaviest) = state.waiting.iter().max_by_key(|(_, w)| (w.bytes, w.numbers.len())).map(|(k, _)| *k)
+            else {
+                break;
+            };
+            state.drop_oldest(heaviest);
+            overflow = Some(Overflow { client: heaviest.0 });
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        if own > MAX_PER_CHANNEL {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(state);
+        self.work.notify_one();
+        overflow
+    }
+
+    fn push(&self, item: Item) {
+        self.state.lock().push(item);
+        self.work.notify_one();
+    }
+
+    /// Viewer messages dropped because the listener was too slow.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Waits until the last callback has returned.
+    pub(crate) fn wait_finished(&self, deadline: Instant) -> bool {
+        let mut finished = self.finished.lock();
+        while !*finished {
+            if self.finished_changed.wait_until(&mut finished, deadline).timed_out() {
+                return *finished;
+            }
+        }
+        true
+    }
+
+    fn run(&self, listener: Option<Arc<dyn Listener>>) {
+        loop {
+            let item = self.next();
+            match item {
+                Item::Status(status, reason) => {
+                    if let Some(listener) = &listener {
+                        run_callback("on_status", &self.panics, || listener.on_status(status, reason.as_ref()));
+                    }
+                }
+                Item::Event(event) => {
+                    if let Some(listener) = &listener {
+                        self.deliver(&**listener, &event);
+                    }
+                }
+                Item::Finish(pool, reason) => {
+                    pool.wait_idle();
+                    if let Some(listener) = &listener {
+                        let status = ConnectionStatus::Shutdown;
+                        run_callback("on_status", &self.panics, || listener.on_status(status, reason.as_ref()));
+                    }
+                    break;
+                }
+            }
+        }
+        // The listener's own destructor is the last thing of the application that runs.
+        run_callback("drop", &self.panics, || drop(listener));
+        *self.finished.lock() = true;
+        self.finished_changed.notify_all();
+    }
+
+    fn next(&self) -> Item {
+        let mut state = self.state.lock();
+        loop {
+            if let Some((number, item)) = state.items.pop_first() {
+                state.delivered(number, &item);
+                return item;
+            }
+            self.work.wait(&mut state);
+        }
+    }
+
+    fn deliver(&self, listener: &dyn Listener, event: &Event) {
+        let what = match event {
+            Event::Subscribe(..) => "on_subscribe",
+            Event::Unsubscribe(..) => "on_unsubscribe",
+            Event::ClientAdvertise(..) => "on_client_advertise",
+            Event::ClientUnadvertise(..) => "on_client_unadvertise",
+            Event::Message(..) => "on_message",
+        };
+        run_callback(what, &self.panics, || match event {
+            Event::Subscribe(client, channel) => listener.on_subscribe(client, channel),
+            Event::Unsubscribe(client, channel) => listener.on_unsubscribe(client, channel),
+            Event::ClientAdvertise(client, channel) => listener.on_client_advertise(client, channel),
+            Event::ClientUnadvertise(client, channel) => listener.on_client_unadvertise(client, channel),
+            Event::Message(client, channel, message) => listener.on_message(client, channel, message),
+        });
+    }
+}
+
+impl State {
+    fn push(&mut self, item: Item) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.items.insert(number, item);
+        number
+    }
+
+    fn cancel(&mut self, number: u64) {
+        if self.items.remove(&number).is_some() {
+            self.lifecycle -= 1;
+        }
+    }
+
+    fn drop_oldest(&mut self, key: (ClientId, u32)) {
+        let Some(number) = self.waiting.get_mut(&key).and_then(|w| w.numbers.pop_front()) else { return };
+        let item = self.items.remove(&number);
+        if let Some(Item::Event(Event::Message(_, _, message))) = item {
+            self.forget_message(key, message.payload.len());
+        }
+    }
+
+    /// Drops the messages of a channel that came after its advertisement of this number, and says how many.
+    fn drop_messages_after(&mut self, key: (ClientId, u32), begin: u64) -> u64 {
+        let mut dropped = 0;
+        while let Some(waiting) = self.waiting.get_mut(&key) {
+            let Some(&number) = waiting.numbers.back().filter(|number| **number > begin) else { break };
+            waiting.numbers.pop_back();
+            if let Some(Item::Event(Event::Message(_, _, message))) = self.items.remove(&number) {
+                self.forget_message(key, message.payload.len());
+            }
+            dropped += 1;
+        }
+        dropped
+    }
+
+    fn forget_message(&mut self, key: (ClientId, u32), bytes: usize) {
+        self.messages -= 1;
+        self.bytes -= bytes;
+        if let Some(waiting) = self.waiting.get_mut(&key) {
+            waiting.bytes -= bytes;
+            if waiting.numbers.is_empty() {
+                self.waiting.remove(&key);
+            }
+        }
+    }
+
+    fn delivered(&mut self, number: u64, item: &Item) {
+        let Item::Event(event) = item else { return };
+        match event {
+            Event::Message(client, channel, message) => {
+                let key = (client.id, channel.id);
+                if let Some(waiting) = self.waiting.get_mut(&key) {
+                    waiting.numbers.pop_front();
+                }
+                self.forget_message(key, message.payload.len());
+                return;
+            }
+            Event::Subscribe(client, channel) => {
+                self.begin_delivered(Span::Subscription(client.id, channel.id()), number)
+            }
+            Event::ClientAdvertise(client, channel) => {
+                self.begin_delivered(Span::ClientChannel(client.id, channel.id), number);
+            }
+            Event::Unsubscribe(..) | Event::ClientUnadvertise(..) => {}
+        }
+        self.lifecycle -= 1;
+    }
+
+    fn begin_delivered(&mut self, span: Span, number: u64) {
+        if self.begun.get(&span) == Some(&number) {
+            self.begun.remove(&span);
+        }
+    }
+}

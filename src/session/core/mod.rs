@@ -1,0 +1,350 @@
+//! The decisions of a session: a plain synchronous state machine (design.md decision 1).
+//!
+//! `handle(input, now)` changes the state and returns what has to be done, in the order in which it has to be done. No
+//! I/O, no clock, no threads: every race of session.md section 9 is an order of inputs, and a unit test.
+//!
+//! Everything that belongs to a viewer is keyed by its registration, the [`ClientId`] (S-8): a reset registers the same
+//! SID anew, so only the client id tells the old registration from the new one.
+
+mod channels;
+mod client_publish;
+mod participants;
+mod ping;
+mod resets;
+mod services;
+mod status;
+mod subscriptions;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use indexmap::IndexMap;
+
+use crate::context::{ChannelId, ChannelRef};
+use crate::fanout::ResetCause;
+use crate::protocol::{FromViewer, ServerInfo, Status, StatusLevel, ToViewer};
+use crate::room::{Identity, Participant, Sid};
+
+use super::options::Limits;
+use super::service::{ServiceAnswer, ServiceHandler, ServiceRequest};
+use super::{Client, ClientChannel, ClientId, ClientMessage, Error, RttStats, Service, SessionCapability};
+
+pub(crate) use channels::{ChannelAdded, VideoCapability};
+pub(crate) use services::CallKey;
+
+use channels::ChannelState;
+use participants::Registration;
+use ping::RttTracker;
+use resets::Resets;
+use services::ServiceMap;
+use status::StatusBoard;
+
+/// Statuses that answer one request; the rest shares one.
+const MAX_REPLIES: usize = 16;
+
+/// The two clocks at one moment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    /// For deadlines and intervals.
+    pub(crate) mono: Instant,
+    /// Wall clock, ns since the Unix epoch, for what the wire shows.
+    pub(crate) unix_ns: u64,
+}
+
+/// What the core never changes about itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub(crate) info: ServerInfo,
+    pub(crate) capabilities: Vec<SessionCapability>,
+    pub(crate) limits: Limits,
+}
+
+/// What can happen to a session.
+pub(crate) enum Input {
+    /// The room was joined; these participants are in it.
+    Joined {
+        participants: Vec<Participant>,
+    },
+    /// The room was left or lost.
+    Left,
+    /// The transport connected anew under a new SID: every stream is void (S-27).
+    Reconnected {
+        participants: Vec<Participant>,
+    },
+    ParticipantConnected(Participant),
+    ParticipantActive(Participant),
+    ParticipantDisconnected {
+        sid: Sid,
+    },
+    /// A well-formed message of a viewer, read from a stream bound to `sid`.
+    Message {
+        sid: Sid,
+        message: FromViewer,
+    },
+    /// Something unreadable on a stream bound to `sid` (S-74a).
+    Malformed {
+        sid: Sid,
+        reason: String,
+    },
+    /// The registration has to be reset; `discarded` frames of its queue were thrown away.
+    Reset {
+        client: ClientId,
+        cause: ResetCause,
+        discarded: u64,
+    },
+    /// Channels came and went, since the last input of this kind.
+    Channels {
+        added: Vec<ChannelAdded>,
+        removed: Vec<ChannelRef>,
+    },
+    /// `dropped` messages of a channel were over the data-track limit.
+    Oversize {
+        channel: ChannelId,
+        dropped: u64,
+    },
+    AddServices(Vec<Service>),
+    RemoveServices(Vec<String>),
+    Answer {
+        call: CallKey,
+        answer: ServiceAnswer,
+    },
+    PublishStatus(Status),
+    RemoveStatus(Vec<String>),
+    /// A deadline named by [`Core::deadline`] may have passed.
+    Tick,
+}
+
+/// What has to be done. Applied in list order; each names the registration it belongs to.
+pub(crate) enum Effect {
+    /// Make a queue for this registration and open its control stream.
+    Open(Arc<Client>),
+    /// Close the queue of this registration for ever and discard what it holds.
+    Close(ClientId),
+    /// Queue a frame.
+    Send { client: ClientId, frame: Bytes },
+    /// Queue the answer of a request: waits aside when it does not fit.
+    Answer { client: ClientId, frame: Bytes },
+    /// Send one frame on a stream of its own and close it (P-15).
+    Refuse { identity: Identity, frame: Bytes },
+    /// Publish the channel's data track, and keep it published.
+    StartTrack(ChannelRef),
+    /// Unpublish the channel's data track.
+    StopTrack(ChannelId),
+    /// Who gets the channel's messages from now on.
+    Route { channel: ChannelRef, reliable: Vec<ClientId>, lossy: bool },
+    /// The channel is gone: forget its counters and slot.
+    ForgetChannel(ChannelId),
+    /// Tell the application.
+    Event(Event),
+    /// Run a service handler.
+    Call { handler: ServiceHandler, request: ServiceRequest, call: CallKey },
+}
+
+/// What the application is told, in order.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    Subscribe(Arc<Client>, ChannelRef),
+    Unsubscribe(Arc<Client>, ChannelRef),
+    ClientAdvertise(Arc<Client>, Arc<ClientChannel>),
+    ClientUnadvertise(Arc<Client>, Arc<ClientChannel>),
+    Message(Arc<Client>, Arc<ClientChannel>, ClientMessage),
+}
+
+/// The state of one session.
+pub(crate) struct Core {
+    config: Config,
+    in_room: bool,
+    /// Who is in the room, by identity: where a reset finds the viewer again (S-119).
+    present: HashMap<Identity, Participant>,
+    clients: IndexMap<ClientId, Registration>,
+    by_identity: HashMap<Identity, ClientId>,
+    by_sid: HashMap<Sid, ClientId>,
+    /// Instances that were refused, so that a repeated event refuses them only once.
+    refused: HashMap<Identity, Sid>,
+    channels: IndexMap<ChannelId, ChannelState>,
+    eager_tracks: usize,
+    services: ServiceMap,
+    status: StatusBoard,
+    resets: Resets,
+    rtt: RttTracker,
+    effects: Vec<Effect>,
+}
+
+impl Core {
+    /// An empty session, in no room.
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            config,
+            in_room: false,
+            present: HashMap::new(),
+            clients: IndexMap::new(),
+            by_identity: HashMap::new(),
+            by_sid: HashMap::new(),
+            refused: HashMap::new(),
+            channels: IndexMap::new(),
+            eager_tracks: 0,
+            services: ServiceMap::default(),
+            status: StatusBoard::default(),
+            resets: Resets::default(),
+            rtt: RttTracker::default(),
+            effects: Vec::new(),
+        }
+    }
+
+    /// Takes one input. `Err` only for the calls of the application that can be refused.
+    pub(crate) fn handle(&mut self, input: Input, now: Now) -> Result<(), Error> {
+        match input {
+            Input::Joined { participants } => self.joined(participants, now),
+            Input::Left => self.left(),
+            Input::Reconnected { participants } => self.reconnected(participants, now),
+            Input::ParticipantConnected(participant) => self.participant_connected(participant),
+            Input::ParticipantActive(participant) => self.participant_active(participant, now),
+            Input::ParticipantDisconnected { sid } => self.participant_disconnected(&sid),
+            Input::Message { sid, message } => self.message(&sid, message, now),
+            Input::Malformed { sid, reason } => self.malformed(&sid, &reason, now),
+            Input::Reset { client, cause, discarded } => self.reset(client, cause, discarded, now),
+            Input::Channels { added, removed } => self.channels_changed(added, &removed, now),
+            Input::Oversize { channel, dropped } => self.oversize(channel, dropped, now),
+            Input::AddServices(services) => return self.add_services(services),
+            Input::RemoveServices(names) => self.remove_services(&names),
+            Input::Answer { call, answer } => self.service_answered(&call, answer),
+            Input::PublishStatus(status) => self.publish_status(status),
+            Input::RemoveStatus(ids) => self.remove_status(ids),
+            Input::Tick => self.tick(now),
+        }
+        Ok(())
+    }
+
+    /// Takes the effects of the inputs so far.
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When the core next wants a [`Input::Tick`].
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        [self.resets.deadline(), self.status.deadline()].into_iter().flatten().min()
+    }
+
+    /// The registration that a stream bound to `sid` speaks for now.
+    pub(crate) fn client_of(&self, sid: &Sid) -> Option<ClientId> {
+        self.by_sid.get(sid).copied()
+    }
+
+    /// A registered viewer.
+    pub(crate) fn client(&self, id: ClientId) -> Option<&Arc<Client>> {
+        self.clients.get(&id).map(|r| &r.client)
+    }
+
+    /// The registered viewers, in order of registration.
+    pub(crate) fn clients(&self) -> impl Iterator<Item = &Arc<Client>> {
+        self.clients.values().map(|r| &r.client)
+    }
+
+    /// Subscriptions of all viewers, data and video (S-259).
+    pub(crate) fn subscription_count(&self) -> usize {
+        self.clients.values().map(|r| r.subscriptions.len()).sum()
+    }
+
+    /// Round trips of all viewers' pings.
+    pub(crate) fn rtt(&self) -> Option<RttStats> {
+        self.rtt.stats()
+    }
+
+    /// Round trips of one viewer's pings.
+    pub(crate) fn rtt_of(&self, id: ClientId) -> Option<RttStats> {
+        self.clients.get(&id)?.pongs.rtt.stats()
+    }
+
+    fn tick(&mut self, now: Now) {
+        self.tick_resets(now);
+        self.tick_warnings(now);
+    }
+
+    fn message(&mut self, sid: &Sid, message: FromViewer, now: Now) {
+        let Some(&id) = self.by_sid.get(sid) else {
+            // The instance left, or was never registered: nothing is recorded, nobody is answered (S-147, S-150).
+            tracing::debug!(%sid, "a message of an unregistered viewer was dropped");
+            return;
+        };
+        match message {
+            FromViewer::Subscribe { channels } => self.subscribe(id, &channels),
+            FromViewer::Unsubscribe { channel_ids } => self.unsubscribe(id, &channel_ids),
+            FromViewer::Advertise { channels } => self.client_advertise(id, channels),
+            FromViewer::Unadvertise { channel_ids } => self.client_unadvertise(id, &channel_ids),
+            FromViewer::MessageData { channel_id, data } => self.client_message(id, channel_id, data, now),
+            FromViewer::ServiceCallRequest(call) => self.call_service(id, call),
+            FromViewer::Ping { app_timestamp } => self.ping(id, app_timestamp, now),
+            FromViewer::PingAck { device_timestamp_ms } => self.ping_ack(id, device_timestamp_ms, now),
+            FromViewer::PlaybackControl(_) => {
+                tracing::warn!(client = %id, "a viewer asked for playback control, which a robot does not have (P-92)");
+            }
+            other => self.unsupported(id, &other),
+        }
+    }
+
+    fn enabled(&self, capability: SessionCapability) -> bool {
+        self.config.capabilities.contains(&capability)
+    }
+
+    /// Queues a message to one viewer.
+    fn send(&mut self, client: ClientId, message: &ToViewer) {
+        match message.to_frame() {
+            Ok(frame) => self.effects.push(Effect::Send { client, frame }),
+            Err(error) => tracing::error!(%client, %error, "a message could not be encoded and was not sent"),
+        }
+    }
+
+    /// Queues a message to every registered viewer.
+    fn broadcast(&mut self, message: &ToViewer) {
+        if self.clients.is_empty() {
+            return;
+        }
+        match message.to_frame() {
+            Ok(frame) => {
+                let sends = self.clients.keys().map(|&client| Effect::Send { client, frame: frame.clone() });
+                self.effects.extend(sends);
+            }
+            Err(error) => tracing::error!(%error, "a message could not be encoded and was not sent"),
+        }
+    }
+
+    /// Answers a viewer's request with an error or warning; such statuses carry no id (P-115).
+    fn reply_status(&mut self, client: ClientId, level: StatusLevel, message: impl Into<String>) {
+        self.send(client, &ToViewer::Status(Status { level, message: message.into(), id: None }));
+    }
+
+    /// Answers one request with several statuses. One request can name a million ids; its answers must not fill the
+    /// viewer's own queue. Those that do not fit share one status, made from their number.
+    fn reply_statuses(
+        &mut self,
+        client: ClientId,
+        replies: Vec<(StatusLevel, String)>,
+        more: impl Fn(usize) -> String,
+    ) {
+        // A viewer with a queue more than half full is not asked for work, so a quarter of the queue always fits.
+        let most = (self.config.limits.message_backlog_size / 4).clamp(1, MAX_REPLIES);
+        let left = replies.len().saturating_sub(most);
+        for (level, text) in replies.into_iter().take(most) {
+            self.reply_status(client, level, text);
+        }
+        if left > 0 {
+            self.reply_status(client, StatusLevel::Error, more(left));
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.effects.push(Effect::Event(event));
+    }
+
+    /// Sends the route of each of these channels anew.
+    fn update_routes(&mut self, channels: &BTreeSet<ChannelId>) {
+        for id in channels {
+            self.update_route(*id);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! Services: the map, the calls in flight (P-87 to P-91, S-193 to S-203).
+
+use indexmap::IndexMap;
+
+use crate::protocol::schema::encode_schema_data;
+use crate::protocol::{self, texts, ServiceAdvertisement, ServiceCall, ToViewer};
+use crate::session::service::{ServiceAnswer, ServiceRequest};
+use crate::session::{ErrorKind, MessageSchema};
+
+use super::{ClientId, Core, Effect, Error, Service, SessionCapability};
+
+/// Calls of one viewer in progress (P-87).
+const MAX_CALLS: usize = 32;
+
+/// The services by id; names are unique (S-193). Survives the loss of a room.
+#[derive(Default)]
+pub(super) struct ServiceMap {
+    by_id: IndexMap<u32, Service>,
+}
+
+/// Which call an answer belongs to, and how to encode it.
+#[derive(Debug, Clone)]
+pub(crate) struct CallKey {
+    pub(crate) client: ClientId,
+    service_id: u32,
+    call_id: u32,
+    /// Encoding of the answer unless the handler says otherwise (P-89).
+    encoding: String,
+}
+
+impl Core {
+    pub(super) fn add_services(&mut self, services: Vec<Service>) -> Result<(), Error> {
+        if services.is_empty() {
+            return Ok(());
+        }
+        if !self.enabled(SessionCapability::Services) {
+            return Err(Error::new(ErrorKind::NotSupported, "the session was started without the services capability"));
+        }
+        // All or nothing (S-200).
+        let mut names: Vec<&str> = self.services.by_id.values().map(Service::name).collect();
+        for service in &services {
+            if names.contains(&service.name()) {
+                return Err(Error::new(ErrorKind::Duplicate, format!("service {} exists already", service.name())));
+            }
+            if service.request_schema().is_none() && self.config.info.supported_encodings.is_empty() {
+                let text =
+                    format!("service {} declares no request encoding and the session supports none", service.name());
+                return Err(Error::new(ErrorKind::InvalidValue, text));
+            }
+            advertisement(service).map_err(|text| Error::new(ErrorKind::InvalidValue, text))?;
+            names.push(service.name());
+        }
+        let advertised = services.iter().filter_map(|service| advertisement(service).ok()).collect();
+        self.services.by_id.extend(services.into_iter().map(|service| (service.id(), service)));
+        self.broadcast(&ToViewer::AdvertiseServices { services: advertised });
+        Ok(())
+    }
+
+    pub(super) fn remove_services(&mut self, names: &[String]) {
+        let mut service_ids = Vec::new();
+        self.services.by_id.retain(|id, service| {
+            let gone = names.iter().any(|name| name == service.name());
+            if gone {
+                service_ids.push(*id);
+            }
+            !gone
+        });
+        if !service_ids.is_empty() {
+            self.broadcast(&ToViewer::UnadvertiseServices { service_ids });
+        }
+    }
+
+    pub(super) fn advertise_services_to(&mut self, client: ClientId) {
+        let services: Vec<_> = self.services.by_id.values().filter_map(|service| advertisement(service).ok()).collect();
+        if !services.is_empty() {
+            self.send(client, &ToViewer::AdvertiseServices { services });
+        }
+    }
+
+    pub(super) fn call_service(&mut self, id: ClientId, call: ServiceCall) {
+        let (service_id, call_id) = (call.service_id, call.call_id);
+        match self.admit(id, &call) {
+            Ok(service) => {
+                let Some(registration) = self.clients.get_mut(&id) else { return };
+                registration.calls += 1;
+                let encoding = service.response_schema().map_or_else(|| call.encoding.clone(), |r| r.encoding.clone());
+                let request = ServiceRequest {
+                    service: service.name().to_owned(),
+                    client: (*registration.client).clone(),
+                    call_id,
+                    encoding: call.encoding,
+                    payload: call.payload,
+                };
+                let call = CallKey { client: id, service_id, call_id, encoding };
+                self.effects.push(Effect::Call { handler: service.handler(), request, call });
+            }
+            Err(message) => {
+                self.send(id, &ToViewer::ServiceCallFailure { service_id, call_id, message: message.to_owned() });
+            }
+        }
+    }
+
+    /// The checks of P-87, in its order.
+    fn admit(&self, id: ClientId, call: &ServiceCall) -> Result<Service, &'static str> {
+        if !self.enabled(SessionCapability::Services) {
+            return Err(texts::NO_SERVICES);
+        }
+        let service = self.services.by_id.get(&call.service_id).ok_or(texts::UNKNOWN_SERVICE)?;
+        let known = match service.request_schema() {
+            Some(request) => request.encoding == call.encoding,
+            None => self.config.info.supported_encodings.contains(&call.encoding),
+        };
+        if !known {
+            return Err(texts::UNSUPPORTED_ENCODING);
+        }
+        if self.clients.get(&id).is_none_or(|registration| registration.calls >= MAX_CALLS) {
+            return Err(texts::TOO_MANY_SERVICE_CALLS);
+        }
+        Ok(service.clone())
+    }
+
+    pub(super) fn service_answered(&mut self, call: &CallKey, answer: ServiceAnswer) {
+        // The viewer may have left, or been registered anew: then nobody waits for this answer (P-91).
+        let Some(registration) = self.clients.get_mut(&call.client) else { return };
+        registration.calls = registration.calls.saturating_sub(1);
+        let (service_id, call_id) = (call.service_id, call.call_id);
+        let failure = |message: String| ToViewer::ServiceCallFailure { service_id, call_id, message };
+        let message = match answer {
+            ServiceAnswer::Response { encoding, payload } => {
+                let encoding = encoding.unwrap_or_else(|| call.encoding.clone());
+                ToViewer::ServiceCallResponse(ServiceCall { service_id, call_id, encoding, payload })
+            }
+            ServiceAnswer::Failure(message) => failure(message),
+            ServiceAnswer::Dropped => failure(texts::SERVICE_HANDLER_DROPPED.to_owned()),
+        };
+        // A response over 16 MiB becomes a failure the viewer can read, not silence (P-33).
+        let frame = message.to_frame().or_else(|error| failure(format!("Internal server error: {error}")).to_frame());
+        match frame {
+            Ok(frame) => self.effects.push(Effect::Answer { client: call.client, frame }),
+            Err(error) => tracing::error!(%error, "the answer of a service call could not be encoded"),
+        }
+    }
+}
+
+/// The service as the wire shows it, or why it cannot be shown (P-143).
+fn advertisement(service: &Service) -> Result<ServiceAdvertisement, String> {
+    let schema = |schema: Option<&MessageSchema>| {
+        schema
+            .map(|m| {
+                let data = encode_schema_data(&m.schema.encoding, &m.schema.data)
+                    .map_err(|error| format!("schema {} of service {}: {error}", m.schema.name, service.name()))?;
+                Ok::<_, String>(protocol::MessageSchema {
+                    encoding: m.encoding.clone(),
+                    schema_name: m.schema.name.clone(),
+                    schema_encoding: m.schema.encoding.clone(),
+                    schema: data,
+                })
+            })
+            .transpose()
+    };
+    Ok(ServiceAdvertisement {
+        id: service.id(),
+        name: service.name().to_owned(),
+        type_name: service.type_name().to_owned(),
+        request: schema(service.request_schema())?,
+        response: schema(service.response_schema())?,
+    })
+}

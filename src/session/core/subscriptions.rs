@@ -1,0 +1,117 @@
+//! Who gets what: subscribe and unsubscribe (P-70 to P-79, S-175 to S-184, S-159).
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+
+use crate::context::ChannelId;
+use crate::protocol::{texts, StatusLevel, SubscribeChannel};
+
+use super::channels::VideoCapability;
+use super::{ClientId, Core, Event};
+
+/// How a viewer is subscribed to a channel: data or video, never both (P-71).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Data,
+    Video,
+}
+
+impl Core {
+    pub(super) fn subscribe(&mut self, id: ClientId, requested: &[SubscribeChannel]) {
+        // Each channel once, in order of first mention; data wins over video whatever the order (P-75).
+        let mut modes: IndexMap<u64, Mode> = IndexMap::with_capacity(requested.len());
+        for entry in requested {
+            let mode = if entry.request_video_track { Mode::Video } else { Mode::Data };
+            let slot = modes.entry(entry.id).or_insert(mode);
+            if mode == Mode::Data {
+                *slot = Mode::Data;
+            }
+        }
+        let mut routes = BTreeSet::new();
+        let mut new = Vec::new();
+        let mut data = Vec::new();
+        let mut refusals = Vec::new();
+        for (channel, mode) in modes {
+            let channel = ChannelId::from(channel);
+            match (self.channels.get(&channel).map(|state| state.video), mode) {
+                // An existing subscription stays as it is (P-73).
+                (None | Some(VideoCapability::No), Mode::Video) => refusals.push(texts::no_video(channel.get())),
+                (None, Mode::Data) => refusals.push(format!("Unknown channel ID: {channel}")),
+                (Some(_), mode) => {
+                    let was = self.set_mode(id, channel, mode);
+                    if was == Some(mode) {
+                        continue;
+                    }
+                    routes.insert(channel);
+                    if was.is_none() {
+                        new.push(channel);
+                        if mode == Mode::Data {
+                            data.push(channel);
+                        }
+                    }
+                }
+            }
+        }
+        let refusals = refusals.into_iter().map(|text| (StatusLevel::Error, text)).collect();
+        self.reply_statuses(id, refusals, |n| format!("{n} more channels could not be subscribed"));
+        self.update_routes(&routes);
+        // Only real subscriptions are events; a switch of mode is none (P-72).
+        for channel in new {
+            let (Some(registration), Some(state)) = (self.clients.get(&id), self.channels.get(&channel)) else {
+                continue;
+            };
+            let event = Event::Subscribe(registration.client.clone(), state.channel.clone());
+            self.event(event);
+        }
+        self.replay_warnings(id, &data);
+    }
+
+    pub(super) fn unsubscribe(&mut self, id: ClientId, channels: &[u64]) {
+        let mut ended = Vec::new();
+        let mut routes = BTreeSet::new();
+        for &channel in channels {
+            let channel = ChannelId::from(channel);
+            let Some(registration) = self.clients.get_mut(&id) else { return };
+            if registration.subscriptions.shift_remove(&channel).is_none() {
+                continue;
+            }
+            self.drop_subscriber(channel, id);
+            routes.insert(channel);
+            ended.push(channel);
+        }
+        self.update_routes(&routes);
+        for &channel in &ended {
+            let (Some(registration), Some(state)) = (self.clients.get(&id), self.channels.get(&channel)) else {
+                continue;
+            };
+            let event = Event::Unsubscribe(registration.client.clone(), state.channel.clone());
+            self.event(event);
+        }
+        self.withdraw_warnings(id, &ended);
+    }
+
+    /// Subscribes in a mode; the mode before, if there was a subscription.
+    fn set_mode(&mut self, id: ClientId, channel: ChannelId, mode: Mode) -> Option<Mode> {
+        let (registration, state) = (self.clients.get_mut(&id)?, self.channels.get_mut(&channel)?);
+        let was = registration.subscriptions.insert(channel, mode);
+        if was != Some(mode) {
+            let (to, from) = match mode {
+                Mode::Data => (&mut state.data_subscribers, &mut state.video_subscribers),
+                Mode::Video => (&mut state.video_subscribers, &mut state.data_subscribers),
+            };
+            from.retain(|client| *client != id);
+            to.push(id);
+        }
+        was
+    }
+
+    /// Takes a viewer off a channel's lists; whether it was on one.
+    pub(super) fn drop_subscriber(&mut self, channel: ChannelId, id: ClientId) -> bool {
+        let Some(state) = self.channels.get_mut(&channel) else { return false };
+        let before = state.data_subscribers.len() + state.video_subscribers.len();
+        state.data_subscribers.retain(|client| *client != id);
+        state.video_subscribers.retain(|client| *client != id);
+        before != state.data_subscribers.len() + state.video_subscribers.len()
+    }
+}

@@ -1,0 +1,177 @@
+//! The owner task's mailbox: what other threads ask of it. Bounded; nobody holds it while waiting.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{sync_channel, SyncSender};
+use std::time::{Duration, Instant};
+
+use indexmap::IndexMap;
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::{oneshot, Notify};
+
+use crate::context::{ChannelId, ChannelRef};
+use crate::room::{DisconnectReason, Joined};
+
+use super::core::{CallKey, ChannelAdded, Input};
+use super::service::ServiceAnswer;
+use super::stats::SessionStats;
+use super::{Client, ConnectionStatus, Error, ErrorKind};
+
+/// Calls of the application that wait for the owner; more callers wait for room, with their deadline.
+const MAX_CALLS: usize = 1024;
+
+/// How a room ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RoomEnd {
+    pub(crate) reason: DisconnectReason,
+    /// How long the session was in the room.
+    pub(crate) lived: Duration,
+}
+
+/// What the application or the gateway asks.
+pub(crate) enum Call {
+    /// An input of the core, with where to answer.
+    Core(Input, Option<SyncSender<Result<(), Error>>>),
+    /// Who is this client?
+    Client(u32, SyncSender<Option<Client>>),
+    /// Statistics.
+    Stats(SyncSender<SessionStats>),
+    /// The gateway: the connection changed.
+    Status(ConnectionStatus, Option<Error>),
+    /// The gateway: here is a room. Answers when it ended.
+    Enter(Box<Joined>, oneshot::Sender<RoomEnd>),
+    /// The gateway: leave the room. Answers when it has been left.
+    Leave(oneshot::Sender<()>),
+    /// The gateway: nothing more will come.
+    Finish,
+}
+
+/// The mailbox.
+#[derive(Default)]
+pub(crate) struct Inputs {
+    state: Mutex<State>,
+    space: Condvar,
+    wake: Notify,
+}
+
+/// What was waiting when the owner looked.
+#[derive(Default)]
+pub(crate) struct Taken {
+    pub(crate) calls: VecDeque<Call>,
+    pub(crate) added: Vec<ChannelAdded>,
+    pub(crate) removed: Vec<ChannelRef>,
+    pub(crate) answers: Vec<(CallKey, ServiceAnswer)>,
+}
+
+#[derive(Default)]
+struct State {
+    calls: VecDeque<Call>,
+    added: IndexMap<ChannelId, ChannelAdded>,
+    removed: Vec<ChannelRef>,
+    answers: Vec<(CallKey, ServiceAnswer)>,
+    closed: bool,
+}
+
+impl Inputs {
+    /// Posts a call of the application; waits for room until `deadline`.
+    pub(crate) fn call(&self, call: Call, deadline: Instant) -> Result<(), Error> {
+        let mut state = self.state.lock();
+        while !state.closed && state.calls.len() >= MAX_CALLS {
+            if self.space.wait_until(&mut state, deadline).timed_out() {
+                return Err(Error::new(ErrorKind::Timeout, "the session's owner task is too busy"));
+            }
+        }
+        if state.closed {
+            return Err(Error::new(ErrorKind::Closed, "the session is closed"));
+        }
+        state.calls.push_back(call);
+        drop(state);
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// Posts a call and waits for its answer.
+    pub(crate) fn ask<T>(&self, make: impl FnOnce(SyncSender<T>) -> Call, timeout: Duration) -> Result<T, Error> {
+        let deadline = Instant::now() + timeout;
+        let (tx, rx) = sync_channel(1);
+        self.call(make(tx), deadline)?;
+        rx.recv_timeout(deadline.saturating_duration_since(Instant::now())).map_err(|error| match error {
+            std::sync::mpsc::RecvTimeoutError::Timeout => {
+                Error::new(ErrorKind::Timeout, "the session's owner task did not answer in time")
+            }
+            // The owner dropped the call: it is shutting down.
+            std::sync::mpsc::RecvTimeoutError::Disconnected => Error::new(ErrorKind::Closed, "the session is closed"),
+        })
+    }
+
+    /// Posts a call of the gateway, of which there are only a few: never waits.
+    pub(crate) fn post(&self, call: Call) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.calls.push_back(call);
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Channels came. Bounded by the channels that exist.
+    pub(crate) fn channels_added(&self, channels: impl IntoIterator<Item = ChannelAdded>) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.added.extend(channels.into_iter().map(|added| (added.channel.id(), added)));
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// A channel was closed. One that the owner has not seen yet vanishes without a trace.
+    pub(crate) fn channel_removed(&self, channel: &ChannelRef) {
+        let mut state = self.state.lock();
+        if !state.closed && state.added.shift_remove(&channel.id()).is_none() {
+            state.removed.push(channel.clone());
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// A call was answered. Bounded by the calls admitted.
+    pub(crate) fn answered(&self, call: CallKey, answer: ServiceAnswer) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.answers.push((call, answer));
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// Wakes the owner: something else waits for it.
+    pub(crate) fn wake(&self) {
+        self.wake.notify_one();
+    }
+
+    /// Resolves after the next post.
+    pub(crate) async fn wait(&self) {
+        self.wake.notified().await;
+    }
+
+    /// Takes everything.
+    pub(crate) fn take(&self) -> Taken {
+        let mut state = self.state.lock();
+        let taken = Taken {
+            calls: std::mem::take(&mut state.calls),
+            added: std::mem::take(&mut state.added).into_values().collect(),
+            removed: std::mem::take(&mut state.removed),
+            answers: std::mem::take(&mut state.answers),
+        };
+        drop(state);
+        self.space.notify_all();
+        taken
+    }
+
+    /// Refuses everything from now on.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        *state = State { closed: true, ..State::default() };
+        drop(state);
+        self.space.notify_all();
+    }
+}

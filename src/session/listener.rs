@@ -1,0 +1,110 @@
+//! What a session tells the application.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::context::{ChannelRef, Schema};
+use crate::room::{Identity, Sid};
+
+use super::Error;
+
+/// Number of one registered connection of a viewer: process-wide, from 1, new for every registration (S-124).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClientId(pub(crate) u32);
+
+impl ClientId {
+    /// The number, never 0.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A registered viewer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Client {
+    /// This registration.
+    pub id: ClientId,
+    /// LiveKit identity: the same when the viewer returns.
+    pub identity: Identity,
+    /// LiveKit SID of the connection.
+    pub sid: Sid,
+    /// Display name, may be empty.
+    pub name: String,
+    /// LiveKit attributes as they were at registration.
+    pub attributes: BTreeMap<String, String>,
+    /// When it joined the room, ms since the Unix epoch, by the server's clock.
+    pub joined_at_ms: i64,
+}
+
+/// A channel that a viewer publishes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientChannel {
+    /// Id chosen by the viewer, unique within its registration.
+    pub id: u32,
+    /// Topic; may equal a topic of the robot.
+    pub topic: String,
+    /// Message encoding.
+    pub encoding: String,
+    /// Schema; its data may be empty when the viewer sent only a name (P-81).
+    pub schema: Option<Schema>,
+}
+
+/// A message from a viewer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientMessage {
+    /// The bytes.
+    pub payload: Bytes,
+    /// When it arrived, ns since the Unix epoch.
+    pub receive_time: u64,
+}
+
+/// State of a session's connection (S-9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConnectionStatus {
+    /// Trying to get into a room, for the first time or again.
+    Connecting,
+    /// In a room.
+    Connected,
+    /// Stop was requested; callbacks may still be running.
+    ShuttingDown,
+    /// Finished: no callback will start any more.
+    Shutdown,
+}
+
+impl fmt::Display for ConnectionStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::ShuttingDown => "shutting down",
+            Self::Shutdown => "shutdown",
+        })
+    }
+}
+
+/// Events of one session. All run one after another on the session's own thread `tl-events`; each may call anything of
+/// this library. A slow one delays the following ones and nothing else (design.md decision 6). A panic is caught,
+/// counted and logged. For one client id nothing comes after the events of its leaving (S-167).
+#[allow(unused_variables)]
+pub trait Listener: Send + Sync + 'static {
+    /// The connection changed. `reason` says why, when something failed.
+    fn on_status(&self, status: ConnectionStatus, reason: Option<&Error>) {}
+    /// A viewer subscribed to a channel it was not subscribed to.
+    fn on_subscribe(&self, client: &Client, channel: &ChannelRef) {}
+    /// A subscription ended: by the viewer, its leaving, a reset, or the channel's closing.
+    fn on_unsubscribe(&self, client: &Client, channel: &ChannelRef) {}
+    /// A viewer advertised a channel of its own.
+    fn on_client_advertise(&self, client: &Client, channel: &ClientChannel) {}
+    /// A channel of a viewer is gone.
+    fn on_client_unadvertise(&self, client: &Client, channel: &ClientChannel) {}
+    /// A viewer published a message.
+    fn on_message(&self, client: &Client, channel: &ClientChannel, message: &ClientMessage) {}
+}

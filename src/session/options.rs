@@ -1,0 +1,187 @@
+//! Session options and their validation (S-50, S-51, section 21 of session.md).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::context::{ChannelRef, Qos};
+use crate::protocol::Capability;
+
+use super::{Error, ErrorKind, Listener, Service};
+
+/// Asked once per channel: expose it to viewers?
+pub type ChannelFilter = Arc<dyn Fn(&ChannelRef) -> bool + Send + Sync>;
+/// Asked once per channel: how do its messages travel? Overrides the channel's own [`Qos`].
+pub type QosClassifier = Arc<dyn Fn(&ChannelRef) -> Qos + Send + Sync>;
+
+/// What viewers may do. Each is off until the robot enables it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SessionCapability {
+    /// Viewers may advertise channels and publish on them.
+    ClientPublish,
+    /// Viewers may read and write parameters.
+    Parameters,
+    /// Viewers may call services. Implied by a service in the options.
+    Services,
+    /// Viewers may follow the connection graph.
+    ConnectionGraph,
+    /// Viewers may fetch assets.
+    Assets,
+}
+
+impl SessionCapability {
+    /// The strings of `serverInfo` (P-66).
+    pub(crate) fn on_wire(self) -> &'static [Capability] {
+        match self {
+            Self::ClientPublish => &[Capability::ClientPublish],
+            Self::Parameters => &[Capability::Parameters, Capability::ParametersSubscribe],
+            Self::Services => &[Capability::Services],
+            Self::ConnectionGraph => &[Capability::ConnectionGraph],
+            Self::Assets => &[Capability::Assets],
+        }
+    }
+}
+
+/// Options of a session. Every field has a usable default.
+#[derive(Clone)]
+pub struct SessionOptions {
+    /// Robot name in `serverInfo`. Default empty.
+    pub name: String,
+    /// Further `serverInfo` metadata. `fg-library` is set by the library and overwrites an entry of that name (S-77).
+    pub metadata: BTreeMap<String, String>,
+    /// What viewers may do. Duplicates are ignored.
+    pub capabilities: Vec<SessionCapability>,
+    /// Message encodings viewers may use for publishing and service calls, for example `json`.
+    pub supported_encodings: Vec<String>,
+    /// Session id in `serverInfo`. Default empty.
+    pub session_id: String,
+    /// Services offered from the start; more come by [`add_services`](crate::gateway::Session::add_services).
+    pub services: Vec<Service>,
+    /// Receives the session's events.
+    pub listener: Option<Arc<dyn Listener>>,
+    /// Which channels viewers see. Default all.
+    pub channel_filter: Option<ChannelFilter>,
+    /// How channels travel. Default: as each channel says itself.
+    pub qos_classifier: Option<QosClassifier>,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// Limits of a session; each bounds what a slow or hostile viewer can cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Control frames that wait for one viewer, 16 to 1,048,576. Default 16,384 (design.md section 4). Beyond: reset.
+    pub message_backlog_size: usize,
+    /// Bytes that wait for one viewer, from 1 MiB. Default 32 MiB (S-115). Beyond: reset.
+    pub message_backlog_bytes: usize,
+    /// Bytes that wait for all viewers together, at least `message_backlog_bytes`. Default 256 MiB.
+    pub session_backlog_bytes: usize,
+    /// Largest message on a data track, bytes, from 1200. Default 102,400 (P-156).
+    pub max_data_track_message_size: usize,
+    /// Lossy channels whose data track is published before anybody subscribes. Default 64; the others get theirs with
+    /// the first subscriber (S-228).
+    pub eager_data_tracks: usize,
+    /// Registered viewers, 1 to 1024. Default 64 (S-130). More get an error status and are not served.
+    pub max_viewers: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_backlog_size: 16_384,
+            message_backlog_bytes: 32 << 20,
+            session_backlog_bytes: 256 << 20,
+            max_data_track_message_size: 102_400,
+            eager_data_tracks: 64,
+            max_viewers: 64,
+        }
+    }
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            metadata: BTreeMap::new(),
+            capabilities: Vec::new(),
+            supported_encodings: Vec::new(),
+            session_id: String::new(),
+            services: Vec::new(),
+            listener: None,
+            channel_filter: None,
+            qos_classifier: None,
+            limits: Limits::default(),
+        }
+    }
+}
+
+impl fmt::Debug for SessionOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionOptions")
+            .field("name", &self.name)
+            .field("capabilities", &self.capabilities)
+            .field("supported_encodings", &self.supported_encodings)
+            .field("services", &self.services.len())
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SessionOptions {
+    /// Checks every value and applies what follows from others (P-67, S-50): services imply their capability and their
+    /// request encodings.
+    pub(crate) fn validated(mut self) -> Result<Self, Error> {
+        self.limits.check()?;
+        if !self.services.is_empty() {
+            self.capabilities.push(SessionCapability::Services);
+        }
+        // In order of first mention, no duplicates (P-66).
+        let mut seen = Vec::new();
+        self.capabilities.retain(|c| !seen.contains(c) && (seen.push(*c), true).1);
+        for service in &self.services {
+            if let Some(request) = service.request_schema() {
+                self.supported_encodings.push(request.encoding.clone());
+            }
+        }
+        let mut seen = Vec::new();
+        self.supported_encodings.retain(|e| !seen.contains(e) && (seen.push(e.clone()), true).1);
+        if let Some(service) = self.services.iter().find(|s| s.request_schema().is_none()) {
+            if self.supported_encodings.is_empty() {
+                return Err(Error::new(
+                    ErrorKind::InvalidValue,
+                    format!(
+                        "service {} declares no request encoding, so supported_encodings must not be empty",
+                        service.name()
+                    ),
+                ));
+            }
+        }
+        if self.supported_encodings.iter().any(String::is_empty) {
+            return Err(Error::new(ErrorKind::InvalidValue, "supported_encodings contains an empty string"));
+        }
+        Ok(self)
+    }
+}
+
+impl Limits {
+    fn check(&self) -> Result<(), Error> {
+        let ranges = [
+            // S-51: a queue that cannot hold the first messages would reset its viewer for ever.
+            ("message_backlog_size", self.message_backlog_size, 16, 1 << 20),
+            ("message_backlog_bytes", self.message_backlog_bytes, 1 << 20, usize::MAX),
+            ("session_backlog_bytes", self.session_backlog_bytes, self.message_backlog_bytes, usize::MAX),
+            ("max_data_track_message_size", self.max_data_track_message_size, 1200, 16 << 20),
+            ("max_viewers", self.max_viewers, 1, 1024),
+        ];
+        for (name, value, min, max) in ranges {
+            if value < min || value > max {
+                return Err(Error::new(ErrorKind::InvalidValue, format!("{name} is {value}, outside {min} to {max}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Default bound of a blocking call that needs the session's owner task.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,78 @@
+//! Statistics: the snapshot for the application and the line in the log every 30 s (S-259, S-260).
+
+use std::time::Duration;
+
+use crate::fanout::{DropCounts, QueueStats};
+use crate::room::{ConnectionQuality, RoomStats};
+
+use super::{Client, ConnectionStatus};
+
+/// Period of the line, and time to the first one (S-259).
+pub(crate) const PERIOD: Duration = Duration::from_secs(30);
+
+/// What a session measures, at one moment.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct SessionStats {
+    /// State of the connection.
+    pub status: ConnectionStatus,
+    /// Time since the session was started.
+    pub uptime: Duration,
+    /// Rooms entered so far; the first join counts.
+    pub joins: u64,
+    /// Subscriptions of all viewers.
+    pub subscriptions: usize,
+    /// Bytes waiting for all viewers.
+    pub backlog_bytes: usize,
+    /// Mean round trip of viewers' pings, ms.
+    pub ping_rtt_ms: Option<f64>,
+    /// The room's own measurements, taken at most 30 s ago. `None` before the first.
+    pub room: Option<RoomStats>,
+    /// Connection quality as LiveKit judges it.
+    pub quality: Option<ConnectionQuality>,
+    /// Viewer messages dropped because the listener was too slow.
+    pub listener_messages_dropped: u64,
+    /// Callbacks of the application that panicked.
+    pub callback_panics: u64,
+    /// Viewers that had to be reset.
+    pub viewer_resets: u64,
+    /// Each registered viewer.
+    pub viewers: Vec<ViewerStats>,
+    /// Each advertised channel that had subscribers since it was created.
+    pub channels: Vec<ChannelStats>,
+}
+
+/// One viewer.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ViewerStats {
+    /// Who.
+    pub client: Client,
+    /// Its queue.
+    pub queue: QueueStats,
+    /// Latest, mean and standard deviation of its ping round trips, ms. `None` before the first two.
+    pub ping_rtt_ms: Option<RttStats>,
+}
+
+/// Round trips of one viewer's pings, ms (S-257).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RttStats {
+    /// Latest sample.
+    pub latest: f64,
+    /// Moving average, smoothing factor 0.3, without the first sample.
+    pub mean: f64,
+    /// Standard deviation.
+    pub deviation: f64,
+}
+
+/// One channel.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct ChannelStats {
+    /// Channel id.
+    pub id: u64,
+    /// Topic.
+    pub topic: String,
+    /// Messages by path and drops by cause.
+    pub counts: DropCounts,
+}

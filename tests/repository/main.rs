@@ -1,0 +1,7 @@
+//! Tests of the repository itself: what its documents and its layering promise, held against the tree.
+
+mod exports;
+mod folders;
+mod layers;
+mod purity;
+mod source;
