@@ -130,7 +130,10 @@ impl From<Closed> for Failure {
 ///
 /// # Safety
 /// `schema` must be NULL or readable, and its views must be too.
-pub(super) unsafe fn read_schema(schema: *const telelink_schema, name: &'static str) -> Result<Option<Schema>, Failure> {
+pub(super) unsafe fn read_schema(
+    schema: *const telelink_schema,
+    name: &'static str,
+) -> Result<Option<Schema>, Failure> {
     if schema.is_null() {
         return Ok(None);
     }

@@ -18,17 +18,17 @@ mod guard;
 mod handle;
 mod view;
 
-pub mod status;
-pub mod last_error;
-pub mod version;
-pub mod log;
-pub mod context;
 pub mod channel;
 pub mod client;
+pub mod context;
+pub mod last_error;
+pub mod log;
 pub mod service;
-pub mod session_callbacks;
-pub mod token;
-pub mod session_options;
 pub mod session;
+pub mod session_callbacks;
+pub mod session_options;
+pub mod status;
 /// cbindgen:ignore
 pub mod testing;
+pub mod token;
+pub mod version;

@@ -99,8 +99,7 @@ sized_struct!(
     },
 );
 
-type OnRequest =
-    unsafe extern "C" fn(*mut c_void, *const telelink_service_request, *mut telelink_service_responder);
+type OnRequest = unsafe extern "C" fn(*mut c_void, *const telelink_service_request, *mut telelink_service_responder);
 
 /// The callback of a service; dropping it calls the C `drop`.
 struct Handler {
@@ -189,8 +188,7 @@ impl PendingService {
             ));
         };
         let handler = Arc::new(Handler { on_request, context: context.counted_by(tables) });
-        let mut service =
-            Service::new(name, type_name, move |request, responder| handler.call(&request, responder));
+        let mut service = Service::new(name, type_name, move |request, responder| handler.call(&request, responder));
         if let Some(schema) = request {
             service = service.request(schema);
         }

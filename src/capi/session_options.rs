@@ -11,8 +11,7 @@ use super::sized;
 use super::status::{telelink_status, Failure};
 use super::token::{telelink_api_key, telelink_token_callbacks, token_source, TokenQuestion};
 use super::view::{self, telelink_pair, telelink_str};
-use crate::gateway::DirectOptions;
-use crate::room::{IceServer, Secret};
+use crate::gateway::{DirectOptions, IceServer, Secret};
 use crate::session::{Limits, SessionCapability, SessionOptions};
 
 /// What viewers may do; the values are bits of telelink_session_options.capabilities.

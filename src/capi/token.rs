@@ -10,8 +10,8 @@ use super::handle;
 use super::sized;
 use super::status::{telelink_status, Failure};
 use super::view::{self, telelink_pair, telelink_str};
+use crate::gateway::Secret;
 use crate::gateway::{ApiKey, TokenSource};
-use crate::room::Secret;
 
 /// Where the answer of an `on_token` callback goes. Borrowed, valid during the callback.
 pub struct telelink_token_request {
@@ -190,10 +190,7 @@ pub unsafe extern "C" fn telelink_token_callbacks_init(
 /// @threading Any thread, never blocks, allowed inside callbacks.
 /// @since 0.1
 #[no_mangle]
-pub unsafe extern "C" fn telelink_api_key_init(
-    key: *mut telelink_api_key,
-    struct_size: usize,
-) -> telelink_status {
+pub unsafe extern "C" fn telelink_api_key_init(key: *mut telelink_api_key, struct_size: usize) -> telelink_status {
     // SAFETY: the header asks for `struct_size` writable bytes.
     guard(|| unsafe { sized::init(key, struct_size, "key") })
 }

@@ -102,18 +102,17 @@ pub(super) unsafe fn map(
     // SAFETY: the caller's promise.
     let pairs = unsafe { slice(data, len, name) }?;
     // SAFETY: the caller's promise, for each view.
-    pairs.iter().map(|pair| unsafe { Ok((text(pair.key, name)?.to_owned(), text(pair.value, name)?.to_owned())) }).collect()
+    pairs
+        .iter()
+        .map(|pair| unsafe { Ok((text(pair.key, name)?.to_owned(), text(pair.value, name)?.to_owned())) })
+        .collect()
 }
 
 /// Owned texts from an array of views.
 ///
 /// # Safety
 /// As [`slice`], and as [`text`] for every element.
-pub(super) unsafe fn texts(
-    data: *const telelink_str,
-    len: usize,
-    name: &'static str,
-) -> Result<Vec<String>, Failure> {
+pub(super) unsafe fn texts(data: *const telelink_str, len: usize, name: &'static str) -> Result<Vec<String>, Failure> {
     // SAFETY: the caller's promise.
     let views = unsafe { slice(data, len, name) }?;
     // SAFETY: the caller's promise, for each view.

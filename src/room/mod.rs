@@ -116,9 +116,9 @@ pub enum Fill {
     End,
 }
 
-/// What a data track sends: the newest frame, or none. `take` is called from the adapter's sending thread.
+/// What a data track sends: the newest frames. `take` is called from the adapter's sending thread, with no lock held.
 pub trait FrameSource: Send + Sync + 'static {
-    /// Takes the waiting frame.
+    /// Takes the next waiting frame. When more wait, the source calls [`DataTrack::notify`] from within.
     fn take(&self) -> Option<DataFrame>;
     /// The adapter could not send a frame it had taken.
     fn dropped(&self, cause: DropCause);

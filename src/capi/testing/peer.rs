@@ -108,11 +108,7 @@ impl Peer {
     }
 
     /// Waits until `look` finds what it looks for.
-    fn wait<T>(
-        &self,
-        timeout: Duration,
-        mut look: impl FnMut(&mut State) -> Option<T>,
-    ) -> Result<T, TooLate> {
+    fn wait<T>(&self, timeout: Duration, mut look: impl FnMut(&mut State) -> Option<T>) -> Result<T, TooLate> {
         let deadline = Instant::now() + timeout.min(Duration::from_secs(86_400));
         let mut state = self.shared.state.lock();
         loop {
@@ -232,13 +228,7 @@ impl Peer {
     }
 
     /// Sends a service call and returns its number.
-    pub(super) fn call(
-        &self,
-        service: &str,
-        encoding: &str,
-        payload: Bytes,
-        timeout: Duration,
-    ) -> Result<u32, String> {
+    pub(super) fn call(&self, service: &str, encoding: &str, payload: Bytes, timeout: Duration) -> Result<u32, String> {
         let (service_id, call_id) = self
             .wait(timeout, |state| {
                 let id = state.services.values().find(|s| s.name == service)?.id;

@@ -122,13 +122,14 @@ pub unsafe extern "C" fn telelink_test_server_token(
 ) -> telelink_status {
     guard(|| {
         // SAFETY: the header asks for a live server or NULL, and readable views.
-        let (server, room, identity) =
-            unsafe { (handle::borrow(server, "server")?, view::text(room, "room")?, view::text(identity, "identity")?) };
+        let (server, room, identity) = unsafe {
+            (handle::borrow(server, "server")?, view::text(room, "room")?, view::text(identity, "identity")?)
+        };
         let out = handle::out_pointer(token_out, "token_out")?;
         let mut tokens = server.tokens.lock();
-        let token = tokens.entry((room.to_owned(), identity.to_owned())).or_insert_with(|| {
-            server.server.token(room, identity).build().expose().into()
-        });
+        let token = tokens
+            .entry((room.to_owned(), identity.to_owned()))
+            .or_insert_with(|| server.server.token(room, identity).build().expose().into());
         // The text is boxed, so it stays where it is when the map grows.
         // SAFETY: not NULL; the header asks for a writable view.
         unsafe { out.write(telelink_str::of(token)) };

@@ -210,8 +210,9 @@ pub unsafe extern "C" fn telelink_test_viewer_create(
 ) -> telelink_status {
     guard(|| {
         // SAFETY: the header asks for a live server or NULL, and readable views.
-        let (server, room, identity) =
-            unsafe { (handle::borrow(server, "server")?, view::text(room, "room")?, view::text(identity, "identity")?) };
+        let (server, room, identity) = unsafe {
+            (handle::borrow(server, "server")?, view::text(room, "room")?, view::text(identity, "identity")?)
+        };
         let out = handle::out_pointer(out, "out")?;
         let server = &server.server;
         let token = server.token(room, identity).attribute(version::ATTRIBUTE, version::SPOKEN).build();
