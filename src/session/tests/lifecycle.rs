@@ -3,7 +3,10 @@
 use super::*;
 
 use crate::room::memory::Gate;
-use crate::room::DisconnectReason;
+use crate::room::{
+    BoxFuture, ByteSource, DataTrack, DisconnectReason, FrameReceiver, FrameSource, Identity, Participant, PublishError,
+    RoomError, RoomStats,
+};
 
 #[tokio::test(start_paused = true)]
 async fn a_viewer_sees_server_info_channels_and_data() {
@@ -197,4 +200,66 @@ async fn panics_of_callbacks_handlers_and_policies_are_counted_and_the_session_l
     assert_eq!(viewer.data().await, ["alive"]);
     assert_eq!(stage.stats().await.callback_panics, 3);
     stage.finish().await;
+}
+
+/// A room that panics where a session does not expect it.
+struct Broken(Participant);
+
+impl Room for Broken {
+    fn local(&self) -> Participant {
+        self.0.clone()
+    }
+    fn participants(&self) -> Vec<Participant> {
+        Vec::new()
+    }
+    fn participant(&self, _: &Identity) -> Option<Participant> {
+        None
+    }
+    fn open_byte_stream(
+        &self,
+        _: &str,
+        _: &[Identity],
+        _: Arc<dyn ByteSource>,
+    ) -> BoxFuture<Result<ByteStream, RoomError>> {
+        panic!("a bug of the library");
+    }
+    fn publish_data_track(
+        &self,
+        _: &str,
+        _: Arc<dyn FrameSource>,
+    ) -> BoxFuture<Result<Arc<dyn DataTrack>, PublishError>> {
+        Box::pin(std::future::pending())
+    }
+    fn subscribe_data_track(&self, _: &RemoteDataTrack, _: usize) -> Result<FrameReceiver, RoomError> {
+        Err(RoomError::Closed)
+    }
+    fn stats(&self) -> BoxFuture<Result<RoomStats, RoomError>> {
+        Box::pin(std::future::ready(Err(RoomError::Closed)))
+    }
+    fn close(&self) -> BoxFuture<()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_267_an_internal_panic_ends_in_shutdown_and_off_the_context() {
+    let stage = Stage::new().await;
+    let channel = stage.reliable("/r");
+    let mut viewer = stage.viewer("ann").await;
+    viewer.subscribe(&[&channel]);
+    viewer.barrier().await;
+    assert!(channel.is_wanted());
+    let local = viewer.room.local();
+    let (_events, receiver) = tokio::sync::mpsc::unbounded_channel();
+    let room = Arc::new(Broken(local.clone()));
+    let other = Participant { sid: "PA_other".into(), identity: "other".into(), ..local.clone() };
+    let end = stage.control.enter(Joined { room, local, participants: vec![other], events: receiver });
+    assert!(end.await.is_err(), "the gateway learns that the owner is gone");
+    stage.log.wait("status shutdown").await;
+    assert_eq!(stage.control.last_error().unwrap().kind, ErrorKind::Panic);
+    assert_eq!(stage.control.status(), ConnectionStatus::Shutdown);
+    assert!(!channel.is_wanted(), "nobody would empty the viewers' queues any more");
+    channel.log(b"x").unwrap();
+    assert_eq!(stage.control.add_services(vec![]).unwrap_err().kind, ErrorKind::Closed);
+    stage.driver.await.unwrap();
 }

@@ -90,7 +90,7 @@ async fn s_74c_an_old_stream_lives_through_a_reset_that_has_to_wait() {
             tokio::time::sleep(Duration::from_millis(100)).await;
             viewer.subscribe(&[&channel]);
         }
-        viewer.server_info().await;
+        viewer.until(|message| matches!(message, ToViewer::ServerInfo(_)).then_some(())).await;
         assert_eq!(viewer.streams, streams);
         viewer.status(StatusLevel::Warning).await;
     }
