@@ -17,6 +17,8 @@ mod options;
 mod service;
 mod sink;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod tracks;
 
 use std::sync::atomic::{AtomicU64, Ordering};
