@@ -348,7 +348,9 @@ impl State {
                 self.forget_message(key, message.payload.len());
                 return;
             }
-            Event::Subscribe(client, channel) => self.begin_delivered(Span::Subscription(client.id, channel.id()), number),
+            Event::Subscribe(client, channel) => {
+                self.begin_delivered(Span::Subscription(client.id, channel.id()), number)
+            }
             Event::ClientAdvertise(client, channel) => {
                 self.begin_delivered(Span::ClientChannel(client.id, channel.id), number);
             }

@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 
 use crate::context::Context;
 use crate::protocol::server_info::LIBRARY_METADATA_KEY;
-use crate::protocol::{ServerInfo, Status};
+use crate::protocol::ServerInfo;
 use crate::room::Joined;
 
 pub use error::{Error, ErrorKind};
@@ -39,7 +39,8 @@ pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, Sessi
 pub use service::{MessageSchema, Service, ServiceHandler, ServiceRequest, ServiceResponder};
 pub use stats::{ChannelStats, RttStats, SessionStats, ViewerStats};
 
-pub use crate::protocol::StatusLevel;
+pub use crate::fanout::{DropCounts, QueueStats};
+pub use crate::protocol::{Status, StatusLevel};
 
 pub(crate) use callbacks::{on_callback_thread, run_callback};
 pub(crate) use inputs::RoomEnd;

@@ -171,11 +171,6 @@ impl RemoteTracks {
         }
         true
     }
-
-    /// The tracks of one publisher.
-    pub(super) fn of(&self, publisher: &Identity) -> Vec<Sid> {
-        self.tracks.iter().filter(|(_, (owner, _))| owner == publisher).map(|(sid, _)| sid.clone()).collect()
-    }
 }
 
 /// Somebody published a data track.

@@ -320,7 +320,12 @@ impl Core {
 
     /// Answers one request with several statuses. One request can name a million ids; its answers must not fill the
     /// viewer's own queue. Those that do not fit share one status, made from their number.
-    fn reply_statuses(&mut self, client: ClientId, replies: Vec<(StatusLevel, String)>, more: impl Fn(usize) -> String) {
+    fn reply_statuses(
+        &mut self,
+        client: ClientId,
+        replies: Vec<(StatusLevel, String)>,
+        more: impl Fn(usize) -> String,
+    ) {
         // A viewer with a queue more than half full is not asked for work, so a quarter of the queue always fits.
         let most = (self.config.limits.message_backlog_size / 4).clamp(1, MAX_REPLIES);
         let left = replies.len().saturating_sub(most);

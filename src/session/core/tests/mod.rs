@@ -258,7 +258,10 @@ impl Robot {
                 Told::Subscribe(client.id, channel.id().get())
             }
             Event::Unsubscribe(client, channel) => {
-                assert!(self.subscribed.remove(&(client.id, channel.id().get())), "unsubscribed without a subscription");
+                assert!(
+                    self.subscribed.remove(&(client.id, channel.id().get())),
+                    "unsubscribed without a subscription"
+                );
                 Told::Unsubscribe(client.id, channel.id().get())
             }
             Event::ClientAdvertise(client, channel) => {
@@ -357,11 +360,8 @@ impl Robot {
     }
 
     fn image(&mut self, topic: &str) -> Channel {
-        let schema = Schema {
-            name: "foxglove.RawImage".into(),
-            encoding: "jsonschema".into(),
-            data: Bytes::from_static(b"{}"),
-        };
+        let schema =
+            Schema { name: "foxglove.RawImage".into(), encoding: "jsonschema".into(), data: Bytes::from_static(b"{}") };
         let channel = self.context.channel(topic).encoding("json").schema(schema).open().unwrap();
         let added =
             ChannelAdded { channel: channel.channel_ref().clone(), qos: channel.qos(), video: VideoCapability::Yes };
