@@ -196,3 +196,33 @@ async fn s_72_the_fifth_open_stream_is_refused_and_said_so() {
     viewer.barrier().await;
     stage.finish().await;
 }
+
+/// A listener that stands still in its first client channel until the test lets it go on.
+struct Blocked(Mutex<Option<std::sync::mpsc::Receiver<()>>>);
+
+impl Listener for Blocked {
+    fn on_client_advertise(&self, _: &Client, _: &ClientChannel) {
+        if let Some(go) = self.0.lock().take() {
+            let _ = go.recv();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_learns_at_once_that_the_listener_is_too_slow() {
+    let (go, wait) = std::sync::mpsc::channel();
+    let listener = Arc::new(Blocked(Mutex::new(Some(wait))));
+    let stage = Stage::with(|options| options.listener = Some(listener)).await;
+    let mut viewer = stage.viewer("ann").await;
+    viewer.raw(advertise(5));
+    // One more than a channel may have waiting, and nothing after it that would wake the session by chance.
+    let message = FromViewer::MessageData { channel_id: 5, data: Bytes::new() }.to_frame().unwrap();
+    viewer.raw(message.repeat(1025));
+    let text = viewer.status(StatusLevel::Warning).await;
+    assert_eq!(text, "The robot is too slow for your messages; the oldest ones are dropped");
+    assert_eq!(stage.stats().await.listener_messages_dropped, 1);
+    go.send(()).unwrap();
+    stage.control.leave().await;
+    stage.control.finish(None);
+    stage.driver.await.unwrap();
+}

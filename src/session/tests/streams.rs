@@ -152,3 +152,42 @@ async fn a_thousand_channels_come_and_go_without_a_reset() {
     assert_eq!((channel_ids.len(), viewer.streams), (1000, 1));
     stage.finish().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn s_139_an_instance_that_is_replaced_while_its_stream_opens() {
+    let stage = Stage::new().await;
+    stage.server.shut(Gate::Open, "ann");
+    let old = Viewer::join(&stage.server, "ann").await;
+    stage.server.until_waiting(Gate::Open, "ann", 1).await;
+    let mut new = Viewer::join(&stage.server, "ann").await;
+    // The session gives the old attempt up by itself when it learns of the new instance.
+    let only_new = |server: &MemoryServer| server.waiting(Gate::Open, "ann") == 1;
+    stage.server.until(only_new).await;
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(stage.server.waiting(Gate::Open, "ann"), 1);
+    stage.server.open(Gate::Open, "ann");
+    new.server_info().await;
+    new.open().await;
+    assert_eq!(new.barrier().await, []);
+    let viewers: Vec<String> = stage.stats().await.viewers.iter().map(|v| v.client.sid.to_string()).collect();
+    assert_eq!(viewers, [new.sid.clone()]);
+    assert_ne!(old.sid, new.sid);
+    assert_eq!(new.streams, 1);
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn p_13_a_reset_reads_the_attributes_anew() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.viewer("ann").await;
+    viewer.barrier().await;
+    stage.server.set_attributes("ann", [(ATTRIBUTE.to_owned(), "9.0.0".to_owned())].into());
+    assert_eq!(viewer.barrier().await, [], "a change alone is not looked at");
+    stage.server.fail_writes("ann", 1);
+    viewer.say(&FromViewer::Ping { app_timestamp: [0; 8] });
+    // The one-shot stream holds a status and nothing else.
+    let ToViewer::Status(status) = viewer.next().await else { panic!() };
+    assert!(status.message.contains("9.0.0 is not compatible with this device"), "{}", status.message);
+    assert!(stage.stats().await.viewers.is_empty());
+    stage.finish().await;
+}
