@@ -23,7 +23,7 @@ done
 
 if [ -f CMakeLists.txt ]; then
   say "building C and C++"
-  cmake -S . -B build/cmake -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo \
+  cmake -S . -B build/cmake -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_RUNTIME_OUTPUT_DIRECTORY="$ROOT/build/bin" \
     -DTELELINK_BUILD_TESTS=ON -DTELELINK_BUILD_EXAMPLES=ON \
     -DTELELINK_LIVEKIT_LIBRARY="$TOOLS/livekit/$LIVEKIT_VERSION/liblivekit_ffi.so" >build/cmake-configure.log ||
     { cat build/cmake-configure.log >&2 && die "cmake could not configure the C++ side"; }

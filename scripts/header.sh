@@ -1,19 +1,26 @@
 #!/usr/bin/env bash
-# Regenerates include/telelink/telelink.h from src/capi with the pinned cbindgen; --check compares and changes nothing.
+# Regenerates the C headers from src/capi with the pinned cbindgen; --check compares and changes nothing.
+#   telelink.h  from src/capi/mod.rs and the files it names
+#   testing.h   from src/capi/testing/mod.rs likewise (src/capi/mod.rs tells cbindgen to leave that module out)
+# Single files and not the crate, so that no constant of another layer can get into a header.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-[ -f cbindgen.toml ] || die "cbindgen.toml is not in the tree yet"
 "$ROOT/scripts/tools.sh" cbindgen
-header=include/telelink/telelink.h
 out="$(mktemp)"
 trap 'rm -f "$out"' EXIT
-"$TOOLS/bin/cbindgen" --quiet --config cbindgen.toml --crate telelink --lockfile Cargo.lock --output "$out" .
-if [ "${1:-}" = --check ]; then
-  diff -u "$header" "$out" || die "$header is not what src/capi says: run 'make header' and commit it"
-else
-  mkdir -p "$(dirname "$header")"
-  cp "$out" "$header"
-  say "wrote $header"
-fi
+
+generate() {
+  local header="$1" config="$2" source="$3"
+  "$TOOLS/bin/cbindgen" --quiet --config "$config" --output "$out" "$source"
+  if [ "$4" = --check ]; then
+    diff -u "$header" "$out" || die "$header is not what src/capi says: run 'make header' and commit it"
+  else
+    cp "$out" "$header"
+    say "wrote $header"
+  fi
+}
+
+generate include/telelink/telelink.h cbindgen.toml src/capi/mod.rs "${1:-}"
+generate include/telelink/testing.h cbindgen-testing.toml src/capi/testing/mod.rs "${1:-}"

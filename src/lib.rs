@@ -9,6 +9,7 @@
 //! - [`protocol`]: bytes to messages and back.
 //! - [`room`]: the port a session needs of a room, and its adapters.
 
+pub mod capi;
 pub mod context;
 pub mod fanout;
 pub mod gateway;

@@ -27,7 +27,8 @@ fn handle(shared: &Arc<Shared>, event: RoomEvent) {
     match event {
         RoomEvent::ByteStreamOpened { topic, sender, sender_sid, reader } => {
             // Any other topic is nothing to us, and neither are streams of others than the robot.
-            let ours = topic == CONTROL_TOPIC && shared.inner.lock().robot.as_ref().is_none_or(|robot| *robot == sender);
+            let ours =
+                topic == CONTROL_TOPIC && shared.inner.lock().robot.as_ref().is_none_or(|robot| *robot == sender);
             if ours {
                 shared.begin_session(sender, sender_sid, reader);
             }

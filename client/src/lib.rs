@@ -11,7 +11,7 @@
 //!
 //! let viewer = Viewer::join(connector, request, ViewerOptions::default()).await?;
 //! viewer.ready(Duration::from_secs(5)).await?;
-//! viewer.subscribe(["/battery"]);
+//! viewer.subscribe(["/battery"])?;
 //! let message = viewer.next_message(Duration::from_secs(5)).await?;
 //! println!("{}: {} bytes", message.topic, message.payload.len());
 //! viewer.close(Duration::from_secs(5)).await
@@ -37,6 +37,7 @@ mod stats;
 mod stream;
 mod tracks;
 mod viewer;
+mod waits;
 
 pub use calls::{Rtt, ServiceReply};
 pub use error::ViewerError;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use telelink::protocol::schema::{decode_schema_data, HAS_VIDEO_TRACK_KEY, RELIABLE_KEY};
 use telelink::protocol::{
-    Advertise, AdvertisedSchema, ChannelAdvertisement, ConnectionGraphUpdate, GraphEntry, Parameter, SchemaEntry, SchemaError,
-    ServerInfo, ServiceAdvertisement, Status, ToViewer,
+    Advertise, AdvertisedSchema, ChannelAdvertisement, ConnectionGraphUpdate, GraphEntry, Parameter, SchemaEntry,
+    SchemaError, ServerInfo, ServiceAdvertisement, Status, ToViewer,
 };
 
 /// A channel of the robot.
@@ -187,7 +187,13 @@ impl Picture {
             }
             ToViewer::ParameterValues { parameters, .. } => {
                 for parameter in parameters {
-                    self.put("parameters", |p| &mut p.parameters, parameter.name.clone(), parameter.clone(), &mut changes);
+                    self.put(
+                        "parameters",
+                        |p| &mut p.parameters,
+                        parameter.name.clone(),
+                        parameter.clone(),
+                        &mut changes,
+                    );
                 }
             }
             ToViewer::ConnectionGraphUpdate(update) => self.update_graph(update, &mut changes),

@@ -121,7 +121,9 @@ async fn read(shared: Arc<Shared>, channel_id: u64, track: RemoteDataTrack) {
 fn set_live(shared: &Shared, channel_id: u64, sid: &Sid, live: bool) {
     let mut inner = shared.inner.lock();
     // The track may have been replaced, and this task be about to end.
-    let Some(attached) = inner.tracks.attached.get_mut(&channel_id).filter(|attached| attached.sid == *sid) else { return };
+    let Some(attached) = inner.tracks.attached.get_mut(&channel_id).filter(|attached| attached.sid == *sid) else {
+        return;
+    };
     attached.live = live;
     if live {
         shared.count(channel_id, |stats| stats.attached += 1);

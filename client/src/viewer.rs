@@ -13,9 +13,8 @@ use tokio::time::timeout;
 use crate::control::Outbox;
 use crate::driver;
 use crate::error::ViewerError;
-use crate::event::{Event, Message};
 use crate::options::{Selector, ViewerOptions};
-use crate::shared::{encode, Inner, Shared, Task};
+use crate::shared::{encode, Shared, Task};
 use crate::state::{Channel, Graph, Picture};
 use crate::stats::{ChannelStats, Totals};
 use crate::stream::RawStream;
@@ -51,74 +50,19 @@ impl Viewer {
         Ok(Self { shared, _driver: driver })
     }
 
-    /// Waits until the robot has opened a session: `serverInfo` has come.
-    ///
-    /// # Errors
-    ///
-    /// [`ViewerError::Declined`] with the robot's text if it turned this viewer away (P-15), [`ViewerError::Timeout`],
-    /// [`ViewerError::Closed`].
-    pub async fn ready(&self, limit: Duration) -> Result<ServerInfo, ViewerError> {
-        let look = |inner: &mut Inner| match (inner.picture.server_info(), &inner.rejection) {
-            (Some(info), _) => Some(Ok(info.clone())),
-            (None, Some(text)) => Some(Err(ViewerError::Declined(text.clone()))),
-            (None, None) => None,
-        };
-        self.shared.wait(|| "serverInfo".into(), limit, look).await
-    }
-
-    /// Waits until the robot has opened its `count`th session with this viewer.
-    ///
-    /// # Errors
-    ///
-    /// [`ViewerError::Timeout`] or [`ViewerError::Closed`].
-    pub async fn wait_sessions(&self, count: u64, limit: Duration) -> Result<(), ViewerError> {
-        self.wait_until("a new session", limit, |_, totals| totals.server_infos >= count).await
-    }
-
-    /// Waits until a channel of this topic is advertised.
-    ///
-    /// # Errors
-    ///
-    /// [`ViewerError::Timeout`] or [`ViewerError::Closed`].
-    pub async fn wait_channel(&self, topic: &str, limit: Duration) -> Result<Arc<Channel>, ViewerError> {
-        let look =
-            |inner: &mut Inner| inner.picture.channels().values().find(|c| &*c.topic == topic).cloned().map(Ok);
-        self.shared.wait(|| format!("channel {topic:?}"), limit, look).await
-    }
-
-    /// Waits until the data track of a channel is being read.
-    ///
-    /// # Errors
-    ///
-    /// [`ViewerError::Timeout`] or [`ViewerError::Closed`].
-    pub async fn wait_attached(&self, channel_id: u64, limit: Duration) -> Result<(), ViewerError> {
-        let look = |inner: &mut Inner| inner.tracks.is_live(channel_id).then_some(Ok(()));
-        self.shared.wait(|| format!("the data track of channel {channel_id}"), limit, look).await
-    }
-
-    /// Waits until something is true of the picture and the totals; `what` names it in the error.
-    ///
-    /// The picture is looked at after every control message, not after messages of channels.
-    ///
-    /// # Errors
-    ///
-    /// [`ViewerError::Timeout`] or [`ViewerError::Closed`].
-    pub async fn wait_until(
-        &self,
-        what: &str,
-        limit: Duration,
-        mut check: impl FnMut(&Picture, &Totals) -> bool,
-    ) -> Result<(), ViewerError> {
-        let look = |inner: &mut Inner| check(&inner.picture, &inner.totals).then_some(Ok(()));
-        self.shared.wait(|| what.to_owned(), limit, look).await
-    }
-
     /// Subscribes channels for their data, by topic, id, or all. Lossy ones are read from their data tracks as soon as those are
     /// published. What is not advertised yet is subscribed when it is, and a new session is asked again ([`ViewerOptions::restore`]).
     ///
     /// Returns the ids of the channels that were asked for now. The robot confirms nothing (P-70); a [`ping`](Self::ping) afterwards
     /// tells that it has read this.
-    pub fn subscribe<S: Into<Selector>>(&self, selectors: impl IntoIterator<Item = S>) -> Result<Vec<u64>, ViewerError> {
+    ///
+    /// # Errors
+    ///
+    /// [`ViewerError::QueueFull`]: the robot was not told, but will be in the next session. [`ViewerError::Closed`].
+    pub fn subscribe<S: Into<Selector>>(
+        &self,
+        selectors: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<u64>, ViewerError> {
         let mut inner = self.shared.inner.lock();
         if inner.closed {
             return Err(ViewerError::Closed);
@@ -143,7 +87,10 @@ impl Viewer {
     /// # Errors
     ///
     /// [`ViewerError::QueueFull`] or [`ViewerError::Closed`]; then the robot was not told.
-    pub fn unsubscribe<S: Into<Selector>>(&self, selectors: impl IntoIterator<Item = S>) -> Result<Vec<u64>, ViewerError> {
+    pub fn unsubscribe<S: Into<Selector>>(
+        &self,
+        selectors: impl IntoIterator<Item = S>,
+    ) -> Result<Vec<u64>, ViewerError> {
         let mut guard = self.shared.inner.lock();
         let inner = &mut *guard;
         if inner.closed {
@@ -174,68 +121,6 @@ impl Viewer {
         let mut inner = self.shared.inner.lock();
         inner.tracks.want_manually(channel_id);
         tracks::reconcile(&self.shared, &mut inner, channel_id);
-    }
-
-    /// The next message of any channel.
-    ///
-    /// # Errors
-    ///
-    /// [`ViewerError::Timeout`]; [`ViewerError::Closed`] when the viewer is closed and all messages are taken.
-    pub async fn next_message(&self, limit: Duration) -> Result<Message, ViewerError> {
-        // Setting a timer costs more than taking a message that is there.
-        if let Some(message) = self.try_next_message()? {
-            return Ok(message);
-        }
-        match timeout(limit, self.shared.messages.pop()).await {
-            Ok(result) => result.map_err(|_| ViewerError::Closed),
-            Err(_) => Err(ViewerError::Timeout("a message".into())),
-        }
-    }
-
-    /// The next message, if one is waiting.
-    ///
-    /// # Errors
-    ///
-    /// [`ViewerError::Closed`] when the viewer is closed and all messages are taken.
-    pub fn try_next_message(&self) -> Result<Option<Message>, ViewerError> {
-        self.shared.messages.try_pop().map_err(|_| ViewerError::Closed)
-    }
-
-    /// The next event.
-    ///
-    /// # Errors
-    ///
-    /// [`ViewerError::Timeout`]; [`ViewerError::Closed`] when the viewer is closed and all events are taken.
-    pub async fn next_event(&self, limit: Duration) -> Result<Event, ViewerError> {
-        match timeout(limit, self.shared.events.pop()).await {
-            Ok(result) => result.map_err(|_| ViewerError::Closed),
-            Err(_) => Err(ViewerError::Timeout("an event".into())),
-        }
-    }
-
-    /// Takes events until one is found; those before it are gone.
-    ///
-    /// # Errors
-    ///
-    /// As [`next_event`](Self::next_event).
-    pub async fn find_event<T>(
-        &self,
-        what: &str,
-        limit: Duration,
-        mut find: impl FnMut(&Event) -> Option<T>,
-    ) -> Result<T, ViewerError> {
-        let finding = async {
-            loop {
-                let event = self.shared.events.pop().await.map_err(|_| ViewerError::Closed)?;
-                if let Some(found) = find(&event) {
-                    return Ok(found);
-                }
-            }
-        };
-        match timeout(limit, finding).await {
-            Ok(result) => result,
-            Err(_) => Err(ViewerError::Timeout(what.to_owned())),
-        }
     }
 
     /// Sends any message on the viewer's control stream, waiting for room in it.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use robot::*;
 use telelink::protocol::{FromViewer, ToViewer};
+use telelink::room::{RemoteDataTrack, RoomError, RoomEvent};
 use telelink_client::{Event, Overflow, Selector, Via, ViewerError, ViewerOptions};
 
 /// A viewer whose wall clock stands at `now`.
@@ -26,7 +27,10 @@ async fn p_130_reliable_messages_come_over_the_control_stream() {
     robot.say(data(30, 0, b""));
     let message = viewer.next_message(LIMIT).await.unwrap();
     assert_eq!((message.channel_id, &*message.topic, message.via), (30, "/log", Via::Control));
-    assert_eq!((message.log_time, message.receive_time, &*message.payload), (1_990_000_000, 2_000_000_000, &b"hello"[..]));
+    assert_eq!(
+        (message.log_time, message.receive_time, &*message.payload),
+        (1_990_000_000, 2_000_000_000, &b"hello"[..])
+    );
     assert_eq!(&*viewer.next_message(LIMIT).await.unwrap().payload, b"");
     let stats = viewer.stats(30);
     assert_eq!((stats.received, stats.received_on_track, stats.bytes, stats.lost), (2, 0, 5, 0));
@@ -273,4 +277,38 @@ async fn losses_of_the_room_show_as_gaps() {
     assert!((50..150).contains(&stats.lost), "{}", stats.lost);
     // Frames lost before the first one that came are not known to the viewer.
     assert!(stats.received + stats.lost <= 501 && stats.received + server.frames_lost() == 501);
+}
+
+#[tokio::test(start_paused = true)]
+async fn p_131_a_track_of_a_reliable_channel_is_not_read() {
+    let (_server, mut robot, viewer) = scene().await;
+    let _track = robot.track("data-ch-1").await;
+    robot.greet(vec![reliable(1, "/a")]).await;
+    viewer.subscribe(["/a"]).unwrap();
+    assert_eq!(subscribed(robot.hear().await), [1]);
+    assert!(matches!(viewer.wait_attached(1, SECOND).await, Err(ViewerError::Timeout(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_track_published_anew_before_the_old_one_is_gone_is_read_instead() {
+    let (server, mut robot, viewer) = scene().await;
+    let _track = robot.track("data-ch-1").await;
+    robot.greet(vec![lossy(1, "/a")]).await;
+    viewer.subscribe(["/a"]).unwrap();
+    viewer.wait_attached(1, LIMIT).await.unwrap();
+    let anew = RemoteDataTrack { sid: "DTR_anew".into(), name: "data-ch-1".into(), publisher: "robot".into() };
+    server.inject("viewer", RoomEvent::DataTrackPublished(anew));
+    // The memory room knows no such track, which shows that the viewer asked for it.
+    let failed = |event: &Event| match event {
+        Event::TrackFailed { channel_id: 1, error } => Some(error.clone()),
+        _ => None,
+    };
+    let error = viewer.find_event("the failure", LIMIT, failed).await.unwrap();
+    assert_eq!(error, RoomError::NoSuchTrack("data-ch-1".into()));
+    // It does not ask for ever.
+    let mut attempts = 1;
+    while viewer.find_event("another", 10 * SECOND, failed).await.is_ok() {
+        attempts += 1;
+    }
+    assert_eq!(attempts, 10);
 }

@@ -119,7 +119,8 @@ async fn p_110_assets_are_fetched_or_refused() {
     viewer.ready(LIMIT).await.unwrap();
     let asset = |message| match message {
         FromViewer::FetchAsset { request_id, uri } => {
-            let result = if uri == "package://a" { Ok(Bytes::from_static(b"mesh")) } else { Err("no such file".into()) };
+            let result =
+                if uri == "package://a" { Ok(Bytes::from_static(b"mesh")) } else { Err("no such file".into()) };
             Some(ToViewer::FetchAssetResponse(FetchAssetResponse { request_id, result }))
         }
         other => panic!("{other:?}"),
@@ -185,7 +186,10 @@ async fn p_27_what_the_viewer_told_one_session_is_told_the_next() {
         assert!(matches!(robot.hear().await, FromViewer::UnsubscribeParameterUpdates { .. }));
     }
     let entry = GraphEntry { name: "/a".into(), ids: vec!["p".into()] };
-    robot.say(ToViewer::ConnectionGraphUpdate(ConnectionGraphUpdate { published_topics: vec![entry], ..Default::default() }));
+    robot.say(ToViewer::ConnectionGraphUpdate(ConnectionGraphUpdate {
+        published_topics: vec![entry],
+        ..Default::default()
+    }));
     viewer.wait_until("the graph", LIMIT, |p, _| p.graph().published.contains_key("/a")).await.unwrap();
     assert!(viewer.graph().published["/a"].contains("p"));
     viewer.unsubscribe_graph().unwrap();

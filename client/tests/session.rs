@@ -5,7 +5,7 @@ mod robot;
 use robot::*;
 use telelink::protocol::{FrameError, FromViewer, Status, StatusLevel, ToViewer};
 use telelink::room::memory::HeldEvent;
-use telelink::room::{DisconnectReason, RoomError};
+use telelink::room::{DisconnectReason, RoomError, RoomEvent};
 use telelink_client::{Event, Problem, ViewerError, ViewerOptions};
 
 fn status(level: StatusLevel, message: &str, id: Option<&str>) -> ToViewer {
@@ -118,7 +118,10 @@ async fn p_27_without_restore_a_fresh_session_is_asked_for_nothing() {
     let _old = robot.reopen_control().await;
     robot.say(server_info("again"));
     robot.say(advertise(vec![reliable(1, "/a")]));
-    viewer.wait_until("channels", LIMIT, |p, totals| totals.server_infos == 2 && p.channels().len() == 1).await.unwrap();
+    viewer
+        .wait_until("channels", LIMIT, |p, totals| totals.server_infos == 2 && p.channels().len() == 1)
+        .await
+        .unwrap();
     viewer.try_send(&FromViewer::PingAck { device_timestamp_ms: 1 }).unwrap();
     assert!(matches!(robot.hear().await, FromViewer::PingAck { .. }), "and nothing before that");
 }
@@ -311,4 +314,40 @@ async fn a_stream_to_the_robot_that_breaks_is_an_event() {
     let error: RoomError = viewer.find_event("the failure", LIMIT, failed).await.unwrap();
     assert!(matches!(error, RoomError::Transport(_)), "{error:?}");
     assert!(matches!(viewer.try_send(&FromViewer::SubscribeConnectionGraph), Err(ViewerError::NoSession)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_full_reconnect_only_a_stream_opened_since_the_loss_is_good() {
+    let (server, mut robot, viewer) = scene().await;
+    robot.greet(vec![reliable(1, "/old")]).await;
+    viewer.wait_channel("/old", LIMIT).await.unwrap();
+    let full = |event: &Event| matches!(event, Event::Reconnected { full: true }).then_some(());
+    // A library that announces nobody anew: the old stream is void without a word.
+    server.inject("viewer", RoomEvent::Reconnecting);
+    server.inject("viewer", RoomEvent::Reconnected { full: true });
+    viewer.find_event("the reconnect", LIMIT, full).await.unwrap();
+    viewer.wait_until("the session to end", LIMIT, |p, _| p.server_info().is_none()).await.unwrap();
+    // The new stream comes before the library says that it is back.
+    server.inject("viewer", RoomEvent::Reconnecting);
+    viewer.find_event("the loss", LIMIT, |e| matches!(e, Event::Reconnecting).then_some(())).await.unwrap();
+    robot.greet(vec![reliable(2, "/new")]).await;
+    viewer.wait_channel("/new", LIMIT).await.unwrap();
+    server.inject("viewer", RoomEvent::Reconnected { full: true });
+    viewer.find_event("the reconnect", LIMIT, full).await.unwrap();
+    robot.say(advertise(vec![reliable(3, "/more")]));
+    viewer.wait_channel("/more", LIMIT).await.unwrap();
+    assert_eq!((viewer.channels().len(), viewer.totals().streams), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn p_204_a_second_server_info_on_one_stream_starts_afresh() {
+    let (_server, mut robot, viewer) = scene().await;
+    robot.greet(vec![reliable(1, "/a"), reliable(2, "/old")]).await;
+    viewer.subscribe(["/a"]).unwrap();
+    assert_eq!(subscribed(robot.hear().await), [1]);
+    robot.say(server_info("second"));
+    robot.say(advertise(vec![reliable(1, "/a")]));
+    assert_eq!(subscribed(robot.hear().await), [1]);
+    assert_eq!((viewer.channels().len(), viewer.server_info().unwrap().name.as_str()), (1, "second"));
+    assert_eq!((viewer.totals().streams, viewer.totals().server_infos), (1, 2));
 }

@@ -33,7 +33,9 @@ impl Budget {
     /// Takes `len` bytes for a queue that holds `held` already.
     pub(super) fn take(&self, len: usize, held: usize) -> bool {
         let used = self.used.fetch_add(len, Ordering::Relaxed) + len;
-        if used <= self.limit {
+        // What is alone in the whole session passes even if it is larger than the limit: else its viewer would be reset
+        // for ever.
+        if used <= self.limit || used == len {
             return true;
         }
         let share = self.limit / self.queues.load(Ordering::Relaxed).max(1);
@@ -42,6 +44,11 @@ impl Budget {
         }
         self.used.fetch_sub(len, Ordering::Relaxed);
         false
+    }
+
+    /// Takes `len` bytes that are in memory anyway.
+    pub(super) fn take_anyway(&self, len: usize) {
+        self.used.fetch_add(len, Ordering::Relaxed);
     }
 
     pub(super) fn give_back(&self, len: usize) {

@@ -29,7 +29,7 @@ pub struct DropCounts {
     pub lossy_messages: u64,
     /// Their bytes.
     pub lossy_bytes: u64,
-    /// Replaced in the slot by a newer message before the room took them: gaps in the sequence.
+    /// Pushed out of the slot by newer messages before the room took them: gaps in the sequence.
     pub overwritten: u64,
     /// Dropped while the data track was not published (P-150).
     pub not_ready: u64,

@@ -98,6 +98,8 @@ impl ViewerQueue {
             }
             if !self.fits(&state, &frame) {
                 self.close_locked(&mut state);
+                // The frame that did not fit is lost with the others.
+                state.stats.discarded += 1;
                 drop(state);
                 self.signals.reset(self.client, ResetCause::QueueOverflow);
                 return Push::Overflow;
@@ -203,8 +205,13 @@ impl ViewerQueue {
     fn admit_parked(&self, state: &mut State) {
         while let Some(frame) = state.parked.pop_front() {
             if !self.fits(state, &frame) {
-                state.parked.push_front(frame);
-                return;
+                if !state.frames.is_empty() {
+                    state.parked.push_front(frame);
+                    return;
+                }
+                // With nothing before it, only the shared budget can refuse it, and nobody would tell when that has
+                // room again. The answer is in memory already: it goes.
+                self.budget.take_anyway(frame.len());
             }
             Self::enter(state, frame);
         }

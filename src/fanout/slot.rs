@@ -1,7 +1,9 @@
 //! The newest-wins slot between `log` and a channel's data track (design.md section 4, P-150 to P-156).
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -11,9 +13,17 @@ use crate::room::{DataFrame, DataTrack, DropCause, FrameSource};
 use super::drops::ChannelCounters;
 use super::Signals;
 
-/// What waits for the data track of one channel: at most one frame.
+/// Frames that may wait, so that an application that catches up after a late wake-up loses nothing.
+const MAX_FRAMES: usize = 8;
+/// Their bytes; one frame always fits.
+const MAX_BYTES: usize = 128 << 10;
+/// A frame that waited longer is stale and goes when a newer one is there: an overloaded room stays live and fair, each
+/// channel sending its newest frame in turn.
+const FRESH: Duration = Duration::from_millis(20);
+
+/// What waits for the data track of one channel: the newest frames of the last moments, in order.
 ///
-/// The sequence number is assigned here, under the slot's lock, so that a frame that a newer one replaced is a gap the
+/// The sequence number is assigned here, under the slot's lock, so that a frame that newer ones pushed out is a gap the
 /// viewer sees. Frames refused as oversize or not ready consume no number (P-150, P-155).
 pub struct LossySlot {
     channel: u64,
@@ -29,8 +39,22 @@ pub struct LossySlot {
 #[derive(Default)]
 struct State {
     track: Option<Arc<dyn DataTrack>>,
-    frame: Option<DataFrame>,
+    frames: VecDeque<(DataFrame, Instant)>,
+    bytes: usize,
     next_sequence: u32,
+}
+
+impl State {
+    fn pop(&mut self) -> Option<(DataFrame, Instant)> {
+        let (frame, since) = self.frames.pop_front()?;
+        self.bytes -= frame.payload.len();
+        Some((frame, since))
+    }
+
+    fn clear(&mut self) {
+        self.frames.clear();
+        self.bytes = 0;
+    }
 }
 
 impl LossySlot {
@@ -59,7 +83,9 @@ impl LossySlot {
         }
         // Allocated and filled outside the lock; only the number is written inside.
         let mut frame = data_track::frame(0, payload);
-        let (track, replaced) = {
+        let now = Instant::now();
+        let mut pushed_out = 0;
+        let track = {
             let mut state = self.state.lock();
             let Some(track) = state.track.clone() else {
                 drop(state);
@@ -68,15 +94,22 @@ impl LossySlot {
             };
             data_track::set_sequence(&mut frame, state.next_sequence);
             state.next_sequence = state.next_sequence.wrapping_add(1);
-            let frame = DataFrame { payload: frame.freeze(), user_timestamp: log_time };
-            (track, state.frame.replace(frame))
+            let len = frame.len();
+            while state.frames.len() >= MAX_FRAMES || (state.bytes + len > MAX_BYTES && !state.frames.is_empty()) {
+                state.pop();
+                pushed_out += 1;
+            }
+            state.bytes += len;
+            state.frames.push_back((DataFrame { payload: frame.freeze(), user_timestamp: log_time }, now));
+            // A slot that held a frame has been announced already.
+            (state.frames.len() == 1 || pushed_out > 0).then_some(track)
         };
         ChannelCounters::add(&self.counters.lossy_messages, 1);
         ChannelCounters::add(&self.counters.lossy_bytes, payload.len() as u64);
-        if replaced.is_some() {
-            ChannelCounters::add(&self.counters.overwritten, 1);
-        } else {
-            // A slot that was full has been announced already.
+        if pushed_out > 0 {
+            ChannelCounters::add(&self.counters.overwritten, pushed_out);
+        }
+        if let Some(track) = track {
             track.notify();
         }
     }
@@ -86,13 +119,15 @@ impl LossySlot {
         let mut state = self.state.lock();
         state.track = Some(track);
         state.next_sequence = 0;
-        state.frame = None;
+        state.clear();
     }
 
-    /// The track is gone: frames are dropped until the next one. Returns it, to be unpublished.
+    /// The track is gone: frames are dropped until the next one, and so are those that wait. Returns the track, to be
+    /// unpublished.
     pub fn detach(&self) -> Option<Arc<dyn DataTrack>> {
         let mut state = self.state.lock();
-        state.frame = None;
+        ChannelCounters::add(&self.counters.not_ready, state.frames.len() as u64);
+        state.clear();
         state.track.take()
     }
 
@@ -105,7 +140,24 @@ impl LossySlot {
 
 impl FrameSource for LossySlot {
     fn take(&self) -> Option<DataFrame> {
-        self.state.lock().frame.take()
+        let mut stale = 0;
+        let (frame, more) = {
+            let mut state = self.state.lock();
+            while state.frames.len() > 1 && state.frames.front().is_some_and(|(_, since)| since.elapsed() > FRESH) {
+                state.pop();
+                stale += 1;
+            }
+            let (frame, _) = state.pop()?;
+            (frame, if state.frames.is_empty() { None } else { state.track.clone() })
+        };
+        if stale > 0 {
+            ChannelCounters::add(&self.counters.overwritten, stale);
+        }
+        // One frame per turn of the pacer: the channel queues up again behind the others.
+        if let Some(track) = more {
+            track.notify();
+        }
+        Some(frame)
     }
 
     fn dropped(&self, cause: DropCause) {

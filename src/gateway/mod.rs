@@ -10,6 +10,9 @@ mod token;
 pub use options::{ApiKey, DirectOptions, TokenCallback, TokenSource};
 pub use session::Session;
 
+// Parts of DirectOptions.
+pub use crate::room::{IceServer, Secret};
+
 use std::sync::Arc;
 
 use crate::room::livekit::{Library, LibraryOptions, LivekitConnector};

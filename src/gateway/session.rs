@@ -7,10 +7,9 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
-use crate::protocol::Status;
 use crate::session::{
     on_callback_thread, Client, ConnectionStatus, Control, Error, ErrorKind, Service, SessionOptions, SessionStats,
-    StatusLevel, WAIT_REPORT,
+    Status, StatusLevel, WAIT_REPORT,
 };
 
 use super::direct::Direct;

@@ -311,3 +311,32 @@ pub(super) fn eight_byte_frame(opcode: u8, body: [u8; 8]) -> Result<Bytes, Encod
     frame.extend_from_slice(&body);
     Ok(Bytes::from(frame))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s_72_the_buffer_follows_the_bytes_not_the_declared_length() {
+        let mut decoder = FrameDecoder::default();
+        decoder.push(Bytes::from_static(&[2, 0, 0, 0, 1]));
+        for arrived in 0..3000 {
+            assert_eq!(decoder.next(), Ok(None));
+            let State::Payload { partial, .. } = &decoder.state else { panic!("inside a payload") };
+            assert_eq!(partial.len(), arrived);
+            assert!(partial.capacity() <= 2 * arrived, "{} for {arrived}", partial.capacity());
+            decoder.push(Bytes::from_static(&[7]));
+        }
+    }
+
+    #[test]
+    fn s_72_the_buffer_is_not_larger_than_the_frame() {
+        let mut decoder = FrameDecoder::default();
+        decoder.push(Bytes::from_static(&[1, 5, 0, 0, 0, b'a', b'b', b'c']));
+        assert_eq!(decoder.next(), Ok(None));
+        decoder.push(Bytes::from_static(b"d"));
+        assert_eq!(decoder.next(), Ok(None));
+        let State::Payload { partial, .. } = &decoder.state else { panic!("inside a payload") };
+        assert_eq!(partial.capacity(), 5);
+    }
+}

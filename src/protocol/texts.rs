@@ -39,6 +39,12 @@ pub fn incompatible_version(advertised: &str) -> String {
     )
 }
 
+/// For a data subscription to an id that is not advertised, or no longer (S-159; ours, P-74 has no text). Worded as the WebSocket
+/// protocol words it, which viewers know.
+pub fn unknown_channel(channel_id: u64) -> String {
+    format!("Unknown channel ID: {channel_id}")
+}
+
 /// P-73.
 pub fn no_video(channel_id: u64) -> String {
     format!("Channel {channel_id} does not support video transcoding")

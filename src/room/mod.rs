@@ -56,7 +56,8 @@ pub type RoomEvents = mpsc::UnboundedReceiver<RoomEvent>;
 
 /// One joined room, from either side: a robot's or a viewer's. All calls are cheap, thread-safe and never block.
 pub trait Room: Send + Sync + 'static {
-    /// The own participant as of now: its SID changes with a full reconnect.
+    /// The own participant as of now. Its SID changes with a full reconnect; the LiveKit library may learn the new one a
+    /// little after [`RoomEvent::Reconnected`].
     fn local(&self) -> Participant;
 
     /// The remote participants known now.
@@ -116,9 +117,9 @@ pub enum Fill {
     End,
 }
 
-/// What a data track sends: the newest frame, or none. `take` is called from the adapter's sending thread.
+/// What a data track sends: the newest frames. `take` is called from the adapter's sending thread, with no lock held.
 pub trait FrameSource: Send + Sync + 'static {
-    /// Takes the waiting frame.
+    /// Takes the next waiting frame. When more wait, the source calls [`DataTrack::notify`] from within.
     fn take(&self) -> Option<DataFrame>;
     /// The adapter could not send a frame it had taken.
     fn dropped(&self, cause: DropCause);
@@ -132,7 +133,8 @@ pub trait DataTrack: Send + Sync + 'static {
     fn unpublish(&self) -> BoxFuture<()>;
 }
 
-/// An open outgoing byte stream. Dropping it closes the stream and discards what was not written.
+/// An open outgoing byte stream. Dropping it discards what was not written and ends the stream as unfinished: its reader
+/// gets [`RoomError::SenderGone`].
 pub struct ByteStream {
     ended: oneshot::Receiver<Result<(), RoomError>>,
 }

@@ -1,7 +1,7 @@
 //! The session's own callback thread, `tl-events`: events run there one at a time, in order (design.md decision 6).
 
 use std::cell::Cell;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
@@ -80,15 +80,16 @@ pub(crate) struct Callbacks {
 
 #[derive(Default)]
 struct State {
-    /// Undelivered items; `None` marks one that was cancelled or dropped.
-    items: VecDeque<Option<Item>>,
-    /// Number of `items[0]`.
-    first: u64,
+    /// Undelivered items by number. A map, so that one that is cancelled or dropped leaves nothing behind: while the
+    /// listener is stuck, a flood of messages must not grow anything.
+    items: BTreeMap<u64, Item>,
+    /// Number of the next item.
+    next: u64,
     lifecycle: usize,
     messages: usize,
     bytes: usize,
     waiting: HashMap<(ClientId, u32), Waiting>,
-    /// Undelivered begin events, by what they begin.
+    /// Undelivered begin events whose end has not come yet, by what they begin.
     begun: HashMap<Span, u64>,
 }
 
@@ -152,30 +153,28 @@ impl Callbacks {
             Event::ClientUnadvertise(client, channel) => (Span::ClientChannel(client.id, channel.id), false),
             Event::Message(..) => return,
         };
+        let begun = state.begun.remove(&span);
         if begins {
-            let number = state.first + state.items.len() as u64;
+            let number = state.next;
             state.begun.insert(span, number);
-        } else if state.lifecycle > CANCEL_ABOVE {
-            if let Some(number) = state.begun.remove(&span) {
-                // The listener never saw the beginning, so it need not see the end.
-                state.cancel(number);
-                if let Span::ClientChannel(client, channel) = span {
-                    let dropped = state.drop_messages((client, channel));
-                    self.dropped.fetch_add(dropped, Ordering::Relaxed);
-                }
-                return;
+        } else if let Some(number) = begun.filter(|_| state.lifecycle > CANCEL_ABOVE) {
+            // The listener never saw the beginning, so it need not see the end.
+            state.cancel(number);
+            if let Span::ClientChannel(client, channel) = span {
+                let dropped = state.drop_messages_after((client, channel), number);
+                self.dropped.fetch_add(dropped, Ordering::Relaxed);
             }
+            return;
         }
         state.lifecycle += 1;
-        state.items.push_back(Some(Item::Event(event)));
+        state.push(Item::Event(event));
         drop(state);
         self.work.notify_one();
     }
 
     fn message(&self, key: (ClientId, u32), bytes: usize, event: Event) -> Option<Overflow> {
         let mut state = self.state.lock();
-        let number = state.first + state.items.len() as u64;
-        state.items.push_back(Some(Item::Event(event)));
+        let number = state.push(Item::Event(event));
         let waiting = state.waiting.entry(key).or_default();
         waiting.numbers.push_back(number);
         waiting.bytes += bytes;
@@ -206,13 +205,19 @@ impl Callbacks {
     }
 
     fn push(&self, item: Item) {
-        self.state.lock().items.push_back(Some(item));
+        self.state.lock().push(item);
         self.work.notify_one();
     }
 
     /// Viewer messages dropped because the listener was too slow.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Items that wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.state.lock().items.len()
     }
 
     /// Waits until the last callback has returned.
@@ -259,12 +264,9 @@ impl Callbacks {
     fn next(&self) -> Item {
         let mut state = self.state.lock();
         loop {
-            while let Some(slot) = state.items.pop_front() {
-                state.first += 1;
-                if let Some(item) = slot {
-                    state.delivered(&item);
-                    return item;
-                }
+            if let Some((number, item)) = state.items.pop_first() {
+                state.delivered(number, &item);
+                return item;
             }
             self.work.wait(&mut state);
         }
@@ -289,28 +291,36 @@ impl Callbacks {
 }
 
 impl State {
-    fn slot(&mut self, number: u64) -> Option<&mut Option<Item>> {
-        self.items.get_mut(number.checked_sub(self.first)? as usize)
+    fn push(&mut self, item: Item) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        self.items.insert(number, item);
+        number
     }
 
     fn cancel(&mut self, number: u64) {
-        if self.slot(number).and_then(Option::take).is_some() {
+        if self.items.remove(&number).is_some() {
             self.lifecycle -= 1;
         }
     }
 
     fn drop_oldest(&mut self, key: (ClientId, u32)) {
         let Some(number) = self.waiting.get_mut(&key).and_then(|w| w.numbers.pop_front()) else { return };
-        let item = self.slot(number).and_then(Option::take);
+        let item = self.items.remove(&number);
         if let Some(Item::Event(Event::Message(_, _, message))) = item {
             self.forget_message(key, message.payload.len());
         }
     }
 
-    fn drop_messages(&mut self, key: (ClientId, u32)) -> u64 {
+    /// Drops the messages of a channel that came after its advertisement of this number, and says how many.
+    fn drop_messages_after(&mut self, key: (ClientId, u32), begin: u64) -> u64 {
         let mut dropped = 0;
-        while self.waiting.contains_key(&key) {
-            self.drop_oldest(key);
+        while let Some(waiting) = self.waiting.get_mut(&key) {
+            let Some(&number) = waiting.numbers.back().filter(|number| **number > begin) else { break };
+            waiting.numbers.pop_back();
+            if let Some(Item::Event(Event::Message(_, _, message))) = self.items.remove(&number) {
+                self.forget_message(key, message.payload.len());
+            }
             dropped += 1;
         }
         dropped
@@ -327,7 +337,7 @@ impl State {
         }
     }
 
-    fn delivered(&mut self, item: &Item) {
+    fn delivered(&mut self, number: u64, item: &Item) {
         let Item::Event(event) = item else { return };
         match event {
             Event::Message(client, channel, message) => {
@@ -339,13 +349,19 @@ impl State {
                 return;
             }
             Event::Subscribe(client, channel) => {
-                self.begun.remove(&Span::Subscription(client.id, channel.id()));
+                self.begin_delivered(Span::Subscription(client.id, channel.id()), number)
             }
             Event::ClientAdvertise(client, channel) => {
-                self.begun.remove(&Span::ClientChannel(client.id, channel.id));
+                self.begin_delivered(Span::ClientChannel(client.id, channel.id), number);
             }
             Event::Unsubscribe(..) | Event::ClientUnadvertise(..) => {}
         }
         self.lifecycle -= 1;
+    }
+
+    fn begin_delivered(&mut self, span: Span, number: u64) {
+        if self.begun.get(&span) == Some(&number) {
+            self.begun.remove(&span);
+        }
     }
 }

@@ -151,11 +151,16 @@ impl Driver {
     fn feed(&mut self, input: Input) -> Result<(), Error> {
         let now = Now { mono: Instant::now().into_std(), unix_ns: now_ns() };
         let result = self.core.handle(input, now);
-        let effects = self.core.take_effects();
-        for effect in effects {
-            self.apply(effect);
+        // Applying an effect can make new ones: a listener that cannot keep up is told to the viewer at once.
+        loop {
+            let effects = self.core.take_effects();
+            if effects.is_empty() {
+                return result;
+            }
+            for effect in effects {
+                self.apply(effect);
+            }
         }
-        result
     }
 
     /// Feeds an input that cannot be refused.
@@ -327,7 +332,10 @@ impl Driver {
                 room.inboxes.bind(&participant.identity, &participant.sid);
                 self.tell(Input::ParticipantActive(participant));
             }
-            RoomEvent::ParticipantDisconnected { sid, .. } => self.tell(Input::ParticipantDisconnected { sid }),
+            RoomEvent::ParticipantDisconnected { sid, .. } => {
+                room.inboxes.forget(&sid);
+                self.tell(Input::ParticipantDisconnected { sid });
+            }
             RoomEvent::ByteStreamOpened { topic, sender, sender_sid, reader } => {
                 if topic != CONTROL_TOPIC {
                     tracing::warn!(topic, identity = %sender, "a byte stream of another topic was ignored");
@@ -363,8 +371,9 @@ impl Driver {
                 tracing::info!(?reason, "the room is lost");
                 self.lose_room(reason);
             }
-            RoomEvent::ParticipantUpdated(_)
-            | RoomEvent::DataTrackPublished(_)
+            // A reset reads the attributes as they are then (P-13).
+            RoomEvent::ParticipantUpdated(participant) => self.tell(Input::ParticipantConnected(participant)),
+            RoomEvent::DataTrackPublished(_)
             | RoomEvent::DataTrackUnpublished { .. }
             | RoomEvent::VideoTrackPublished(_)
             | RoomEvent::VideoTrackUnpublished { .. }

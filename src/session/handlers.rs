@@ -1,6 +1,6 @@
 //! The handler pool: requests of viewers run here, may block, and cannot starve each other (design.md decision 6).
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,8 @@ use super::ClientId;
 
 /// Most threads of one session.
 const MAX_THREADS: usize = 32;
+/// Threads that requests of one viewer may hold: its 32 admitted calls, all blocking, leave some to the others.
+const MAX_PER_VIEWER: usize = 24;
 /// A thread without work ends after this.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -31,6 +33,7 @@ pub(crate) struct HandlerPool {
 #[derive(Default)]
 struct State {
     waiting: IndexMap<ClientId, VecDeque<Job>>,
+    running: HashMap<ClientId, usize>,
     turn: usize,
     threads: usize,
     idle: usize,
@@ -88,12 +91,13 @@ impl HandlerPool {
     }
 
     fn run(&self) {
-        while let Some(job) = self.next() {
+        while let Some((client, job)) = self.next() {
             run_callback("request handler", &self.panics, job);
+            self.state.lock().ended(client);
         }
     }
 
-    fn next(&self) -> Option<Job> {
+    fn next(&self) -> Option<(ClientId, Job)> {
         let mut state = self.state.lock();
         loop {
             if let Some(job) = state.take() {
@@ -113,21 +117,32 @@ impl HandlerPool {
 }
 
 impl State {
-    /// The next job, one per viewer in turn.
-    fn take(&mut self) -> Option<Job> {
-        if self.waiting.is_empty() {
-            return None;
-        }
-        let turn = self.turn % self.waiting.len();
+    /// The next job, one per viewer in turn; a viewer that holds its share of the threads is passed over.
+    fn take(&mut self) -> Option<(ClientId, Job)> {
+        let count = self.waiting.len();
+        let turn = (0..count).map(|step| (self.turn + step) % count).find(|&turn| {
+            let client = self.waiting.get_index(turn).map(|(client, _)| client);
+            client.and_then(|client| self.running.get(client)).is_none_or(|running| *running < MAX_PER_VIEWER)
+        })?;
         let (client, jobs) = self.waiting.get_index_mut(turn)?;
         let client = *client;
-        let job = jobs.pop_front();
+        let job = jobs.pop_front()?;
         if jobs.is_empty() {
             self.waiting.shift_remove(&client);
             self.turn = turn;
         } else {
             self.turn = turn + 1;
         }
-        job
+        *self.running.entry(client).or_default() += 1;
+        Some((client, job))
+    }
+
+    fn ended(&mut self, client: ClientId) {
+        if let Some(running) = self.running.get_mut(&client) {
+            *running -= 1;
+            if *running == 0 {
+                self.running.remove(&client);
+            }
+        }
     }
 }

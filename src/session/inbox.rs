@@ -39,7 +39,9 @@ struct Inbox {
     sid: Option<Sid>,
     shared: Arc<Shared>,
     reader: tokio::task::AbortHandle,
-    opened: Instant,
+    /// Since when nobody is registered to speak for the stream. A reset makes its viewer unknown for a while; the
+    /// stream lives on (S-74c).
+    unknown_since: Option<Instant>,
 }
 
 struct Shared {
@@ -96,7 +98,7 @@ impl Inboxes {
         };
         let shared = Arc::new(Shared { queue: Mutex::default(), space: Notify::new() });
         let task = tokio::spawn(read(reader, shared.clone(), inputs.clone(), assembling));
-        self.open.push(Inbox { identity, sid, shared, reader: task.abort_handle(), opened: Instant::now() });
+        self.open.push(Inbox { identity, sid, shared, reader: task.abort_handle(), unknown_since: None });
         true
     }
 
@@ -107,6 +109,12 @@ impl Inboxes {
         }
     }
 
+    /// A connection has left the room: its streams end, and what they still hold is nobody's (S-74c).
+    pub(crate) fn forget(&mut self, sid: &Sid) {
+        self.open.retain(|inbox| inbox.sid.as_ref() != Some(sid));
+        self.forget_idle_counters();
+    }
+
     /// The next message, one per stream in turn.
     pub(crate) fn next(
         &mut self,
@@ -115,12 +123,15 @@ impl Inboxes {
         let mut looked = 0;
         while looked < self.open.len() {
             let turn = self.turn % self.open.len();
-            let inbox = &self.open[turn];
+            let inbox = &mut self.open[turn];
             let state = sender(&inbox.identity, inbox.sid.as_ref());
             let give_up = match state {
                 Sender::Gone => true,
-                Sender::Unknown => inbox.opened.elapsed() > HOLD,
-                Sender::Ready | Sender::Busy => false,
+                Sender::Unknown => inbox.unknown_since.get_or_insert_with(Instant::now).elapsed() > HOLD,
+                Sender::Ready | Sender::Busy => {
+                    inbox.unknown_since = None;
+                    false
+                }
             };
             if give_up || inbox.drained() {
                 if give_up && !inbox.drained() {
@@ -146,7 +157,7 @@ impl Inboxes {
         self.open
             .iter()
             .filter(|inbox| !inbox.sid.as_ref().is_some_and(&registered))
-            .map(|inbox| inbox.opened + HOLD + Duration::from_millis(1))
+            .map(|inbox| inbox.unknown_since.unwrap_or_else(Instant::now) + HOLD + Duration::from_millis(1))
             .min()
     }
 

@@ -17,6 +17,8 @@ mod options;
 mod service;
 mod sink;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod tracks;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,7 +30,7 @@ use tokio::sync::oneshot;
 
 use crate::context::Context;
 use crate::protocol::server_info::LIBRARY_METADATA_KEY;
-use crate::protocol::{ServerInfo, Status};
+use crate::protocol::ServerInfo;
 use crate::room::Joined;
 
 pub use error::{Error, ErrorKind};
@@ -37,7 +39,8 @@ pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, Sessi
 pub use service::{MessageSchema, Service, ServiceHandler, ServiceRequest, ServiceResponder};
 pub use stats::{ChannelStats, RttStats, SessionStats, ViewerStats};
 
-pub use crate::protocol::StatusLevel;
+pub use crate::fanout::{DropCounts, QueueStats};
+pub use crate::protocol::{Status, StatusLevel};
 
 pub(crate) use callbacks::{on_callback_thread, run_callback};
 pub(crate) use inputs::RoomEnd;
@@ -96,9 +99,12 @@ impl Control {
             Arc::new(Self { inputs, callbacks, panics, state: Mutex::new((ConnectionStatus::Connecting, None)) });
         control.inputs.post(Call::Core(Input::AddServices(last_of_each_name(services)), None));
         let guard = control.clone();
+        let context = context.clone();
         let driver = async move {
             let run = std::panic::AssertUnwindSafe(Driver::new(shared, config).run());
             if futures_util::FutureExt::catch_unwind(run).await.is_err() {
+                // The channels' routes would keep filling queues that nobody empties.
+                context.remove_sink(sink);
                 guard.driver_panicked(&pool);
             }
         };
@@ -203,7 +209,7 @@ impl Control {
     }
 }
 
-fn config_of(options: &SessionOptions) -> Config {
+pub(crate) fn config_of(options: &SessionOptions) -> Config {
     let mut metadata = options.metadata.clone();
     metadata.insert(LIBRARY_METADATA_KEY.into(), LIBRARY.into());
     let info = ServerInfo {

@@ -5,7 +5,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod data_tracks;
+mod descriptors;
 mod rig;
 
+mod reconnect;
 mod rooms;
 mod streams;

@@ -13,7 +13,7 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::support::{self, required_file, Server, TokenOptions};
 
 /// How long any single expected thing may take on a loaded two-core machine.
-pub const LIMIT: Duration = Duration::from_secs(20);
+pub const LIMIT: Duration = Duration::from_secs(30);
 
 static SERVER: LazyLock<Server> = LazyLock::new(Server::start);
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use parking_lot::Mutex;
-use telelink::room::{ByteReader, ByteSource, Fill, Identity, RoomError, RoomEvent};
+use telelink::room::{ByteReader, ByteSource, ByteStream, Fill, Identity, Joined, RoomError, RoomEvent, Sid};
 
 use crate::rig::{event, join, room_name, shared, LIMIT};
 use crate::support::within;
@@ -21,7 +21,6 @@ struct FeedState {
     bytes: VecDeque<u8>,
     ended: bool,
     waker: Option<Waker>,
-    taken: usize,
 }
 
 impl Feed {
@@ -40,10 +39,6 @@ impl Feed {
             waker.wake();
         }
     }
-
-    pub fn taken(&self) -> usize {
-        self.state.lock().taken
-    }
 }
 
 impl ByteSource for Feed {
@@ -52,7 +47,6 @@ impl ByteSource for Feed {
         let count = state.bytes.len().min(max);
         if count > 0 {
             out.extend(state.bytes.drain(..count));
-            state.taken += count;
             return Poll::Ready(Fill::Bytes);
         }
         if state.ended {
@@ -140,4 +134,204 @@ async fn two_interleaved_streams_arrive_whole_and_in_order() {
     }
     robot.room.close().await;
     viewer.room.close().await;
+}
+
+/// The next stream that `joined` is offered: topic, sender, and the bytes.
+async fn opened(joined: &mut Joined) -> (String, Option<Sid>, ByteReader) {
+    event(joined, "a stream", |event| match event {
+        RoomEvent::ByteStreamOpened { topic, sender_sid, reader, .. } => Some((topic, sender_sid, reader)),
+        _ => None,
+    })
+    .await
+}
+
+async fn open(from: &Joined, to: &str, feed: &Arc<Feed>) -> ByteStream {
+    let opening = from.room.open_byte_stream("t", &[Identity::from(to)], feed.clone());
+    within("opening", LIMIT, opening).await.expect("opens")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_somebody_not_announced_yet_arrives() {
+    let _shared = shared().await;
+    // The server announces participants that publish nothing in batches, up to 3 s late (livekit-ffi.md 5.1). Not each
+    // try is faster than the announcement, but the stream must arrive in each, and some try must be.
+    let mut early = 0;
+    for _ in 0..20 {
+        let name = room_name("early");
+        let mut robot = join(&name, "robot").await;
+        let viewer = join(&name, "viewer").await;
+        let feed = Arc::new(Feed::default());
+        feed.put(b"hello");
+        feed.end();
+        let stream = open(&viewer, "robot", &feed).await;
+        let (topic, sid, reader) = opened(&mut robot).await;
+        assert_eq!(topic, "t");
+        assert_eq!(within("the bytes", LIMIT, read_all(reader)).await.expect("orderly"), b"hello");
+        within("the end", LIMIT, stream.ended()).await.expect("all written");
+        match sid {
+            None => early += 1,
+            Some(sid) => assert_eq!(sid, viewer.local.sid),
+        }
+        robot.room.close().await;
+        viewer.room.close().await;
+        if early > 0 {
+            return;
+        }
+    }
+    panic!("every sender was announced before its stream came");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reader_gets_everything() {
+    let _shared = shared().await;
+    let name = room_name("slow");
+    let mut viewer = join(&name, "viewer").await;
+    let robot = join(&name, "robot").await;
+    let feed = Arc::new(Feed::default());
+    let stream = open(&robot, "viewer", &feed).await;
+    let (_, _, reader) = opened(&mut viewer).await;
+    // All of it is sent before the first byte is read: the pipe holds it.
+    let bytes: Vec<u8> = (0..2_000_000_u32).map(|n| (n / 7) as u8).collect();
+    feed.put(&bytes);
+    feed.end();
+    within("the sender's end", LIMIT * 3, stream.ended()).await.expect("all written");
+    let found = within("the bytes", LIMIT, read_all(reader)).await.expect("orderly");
+    assert!(found == bytes, "{} of {} bytes", found.len(), bytes.len());
+    robot.room.close().await;
+    viewer.room.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_stream_harms_nothing() {
+    let _shared = shared().await;
+    let name = room_name("refused");
+    let mut viewer = join(&name, "viewer").await;
+    let robot = join(&name, "robot").await;
+    let refused = Arc::new(Feed::default());
+    let first = open(&robot, "viewer", &refused).await;
+    drop(opened(&mut viewer).await);
+    refused.put(&vec![1; 500_000]);
+    refused.end();
+    within("the refused stream's end", LIMIT, first.ended()).await.expect("the sender does not notice");
+    let feed = Arc::new(Feed::default());
+    let second = open(&robot, "viewer", &feed).await;
+    feed.put(b"next");
+    feed.end();
+    let (_, _, reader) = opened(&mut viewer).await;
+    assert_eq!(within("the bytes", LIMIT, read_all(reader)).await.expect("orderly"), b"next");
+    within("the end", LIMIT, second.ended()).await.expect("all written");
+    robot.room.close().await;
+    viewer.room.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abandoned_stream_does_not_look_complete() {
+    let _shared = shared().await;
+    let name = room_name("abandoned-stream");
+    let mut viewer = join(&name, "viewer").await;
+    let robot = join(&name, "robot").await;
+    let feed = Arc::new(Feed::default());
+    let stream = open(&robot, "viewer", &feed).await;
+    feed.put(b"half");
+    let (_, _, mut reader) = opened(&mut viewer).await;
+    assert_eq!(&within("half", LIMIT, reader.next()).await.expect("a chunk").expect("bytes")[..], b"half");
+    drop(stream);
+    assert_eq!(within("the end", LIMIT, reader.next()).await, Some(Err(RoomError::SenderGone)));
+    robot.room.close().await;
+    viewer.room.close().await;
+}
+
+/// Opens a stream, leaves in the middle of it, and expects both ends to learn of it.
+async fn leave_in_the_middle(robot: Joined, viewer: &mut Joined) {
+    let feed = Arc::new(Feed::default());
+    let stream = open(&robot, "viewer", &feed).await;
+    feed.put(b"half");
+    let (_, _, mut reader) = opened(viewer).await;
+    assert_eq!(&within("half", LIMIT, reader.next()).await.expect("a chunk").expect("bytes")[..], b"half");
+    robot.room.close().await;
+    assert_eq!(within("the end at the sender", LIMIT, stream.ended()).await, Err(RoomError::Closed));
+    assert_eq!(within("the end", LIMIT, reader.next()).await, Some(Err(RoomError::SenderGone)));
+    viewer.room.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_leaves_ends_its_streams_at_both_ends() {
+    let _shared = shared().await;
+    let name = room_name("leaves");
+    let mut viewer = join(&name, "viewer").await;
+    let robot = join(&name, "robot").await;
+    event(&mut viewer, "the announcement", |event| matches!(event, RoomEvent::ParticipantConnected(_)).then_some(()))
+        .await;
+    leave_in_the_middle(robot, &mut viewer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sender_that_leaves_before_it_is_announced_ends_its_streams_too() {
+    let _shared = shared().await;
+    let name = room_name("leaves-early");
+    let mut viewer = join(&name, "viewer").await;
+    let robot = join(&name, "robot").await;
+    leave_in_the_middle(robot, &mut viewer).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_leaving_ends_what_we_read() {
+    let _shared = shared().await;
+    let name = room_name("reader-leaves");
+    let mut viewer = join(&name, "viewer").await;
+    let robot = join(&name, "robot").await;
+    let feed = Arc::new(Feed::default());
+    let _stream = open(&robot, "viewer", &feed).await;
+    let (_, _, mut reader) = opened(&mut viewer).await;
+    viewer.room.close().await;
+    assert_eq!(within("the end", LIMIT, reader.next()).await, Some(Err(RoomError::Closed)));
+    robot.room.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_sender_may_have_64_streams_open() {
+    const MOST: usize = 64;
+    let _shared = shared().await;
+    let name = room_name("many");
+    let mut robot = join(&name, "robot").await;
+    let flooder = join(&name, "flooder").await;
+    let other = join(&name, "other").await;
+    let mut flood = Vec::new();
+    for _ in 0..MOST + 6 {
+        let feed = Arc::new(Feed::default());
+        flood.push((open(&flooder, "robot", &feed).await, feed));
+    }
+    // Somebody else is not affected, and the server keeps one order: when this stream is here, the others have come.
+    let mut taken = Vec::new();
+    for _ in 0..MOST {
+        taken.push(opened(&mut robot).await);
+    }
+    let feed = Arc::new(Feed::default());
+    feed.put(b"other");
+    feed.end();
+    let _stream = open(&other, "robot", &feed).await;
+    let (_, _, reader) = opened(&mut robot).await;
+    assert_eq!(within("the other's bytes", LIMIT, read_all(reader)).await.expect("orderly"), b"other");
+
+    // Refusing a stream does not free its place; its end does.
+    drop(taken);
+    let (stream, feed) = flood.swap_remove(0);
+    feed.end();
+    within("the end", LIMIT, stream.ended()).await.expect("all written");
+    let start = std::time::Instant::now();
+    loop {
+        let feed = Arc::new(Feed::default());
+        feed.put(b"again");
+        feed.end();
+        let _stream = open(&flooder, "robot", &feed).await;
+        let next = tokio::time::timeout(std::time::Duration::from_millis(500), opened(&mut robot)).await;
+        if let Ok((_, _, reader)) = next {
+            assert_eq!(within("the bytes", LIMIT, read_all(reader)).await.expect("orderly"), b"again");
+            break;
+        }
+        assert!(start.elapsed() < LIMIT, "no place became free");
+    }
+    robot.room.close().await;
+    flooder.room.close().await;
+    other.room.close().await;
 }

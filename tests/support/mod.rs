@@ -1,7 +1,7 @@
 //! What tests against a real LiveKit server share: the server, tokens, waiting.
 //!
 //! Included by `#[path]` from every target that needs it, so not each target uses everything.
-#![allow(dead_code, reason = "shared by several test targets")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "shared by several test targets")]
 
 mod server;
 mod token;

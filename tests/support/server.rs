@@ -55,7 +55,7 @@ impl Server {
         let output = fs::File::create(&log).expect("a log file in the temporary folder");
         let errors = output.try_clone().expect("a second reference to the log file");
         // The shell's input is a pipe from us, which ends when this process ends, in whatever way.
-        let mut process = Command::new("sh")
+        let process = Command::new("sh")
             .args(["-c", r#"log=$1; shift; "$@" </dev/null & read -r _; kill -9 $!; rm -f "$log""#, "sh"])
             .arg(&log)
             .arg(program)
@@ -65,16 +65,15 @@ impl Server {
             .stderr(errors)
             .spawn()
             .expect("a shell");
+        let server = Self { url: format!("ws://127.0.0.1:{port}"), process, ports };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let start = Instant::now();
         loop {
             let said = fs::read_to_string(&log).unwrap_or_default();
             if said.contains("starting LiveKit server") && TcpStream::connect(address).is_ok() {
-                return Some(Self { url: format!("ws://127.0.0.1:{port}"), process, ports });
+                return Some(server);
             }
             if said.contains("address already in use") {
-                drop(process.stdin.take());
-                process.wait().expect("the server's shell ends");
                 return None;
             }
             assert!(start.elapsed() < Duration::from_secs(30), "the LiveKit server does not start; it said:\n{said}");

@@ -16,11 +16,11 @@ const LIMIT: Duration = Duration::from_secs(20);
 const ROOM: &str = "bench";
 
 /// Message sizes of every benchmark.
-pub const SIZES: [(&str, usize); 3] = [("100B", 100), ("1KiB", 1024), ("64KiB", 65_536)];
+pub(crate) const SIZES: [(&str, usize); 3] = [("100B", 100), ("1KiB", 1024), ("64KiB", 65_536)];
 
 /// A robot with one channel and `viewers` subscribers.
-pub struct Rig {
-    pub channel: Channel,
+pub(crate) struct Rig {
+    pub(crate) channel: Channel,
     server: Arc<MemoryServer>,
     viewers: Vec<Viewer>,
     runtime: Runtime,
@@ -30,7 +30,7 @@ pub struct Rig {
 }
 
 impl Rig {
-    pub fn new(qos: Qos, viewers: usize) -> Self {
+    pub(crate) fn new(qos: Qos, viewers: usize) -> Self {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let server = MemoryServer::new();
@@ -79,25 +79,25 @@ impl Rig {
     }
 
     /// Logs one message that [`drain`](Self::drain) waits for.
-    pub fn log(&mut self, payload: &[u8]) {
+    pub(crate) fn log(&mut self, payload: &[u8]) {
         self.channel.log(payload).expect("an open channel");
         self.logged += 1;
     }
 
     /// Messages logged by somebody else on this rig's channel.
-    pub fn count_logged(&mut self, messages: u64) {
+    pub(crate) fn count_logged(&mut self, messages: u64) {
         self.logged += messages;
     }
 
     /// Waits until every reliable viewer has everything.
-    pub fn drain(&self) {
+    pub(crate) fn drain(&self) {
         let id = self.channel.id().get();
         let done = || self.viewers.iter().all(|viewer| viewer.stats(id).received + viewer.stats(id).lost >= self.logged);
         wait_until("the viewers to have everything", done);
     }
 
     /// Every writer is inside a write from now on, as it is most of the time with a real room: `log` finds it awake.
-    pub fn hold_writers(&mut self) {
+    pub(crate) fn hold_writers(&mut self) {
         let names: Vec<String> = self.names().collect();
         for name in &names {
             self.server.shut(Gate::Write, name);
@@ -109,7 +109,7 @@ impl Rig {
     }
 
     /// Lets the writers go on, and waits until everything has been written.
-    pub fn release_writers(&self) {
+    pub(crate) fn release_writers(&self) {
         for name in self.names() {
             self.server.open(Gate::Write, &name);
         }
@@ -117,7 +117,7 @@ impl Rig {
     }
 
     /// The pacer sleeps for a long time after each frame: `log` finds it awake and busy.
-    pub fn slow_pacer(&mut self) {
+    pub(crate) fn slow_pacer(&mut self) {
         self.server.set_frame_spacing(Duration::from_secs(3600));
         // The first frame after this starts the long sleep.
         let id = self.channel.id().get();
@@ -132,7 +132,7 @@ impl Rig {
 }
 
 /// Messages of `size` bytes that a held writer's queue takes with room to spare: 16,384 messages or 32 MiB.
-pub fn batch(size: usize) -> u64 {
+pub(crate) fn batch(size: usize) -> u64 {
     (8_000_000 / size.max(1)).clamp(1, 4_000) as u64
 }
 

@@ -73,9 +73,11 @@ fn scenarios(effort: Effort) -> Vec<Scenario> {
         list.push(Scenario { case: Case { scenario, size, viewers }, who, channels, reliable, burst });
     };
     for size in SIZES {
-        // A window of half of our queue and of the peer's, which are of the same length, and of 8 MiB.
-        let window = (8 << 20) / size as u64;
-        let flow = Burst { window: window.min(8192), seconds: 2.5 * effort.share, count: u64::MAX, ..template.clone() };
+        // Half of our queue and of the peer's, which are of the same length, but not more than what the transport carries
+        // in half a second: it must never run dry, and what still waits at the end takes its time.
+        let window = ((1 << 20) as f64 * effort.share) as u64 / size as u64;
+        let window = window.clamp(8, 8192);
+        let flow = Burst { window, seconds: 2.5 * effort.share.sqrt(), count: u64::MAX, ..template.clone() };
         add(FLOW, size, 1, &[Telelink, Peer, Raw, Single], 1, flow.clone());
         add(FLOW, size, many, &[Telelink, Peer, Raw], 1, flow);
     }

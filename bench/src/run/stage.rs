@@ -12,8 +12,10 @@ use super::results::Measured;
 
 /// How long anything may take before the run gives up.
 const LIMIT: Duration = Duration::from_secs(60);
-/// A receiver that got nothing for so long has got all that it will get.
-const QUIET: Duration = Duration::from_millis(1500);
+/// A receiver that got nothing for so long has got all that it will get: of data tracks, and of byte streams, which
+/// rest for seconds when a busy machine makes the transport lose packets.
+const QUIET_LOSSY: Duration = Duration::from_secs(1);
+const QUIET_RELIABLE: Duration = Duration::from_secs(8);
 /// Longest wait for the rest of a burst.
 const SETTLE: Duration = Duration::from_secs(30);
 
@@ -32,6 +34,7 @@ pub(crate) struct Channels {
     pub(crate) prefix: String,
     pub(crate) ids: Vec<u64>,
     pub(crate) viewers: usize,
+    reliable: bool,
 }
 
 impl Stage {
@@ -90,7 +93,7 @@ impl Stage {
                 }
             }
         }
-        let channels = Channels { prefix, ids, viewers };
+        let channels = Channels { prefix, ids, viewers, reliable };
         self.warm_up(&channels).await?;
         Ok(channels)
     }
@@ -138,6 +141,7 @@ impl Stage {
         let received = |viewer: &Viewer| channels.ids.iter().map(|&id| viewer.stats(id).received).sum::<u64>();
         // Acknowledging is what bounds a windowed burst, so it goes on often; counting alone need not disturb.
         let period = Duration::from_millis(if burst.window > 0 { 2 } else { 20 });
+        let quiet_after = if channels.reliable { QUIET_RELIABLE } else { QUIET_LOSSY };
         let mut slowest = 0;
         let mut last_change = start;
         let mut done: Option<BurstDone> = None;
@@ -161,7 +165,7 @@ impl Stage {
                 }
             }
             if let Some(done) = &done {
-                let quiet = last_change.elapsed() > QUIET && done_at.elapsed() > QUIET;
+                let quiet = last_change.elapsed().min(done_at.elapsed()) > quiet_after;
                 if slowest >= done.logged || quiet || done_at.elapsed() > SETTLE {
                     break;
                 }

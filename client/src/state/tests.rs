@@ -96,7 +96,10 @@ fn p_204_a_schema_sent_twice_is_a_problem_and_the_first_stays() {
 fn p_204_server_info_clears_the_table_and_p_27_everything_else() {
     let mut picture = picture();
     picture.apply(&advertise(vec![entry(1, "jsonschema", "{}")], vec![channel(1, AdvertisedSchema::Table(Some(1)))]));
-    fold(&mut picture, r#"{"op":"advertiseServices","services":[{"id":1,"name":"/s","type":"T","requestSchema":"","responseSchema":""}]}"#);
+    fold(
+        &mut picture,
+        r#"{"op":"advertiseServices","services":[{"id":1,"name":"/s","type":"T","requestSchema":"","responseSchema":""}]}"#,
+    );
     fold(&mut picture, r#"{"op":"status","level":1,"message":"m","id":"x"}"#);
     fold(&mut picture, r#"{"op":"parameterValues","parameters":[{"name":"p","value":1}]}"#);
     picture.apply(&ToViewer::ServerInfo(ServerInfo { name: "second".into(), ..Default::default() }));
@@ -162,7 +165,8 @@ fn p_116_a_status_replaces_one_of_the_same_id_and_p_189_unknown_removals_are_ign
 #[test]
 fn p_144_services_come_and_go() {
     let mut picture = picture();
-    let text = r#"{"op":"advertiseServices","services":[{"id":1,"name":"/s","type":"T"},{"id":2,"name":"/t","type":"T"}]}"#;
+    let text =
+        r#"{"op":"advertiseServices","services":[{"id":1,"name":"/s","type":"T"},{"id":2,"name":"/t","type":"T"}]}"#;
     fold(&mut picture, text);
     fold(&mut picture, r#"{"op":"unadvertiseServices","serviceIds":[1,7]}"#);
     assert_eq!(picture.services().values().map(|s| s.name.as_str()).collect::<Vec<_>>(), ["/t"]);

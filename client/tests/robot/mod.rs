@@ -15,22 +15,21 @@ use telelink::protocol::{
 };
 use telelink::room::memory::{ChannelSource, Chunking, MemoryServer};
 use telelink::room::{
-    ByteStream, Connector, DataFrame, DataTrack, DropCause, FrameSource, JoinRequest, Joined, Room, RoomEvent, RoomOptions,
-    Sid,
+    ByteStream, DataFrame, DataTrack, DropCause, FrameSource, JoinRequest, Joined, Room, RoomEvent, RoomOptions, Sid,
 };
 use telelink_client::{Viewer, ViewerOptions};
 use tokio::sync::mpsc;
 
-pub const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// Far longer than anything here takes; the clock is paused, so it costs nothing.
-pub const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// A server, a robot and a viewer in one room. The streams are cut into single bytes (P-5).
-pub async fn scene() -> (Arc<MemoryServer>, Robot, Viewer) {
+pub(crate) async fn scene() -> (Arc<MemoryServer>, Robot, Viewer) {
     scene_with(ViewerOptions::default()).await
 }
 
-pub async fn scene_with(options: ViewerOptions) -> (Arc<MemoryServer>, Robot, Viewer) {
+pub(crate) async fn scene_with(options: ViewerOptions) -> (Arc<MemoryServer>, Robot, Viewer) {
     let server = MemoryServer::new();
     server.set_chunking(Chunking::Split(1));
     let robot = Robot::join(&server).await;
@@ -38,26 +37,26 @@ pub async fn scene_with(options: ViewerOptions) -> (Arc<MemoryServer>, Robot, Vi
     (server, robot, viewer)
 }
 
-pub async fn viewer(server: &Arc<MemoryServer>, options: ViewerOptions) -> Viewer {
+pub(crate) async fn viewer(server: &Arc<MemoryServer>, options: ViewerOptions) -> Viewer {
     Viewer::join(server.connector(), request(server, "viewer"), options).await.unwrap()
 }
 
-pub fn request(server: &Arc<MemoryServer>, identity: &str) -> JoinRequest {
+pub(crate) fn request(server: &Arc<MemoryServer>, identity: &str) -> JoinRequest {
     let token = server.token("room", identity).attribute("protocolVersion", "2.3.0").build();
     JoinRequest { url: "memory://".into(), token, options: RoomOptions::default() }
 }
 
 /// Bounds a wait of a test.
-pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(LIMIT, future).await {
         Ok(value) => value,
         Err(_) => panic!("timed out waiting for {what}"),
     }
 }
 
-pub struct Robot {
-    pub room: Arc<dyn Room>,
-    pub received: mpsc::UnboundedReceiver<(Sid, FromViewer)>,
+pub(crate) struct Robot {
+    pub(crate) room: Arc<dyn Room>,
+    pub(crate) received: mpsc::UnboundedReceiver<(Sid, FromViewer)>,
     reader: tokio::task::JoinHandle<()>,
     control: Option<Control>,
 }
@@ -69,15 +68,20 @@ struct Control {
 }
 
 impl Robot {
-    pub async fn join(server: &Arc<MemoryServer>) -> Self {
-        let joined = server.connector().join(request(server, "robot")).await.unwrap();
+    pub(crate) async fn join(server: &Arc<MemoryServer>) -> Self {
+        Self::start(server.connector().join(request(server, "robot")).await.unwrap())
+    }
+
+    /// A robot in a room that was joined somehow.
+    pub(crate) fn start(joined: Joined) -> Self {
         let Joined { room, mut events, .. } = joined;
         let (tx, received) = mpsc::unbounded_channel();
         let reader = tokio::spawn(async move {
             while let Some(event) = events.recv().await {
                 if let RoomEvent::ByteStreamOpened { topic, sender_sid, mut reader, .. } = event {
                     assert_eq!(topic, "control");
-                    let (tx, sid) = (tx.clone(), sender_sid.unwrap());
+                    // A real room may deliver a stream before it knows its sender.
+                    let (tx, sid) = (tx.clone(), sender_sid.unwrap_or_else(|| "".into()));
                     tokio::spawn(async move {
                         let mut decoder = FrameDecoder::default();
                         while let Some(Ok(chunk)) = reader.next().await {
@@ -96,7 +100,7 @@ impl Robot {
     }
 
     /// Opens a control stream to the viewer; the one before is dropped, or ended by [`Robot::end_control`].
-    pub async fn open_control(&mut self) {
+    pub(crate) async fn open_control(&mut self) {
         let source = Arc::new(ChannelSource::new());
         let opening = self.room.open_byte_stream("control", &["viewer".into()], source.clone());
         let stream = soon("the control stream", opening).await.unwrap();
@@ -104,28 +108,28 @@ impl Robot {
     }
 
     /// Opens a control stream without giving up the one before, which is returned as its source and stream.
-    pub async fn reopen_control(&mut self) -> (Arc<ChannelSource>, ByteStream) {
+    pub(crate) async fn reopen_control(&mut self) -> (Arc<ChannelSource>, ByteStream) {
         let old = self.control.take().unwrap();
         self.open_control().await;
         (old.source, old.stream)
     }
 
-    pub async fn end_control(&mut self) {
+    pub(crate) async fn end_control(&mut self) {
         let control = self.control.take().unwrap();
         control.source.end();
         soon("the end of the stream", control.stream.ended()).await.unwrap();
     }
 
-    pub fn say_bytes(&self, bytes: impl Into<Bytes>) {
+    pub(crate) fn say_bytes(&self, bytes: impl Into<Bytes>) {
         self.control.as_ref().unwrap().source.push(bytes).unwrap();
     }
 
-    pub fn say(&self, message: ToViewer) {
+    pub(crate) fn say(&self, message: ToViewer) {
         self.say_bytes(message.to_frame().unwrap());
     }
 
     /// A session as P-18 has it: stream, serverInfo, channels.
-    pub async fn greet(&mut self, channels: Vec<ChannelAdvertisement>) {
+    pub(crate) async fn greet(&mut self, channels: Vec<ChannelAdvertisement>) {
         self.open_control().await;
         self.say(server_info("robot"));
         if !channels.is_empty() {
@@ -134,19 +138,19 @@ impl Robot {
     }
 
     /// What the viewer says next.
-    pub async fn hear(&mut self) -> FromViewer {
+    pub(crate) async fn hear(&mut self) -> FromViewer {
         soon("a message of the viewer", self.received.recv()).await.unwrap().1
     }
 
     /// Nothing more of what the viewer said is waiting.
-    pub fn assert_silence(&mut self) {
+    pub(crate) fn assert_silence(&mut self) {
         if let Ok((_, message)) = self.received.try_recv() {
             panic!("unexpected: {message:?}");
         }
     }
 
     /// Answers pings until `work` is done; other messages go to `others`.
-    pub async fn serve<T>(
+    pub(crate) async fn serve<T>(
         &mut self,
         work: impl Future<Output = T>,
         mut answer: impl FnMut(FromViewer) -> Option<ToViewer>,
@@ -154,6 +158,8 @@ impl Robot {
         tokio::pin!(work);
         loop {
             let message = tokio::select! {
+                // An answer ends the work before the viewer says anything more.
+                biased;
                 done = &mut work => return done,
                 message = self.hear() => message,
             };
@@ -163,14 +169,14 @@ impl Robot {
         }
     }
 
-    pub async fn track(&self, name: &str) -> Track {
+    pub(crate) async fn track(&self, name: &str) -> Track {
         let frames = Arc::new(Frames::default());
         let track = soon("a data track", self.room.publish_data_track(name, frames.clone())).await.unwrap();
         Track { frames, track }
     }
 
     /// Leaves the room.
-    pub async fn leave(self) {
+    pub(crate) async fn leave(self) {
         soon("the robot to leave", self.room.close()).await;
     }
 }
@@ -182,24 +188,24 @@ impl Drop for Robot {
 }
 
 /// A data track that sends all it is given.
-pub struct Track {
-    pub frames: Arc<Frames>,
-    pub track: Arc<dyn DataTrack>,
+pub(crate) struct Track {
+    pub(crate) frames: Arc<Frames>,
+    pub(crate) track: Arc<dyn DataTrack>,
 }
 
 impl Track {
-    pub fn send(&self, sequence: u32, data: &[u8], log_time: u64) {
+    pub(crate) fn send(&self, sequence: u32, data: &[u8], log_time: u64) {
         self.send_raw(data_track::frame(sequence, data).freeze(), log_time);
     }
 
-    pub fn send_raw(&self, payload: Bytes, user_timestamp: u64) {
+    pub(crate) fn send_raw(&self, payload: Bytes, user_timestamp: u64) {
         self.frames.queue.lock().push_back(DataFrame { payload, user_timestamp });
         self.track.notify();
     }
 }
 
 #[derive(Default)]
-pub struct Frames {
+pub(crate) struct Frames {
     queue: Mutex<VecDeque<DataFrame>>,
     dropped: AtomicU64,
 }
@@ -213,30 +219,30 @@ impl FrameSource for Frames {
     }
 }
 
-pub fn server_info(name: &str) -> ToViewer {
+pub(crate) fn server_info(name: &str) -> ToViewer {
     ToViewer::ServerInfo(ServerInfo { name: name.into(), session_id: Some(String::new()), ..Default::default() })
 }
 
-pub fn advertise(channels: Vec<ChannelAdvertisement>) -> ToViewer {
+pub(crate) fn advertise(channels: Vec<ChannelAdvertisement>) -> ToViewer {
     ToViewer::Advertise(Advertise { schemas: vec![], channels })
 }
 
-pub fn lossy(id: u64, topic: &str) -> ChannelAdvertisement {
+pub(crate) fn lossy(id: u64, topic: &str) -> ChannelAdvertisement {
     let (encoding, metadata) = ("json".into(), BTreeMap::new());
     ChannelAdvertisement { id, topic: topic.into(), encoding, schema: AdvertisedSchema::Inline(None), metadata }
 }
 
-pub fn reliable(id: u64, topic: &str) -> ChannelAdvertisement {
+pub(crate) fn reliable(id: u64, topic: &str) -> ChannelAdvertisement {
     let metadata = [("foxglove.reliable".to_owned(), "true".to_owned())].into();
     ChannelAdvertisement { metadata, ..lossy(id, topic) }
 }
 
-pub fn data(channel_id: u64, log_time: u64, data: &'static [u8]) -> ToViewer {
+pub(crate) fn data(channel_id: u64, log_time: u64, data: &'static [u8]) -> ToViewer {
     ToViewer::MessageData { channel_id, log_time, data: Bytes::from_static(data) }
 }
 
 /// The ids of a `subscribe` message, which asks for data only.
-pub fn subscribed(message: FromViewer) -> Vec<u64> {
+pub(crate) fn subscribed(message: FromViewer) -> Vec<u64> {
     match message {
         FromViewer::Subscribe { channels } => {
             assert!(channels.iter().all(|channel| !channel.request_video_track));

@@ -5,7 +5,6 @@
 //! callback. What nobody takes is dropped, and every handle inside with it (handle.rs).
 
 use std::collections::HashMap;
-use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -81,13 +80,7 @@ pub(super) struct Dispatcher {
     subscriptions: Mutex<HashMap<u64, Arc<Subscription>>>,
 }
 
-static DISPATCHER: LazyLock<Dispatcher> = LazyLock::new(|| Dispatcher {
-    next_id: AtomicU64::new(FIRST_ID),
-    waiters: Mutex::default(),
-    rooms: Mutex::default(),
-    readers: Mutex::default(),
-    subscriptions: Mutex::default(),
-});
+static DISPATCHER: LazyLock<Dispatcher> = LazyLock::new(Dispatcher::new);
 
 /// The dispatcher of this process.
 pub(super) fn dispatcher() -> &'static Dispatcher {
@@ -95,6 +88,16 @@ pub(super) fn dispatcher() -> &'static Dispatcher {
 }
 
 impl Dispatcher {
+    fn new() -> Self {
+        Self {
+            next_id: AtomicU64::new(FIRST_ID),
+            waiters: Mutex::default(),
+            rooms: Mutex::default(),
+            readers: Mutex::default(),
+            subscriptions: Mutex::default(),
+        }
+    }
+
     /// Registers who takes the answer with the returned id. `held` is dropped with the waiter.
     pub(super) fn expect(
         &self,
@@ -139,7 +142,7 @@ impl Dispatcher {
     }
 
     /// Removes the incoming streams that `wanted` selects.
-    pub(super) fn take_readers(&self, wanted: impl Fn(&Incoming) -> bool) -> Vec<Arc<Incoming>> {
+    pub(super) fn take_readers(&self, mut wanted: impl FnMut(&Incoming) -> bool) -> Vec<Arc<Incoming>> {
         let mut readers = self.readers.lock();
         let handles: Vec<u64> = readers.iter().filter(|(_, r)| wanted(r)).map(|(&handle, _)| handle).collect();
         handles.iter().filter_map(|handle| readers.remove(handle)).collect()
@@ -349,17 +352,15 @@ pub(super) async fn ask(
 }
 
 /// Waits for a sender that the dispatcher holds, at most `limit`.
-pub(super) fn await_answer<T>(
+pub(super) async fn await_answer<T>(
     rx: oneshot::Receiver<T>,
     what: &'static str,
     limit: Duration,
-) -> impl Future<Output = Result<T, RoomError>> {
-    async move {
-        match tokio::time::timeout(limit, rx).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) => Err(RoomError::Closed),
-            Err(_) => Err(RoomError::Timeout(what)),
-        }
+) -> Result<T, RoomError> {
+    match tokio::time::timeout(limit, rx).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(_)) => Err(RoomError::Closed),
+        Err(_) => Err(RoomError::Timeout(what)),
     }
 }
 
@@ -371,3 +372,7 @@ impl Drop for Forget {
         dispatcher().forget(self.0);
     }
 }
+
+#[cfg(test)]
+#[path = "dispatch_tests.rs"]
+mod tests;

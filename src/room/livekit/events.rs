@@ -1,35 +1,28 @@
 //! Translates the library's room events into those of the port.
 
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use super::messages::{
     self, connection_quality, disconnect_reason, track_kind, OwnedTrackPublication, ParticipantConnected,
 };
+use super::outbox::{Verdict, SID_LIMIT};
 use super::room::RoomState;
 use super::streams;
 use crate::room::{ConnectionQuality, DisconnectReason, Identity, RemoteVideoTrack, RoomEvent, Secret, Sid};
 
-/// Tells a resumed connection from a new one: the library has no flag for it (livekit-ffi.md section 6).
-pub(super) struct Reconnect {
-    /// The own SID at the last moment known to be good.
-    sid: Sid,
-}
-
-impl Reconnect {
-    pub(super) fn new(sid: Sid) -> Self {
-        Self { sid }
-    }
-}
-
 /// Takes one room event, on a thread of the library. Events of one room come one after another.
 pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {
-    trace(&event);
     if let Some(opened) = event.byte_stream_opened {
         streams::accept(room, opened);
     } else if let Some(updated) = event.participants_updated {
         for info in updated.participants {
+            let own = info.identity == room.participants.lock().local.identity.as_str();
             let changed = room.participants.lock().updated(info);
             emit_updated(room, changed);
+            if own {
+                on_own_update(room);
+            }
         }
     } else if let Some(connected) = event.participant_connected {
         on_connected(room, connected);
@@ -66,7 +59,7 @@ pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {
             room.emit(RoomEvent::QualityChanged { identity: Identity::from(changed.participant_identity), quality });
         }
     } else if event.reconnecting.is_some() {
-        room.emit(RoomEvent::Reconnecting);
+        on_reconnecting(room);
     } else if event.reconnected.is_some() {
         on_reconnected(room);
     } else if let Some(refreshed) = event.token_refreshed {
@@ -79,29 +72,16 @@ pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {
     // What is left (subscribed tracks, data packets, text streams) carries at most a handle, which is dropped here.
 }
 
-fn trace(event: &messages::RoomEvent) {
-    if std::env::var_os("LK_TRACE").is_some() {
-        let text = format!("{event:?}");
-        let mut out = String::new();
-        for part in text.split(", ") {
-            if !part.ends_with("None") && !part.ends_with("None }") {
-                out.push_str(part);
-                out.push(' ');
-            }
-        }
-        eprintln!("EV {}", &out[..out.len().min(700)]);
-    }
-}
-
 fn emit_updated(room: &RoomState, changed: Option<crate::room::Participant>) {
     if let Some(participant) = changed {
         room.emit(RoomEvent::ParticipantUpdated(participant));
     }
 }
 
-fn on_connected(room: &RoomState, connected: ParticipantConnected) {
+fn on_connected(room: &Arc<RoomState>, connected: ParticipantConnected) {
     let (new, replaced) = room.participants.lock().connected(connected.info.info);
     if let Some(old) = replaced {
+        streams::sender_left(room, &old.identity);
         room.emit(RoomEvent::ParticipantDisconnected { identity: old.identity, sid: old.sid });
     }
     room.emit(RoomEvent::ParticipantConnected(new));
@@ -110,21 +90,39 @@ fn on_connected(room: &RoomState, connected: ParticipantConnected) {
 fn on_disconnected(room: &Arc<RoomState>, identity: &Identity) {
     let gone = room.participants.lock().disconnected(identity);
     let Some(gone) = gone else { return };
+    streams::sender_left(room, identity);
     room.emit(RoomEvent::ParticipantDisconnected { identity: gone.identity, sid: gone.sid });
 }
 
-fn on_reconnected(room: &RoomState) {
-    let sid = room.participants.lock().local.sid.clone();
-    let full = {
-        let mut reconnect = room.reconnect.lock();
-        let full = reconnect.sid != sid;
-        reconnect.sid = sid;
-        full
-    };
-    if full {
-        room.next_generation();
+fn on_reconnecting(room: &RoomState) {
+    room.epoch.fetch_add(1, Ordering::Relaxed);
+    let remote = room.participants.lock().remote();
+    let full = room.outbox.lock().reconnecting(remote.into_iter().map(|participant| participant.sid).collect());
+    room.on_reconnected(full);
+}
+
+fn on_reconnected(room: &Arc<RoomState>) {
+    let participants = room.participants.lock();
+    let (sid, remote) = (participants.local.sid.clone(), participants.remote());
+    drop(participants);
+    match room.outbox.lock().reconnected(&sid, &remote) {
+        Verdict::Reported(full) => return room.on_reconnected(full),
+        Verdict::Waiting => (),
     }
-    room.emit(RoomEvent::Reconnected { full });
+    let weak = Arc::downgrade(room);
+    room.runtime.spawn(async move {
+        tokio::time::sleep(SID_LIMIT).await;
+        if let Some(room) = weak.upgrade() {
+            let full = room.outbox.lock().release();
+            room.on_reconnected(full);
+        }
+    });
+}
+
+fn on_own_update(room: &RoomState) {
+    let sid = room.participants.lock().local.sid.clone();
+    let full = room.outbox.lock().own_update(&sid);
+    room.on_reconnected(full);
 }
 
 /// The event for a publication that is a video track.

@@ -402,6 +402,5 @@ enums! {
         LOG_WARN = 1;
         LOG_INFO = 2;
         LOG_DEBUG = 3;
-        LOG_TRACE = 4;
     }
 }

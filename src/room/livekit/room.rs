@@ -1,5 +1,6 @@
 //! One joined room: its state, its events, and the room port over them.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::dispatch::{self, dispatcher};
 use super::handle::Handle;
 use super::library::Library;
 use super::messages::{self, scenario, ConnectResult, FfiRequest, ReadyForRoomEventRequest, SimulateScenarioRequest};
+use super::outbox::Outbox;
 use super::pacer::Pacer;
 use super::participants::Participants;
 use super::streams::{self, OpenCounts};
@@ -45,10 +47,10 @@ pub(super) struct RoomState {
     /// Owners of both; taken when the room is left.
     handles: Mutex<Option<(Handle, Handle)>>,
     pub(super) participants: Mutex<Participants>,
-    /// `None` once no further event may follow.
-    events: Mutex<Option<mpsc::UnboundedSender<RoomEvent>>>,
+    pub(super) outbox: Mutex<Outbox>,
     pub(super) life: watch::Sender<Life>,
-    pub(super) reconnect: Mutex<events::Reconnect>,
+    /// Counts reconnections, from the moment the link is lost.
+    pub(super) epoch: AtomicU64,
     pub(super) remote_tracks: Mutex<RemoteTracks>,
     pub(super) open_streams: Arc<OpenCounts>,
     pub(super) pacer: Arc<Pacer>,
@@ -81,10 +83,10 @@ impl RoomState {
             id: room_handle.id(),
             local_handle: local_handle.id(),
             handles: Mutex::new(Some((room_handle, local_handle))),
-            reconnect: Mutex::new(events::Reconnect::new(local.sid.clone())),
             participants: Mutex::new(participants),
-            events: Mutex::new(Some(events)),
+            outbox: Mutex::new(Outbox::new(events, local.sid.clone())),
             life: watch::Sender::default(),
+            epoch: AtomicU64::new(0),
             remote_tracks: Mutex::default(),
             open_streams: Arc::default(),
             left: watch::Sender::new(false),
@@ -103,18 +105,12 @@ impl RoomState {
     }
 
     pub(super) fn emit(&self, event: RoomEvent) {
-        if let Some(events) = &*self.events.lock() {
-            // Nobody listens: the event has no use either.
-            let _ = events.send(event);
-        }
+        self.outbox.lock().emit(event);
     }
 
     /// Ends the room with its last event; later calls do nothing.
     pub(super) fn end(&self, reason: DisconnectReason) {
-        let events = self.events.lock().take();
-        if let Some(events) = events {
-            let _ = events.send(RoomEvent::Disconnected { reason });
-        }
+        self.outbox.lock().end(reason);
         self.wind_up();
     }
 
@@ -135,10 +131,13 @@ impl RoomState {
         drop(tracks);
     }
 
-    /// A full reconnection has made every open stream void, although the library accepts writes on them for ever
-    /// (livekit-ffi.md section 6).
-    pub(super) fn next_generation(&self) {
-        self.life.send_modify(|life| life.generation += 1);
+    /// The room is connected again. A full reconnection has made every open stream void, although the library accepts
+    /// writes on them for ever (livekit-ffi.md section 6).
+    pub(super) fn on_reconnected(&self, full: bool) {
+        if full {
+            self.life.send_modify(|life| life.generation += 1);
+            streams::void_old(self);
+        }
     }
 
     pub(super) fn check_open(&self) -> Result<(), RoomError> {
@@ -152,7 +151,7 @@ impl RoomState {
     fn leave(self: &Arc<Self>) {
         let Some((room, local)) = self.handles.lock().take() else { return };
         // After a close nothing more is reported, not even that we have left.
-        drop(self.events.lock().take());
+        self.outbox.lock().close();
         self.wind_up();
         let state = self.clone();
         dispatcher().leave(&self.library, room, vec![local], move |_| {

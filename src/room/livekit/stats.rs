@@ -36,7 +36,7 @@ pub(super) async fn measure(room: Arc<RoomState>) -> Result<RoomStats, RoomError
         data_frames_pushed: pacer.pushed,
         data_frames_refused: pacer.refused,
         data_packets_sent: data_packets_sent(&session).map(u64::from),
-        pacer_spacing_us: Some(pacer.gap_us),
+        pacer_spacing_us: u64::try_from(pacer.gap.as_micros()).ok(),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,16 @@ const READ_LIMIT: usize = 32 << 20;
 
 /// Incoming streams that one participant may have open at a time. A viewer of the protocol uses one or two.
 const OPEN_LIMIT: usize = 64;
+
+/// How much later than it happened a leave may be announced: the server collects the news of participants that publish
+/// nothing for up to about 3 s (livekit-ffi.md 5.1).
+const NOTICE_LAG: Duration = Duration::from_secs(5);
+
+/// Who has opened a stream and is not announced for so long was gone before the announcement was due.
+const ANNOUNCE_LIMIT: Duration = Duration::from_secs(15);
+
+/// A stream of somebody who has left is over when nothing came for so long: what the server still holds arrives first.
+const QUIET: Duration = Duration::from_secs(2);
 
 /// Opens a byte stream and starts its pump.
 pub(super) async fn open(
@@ -85,8 +96,10 @@ impl Pump {
             _ = life.wait_for(|now| *now != since) => Some(Err(self.cut_off())),
             result = self.pump() => Some(result),
         };
-        // An abandoned stream is closed as well: the other side must not wait for the rest.
-        let closed = self.close().await;
+        // A broken or abandoned stream is closed as well, for the other side must not wait for the rest, but with a
+        // reason: an end without one would make what has arrived look complete.
+        let reason = (!matches!(result, Some(Ok(())))).then_some("abandoned");
+        let closed = self.close(reason).await;
         if let Some(result) = result {
             // Nobody waits for the answer: then there is nobody to tell.
             let _ = ended.send(result.and(closed));
@@ -135,12 +148,12 @@ impl Pump {
     }
 
     /// Closes the stream, which consumes the writer. In a room that is gone there is nothing to close.
-    async fn close(self) -> Result<(), RoomError> {
+    async fn close(self, reason: Option<&str>) -> Result<(), RoomError> {
         let writer_handle = self.writer.id();
         let answer = dispatch::ask(&self.room.library, "closing a stream", WRITE_DEADLINE, |id| FfiRequest {
             byte_stream_close: Some(ByteStreamWriterCloseRequest {
                 writer_handle,
-                reason: None,
+                reason: reason.map(str::to_owned),
                 request_async_id: Some(id),
             }),
             ..Default::default()
@@ -158,7 +171,11 @@ pub(super) struct Incoming {
     /// `None` once refused: what still comes is dropped, and the stream counts as open until its sender ends it.
     sink: Mutex<Option<ByteSink>>,
     room: u64,
-    _slot: Slot,
+    /// Number of reconnections of the room before it was opened.
+    epoch: u64,
+    opened: Instant,
+    last_chunk: Mutex<Instant>,
+    slot: Slot,
 }
 
 impl Incoming {
@@ -170,6 +187,7 @@ impl Incoming {
     /// Takes one event of this stream. They come one after another.
     pub(super) fn on_event(&self, event: ByteStreamReaderEvent) {
         if let Some(chunk) = event.chunk_received {
+            *self.last_chunk.lock() = Instant::now();
             let mut sink = self.sink.lock();
             if sink.as_ref().is_some_and(|sink| sink.push(chunk.content).is_err()) {
                 *sink = None;
@@ -259,7 +277,16 @@ pub(super) fn accept(room: &Arc<RoomState>, opened: ByteStreamOpened) {
     let (sink, reader) = byte_pipe(READ_LIMIT);
     let handle = opened.reader.handle;
     let id = handle.id();
-    dispatcher().add_reader(id, Arc::new(Incoming { sink: Mutex::new(Some(sink)), room: room.id, _slot: slot }));
+    let now = Instant::now();
+    let incoming = Incoming {
+        sink: Mutex::new(Some(sink)),
+        room: room.id,
+        epoch: room.epoch.load(Ordering::Relaxed),
+        opened: now,
+        last_chunk: Mutex::new(now),
+        slot,
+    };
+    dispatcher().add_reader(id, Arc::new(incoming));
     let read = ByteStreamReaderReadIncrementalRequest { reader_handle: id };
     match room.library.request(&FfiRequest { byte_read_incremental: Some(read), ..Default::default() }) {
         Ok(_) => handle.consumed(),
@@ -270,5 +297,58 @@ pub(super) fn accept(room: &Arc<RoomState>, opened: ByteStreamOpened) {
         }
     }
     let sender_sid = room.participants.lock().get(&sender).map(|participant| participant.sid.clone());
+    if sender_sid.is_none() {
+        end_orphans(room, &sender, ANNOUNCE_LIMIT);
+    }
     room.emit(RoomEvent::ByteStreamOpened { topic: opened.reader.info.topic, sender, sender_sid, reader });
+}
+
+/// A connection of somebody has ended. The library says nothing about the streams that it leaves unfinished.
+///
+/// The news may come late, when the same identity is connected again and has opened new streams, so streams are ended
+/// only if they must be of the old connection: nobody of that identity is there, or they were opened long before.
+pub(super) fn sender_left(room: &Arc<RoomState>, sender: &Identity) {
+    if room.open_streams.open.lock().contains_key(sender) {
+        end_orphans(room, sender, NOTICE_LAG);
+    }
+}
+
+/// After `delay`, ends the streams opened by `sender` until now that nobody writes any more.
+fn end_orphans(room: &Arc<RoomState>, sender: &Identity, delay: Duration) {
+    let noticed = Instant::now();
+    let (weak, sender) = (Arc::downgrade(room), sender.clone());
+    room.runtime.spawn(async move {
+        tokio::time::sleep(delay).await;
+        loop {
+            let Some(room) = weak.upgrade() else { return };
+            let returned = room.participants.lock().get(&sender).is_some();
+            let orphaned = |reader: &Incoming| {
+                reader.room == room.id
+                    && reader.slot.sender == sender
+                    && reader.opened <= noticed
+                    && (!returned || noticed.duration_since(reader.opened) > NOTICE_LAG)
+            };
+            let mut waiting = false;
+            let quiet = dispatcher().take_readers(|reader| {
+                let quiet = reader.last_chunk.lock().elapsed() >= QUIET;
+                let orphaned = orphaned(reader);
+                waiting |= orphaned && !quiet;
+                orphaned && quiet
+            });
+            quiet.iter().for_each(|reader| reader.end(Err(RoomError::SenderGone)));
+            if !waiting {
+                return;
+            }
+            drop(room);
+            tokio::time::sleep(QUIET).await;
+        }
+    });
+}
+
+/// We are connected anew: streams opened before the link was lost have holes or no sender.
+pub(super) fn void_old(room: &RoomState) {
+    let epoch = room.epoch.load(Ordering::Relaxed);
+    for reader in dispatcher().take_readers(|reader| reader.room == room.id && reader.epoch < epoch) {
+        reader.end(Err(RoomError::SenderGone));
+    }
 }

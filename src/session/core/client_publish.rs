@@ -20,10 +20,11 @@ impl Core {
             return self.reply_status(id, StatusLevel::Error, texts::NO_CLIENT_PUBLISH);
         }
         let mut refused = 0;
+        let mut replies = Vec::new();
         for channel in channels {
             let Some(registration) = self.clients.get(&id) else { return };
             if registration.channels.contains_key(&channel.id) {
-                self.reply_status(id, StatusLevel::Warning, texts::already_advertised(channel.id));
+                replies.push((StatusLevel::Warning, texts::already_advertised(channel.id)));
                 continue;
             }
             if registration.channels.len() >= MAX_CHANNELS {
@@ -32,9 +33,10 @@ impl Core {
             }
             match schema_of(&channel) {
                 Ok(schema) => self.record(id, channel, schema),
-                Err(text) => self.reply_status(id, StatusLevel::Error, text),
+                Err(text) => replies.push((StatusLevel::Error, text)),
             }
         }
+        self.reply_statuses(id, replies, |n| format!("{n} more channels were not accepted"));
         if refused > 0 {
             let text =
                 format!("{refused} channels were not accepted: at most {MAX_CHANNELS} can be advertised at a time");

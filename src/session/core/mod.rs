@@ -44,6 +44,9 @@ use resets::Resets;
 use services::ServiceMap;
 use status::StatusBoard;
 
+/// Statuses that answer one request; the rest shares one.
+const MAX_REPLIES: usize = 16;
+
 /// The two clocks at one moment.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Now {
@@ -313,6 +316,25 @@ impl Core {
     /// Answers a viewer's request with an error or warning; such statuses carry no id (P-115).
     fn reply_status(&mut self, client: ClientId, level: StatusLevel, message: impl Into<String>) {
         self.send(client, &ToViewer::Status(Status { level, message: message.into(), id: None }));
+    }
+
+    /// Answers one request with several statuses. One request can name a million ids; its answers must not fill the
+    /// viewer's own queue. Those that do not fit share one status, made from their number.
+    fn reply_statuses(
+        &mut self,
+        client: ClientId,
+        replies: Vec<(StatusLevel, String)>,
+        more: impl Fn(usize) -> String,
+    ) {
+        // A viewer with a queue more than half full is not asked for work, so a quarter of the queue always fits.
+        let most = (self.config.limits.message_backlog_size / 4).clamp(1, MAX_REPLIES);
+        let left = replies.len().saturating_sub(most);
+        for (level, text) in replies.into_iter().take(most) {
+            self.reply_status(client, level, text);
+        }
+        if left > 0 {
+            self.reply_status(client, StatusLevel::Error, more(left));
+        }
     }
 
     fn event(&mut self, event: Event) {

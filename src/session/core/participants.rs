@@ -162,7 +162,7 @@ impl Core {
     }
 
     /// One error frame on a stream of its own, once per instance; the instance is not registered (P-15, P-16).
-    fn refuse(&mut self, participant: &Participant, message: String) {
+    pub(super) fn refuse(&mut self, participant: &Participant, message: String) {
         if self.refused.get(&participant.identity) == Some(&participant.sid) {
             return;
         }
@@ -171,7 +171,7 @@ impl Core {
         self.refuse_with(&participant.identity, message);
     }
 
-    pub(super) fn refuse_with(&mut self, identity: &Identity, message: String) {
+    fn refuse_with(&mut self, identity: &Identity, message: String) {
         let status = ToViewer::Status(Status { level: StatusLevel::Error, message, id: None });
         match status.to_frame() {
             Ok(frame) => self.effects.push(Effect::Refuse { identity: identity.clone(), frame }),
@@ -214,6 +214,7 @@ impl Core {
         self.clients.insert(id, registration);
         self.resets.registered(&client.identity, now);
         self.effects.push(Effect::Open(client));
+        let first = self.effects.len();
         // P-18: first on the stream, in this order.
         let info = ToViewer::ServerInfo(self.config.info.clone());
         self.send(id, &info);
@@ -224,6 +225,21 @@ impl Core {
         self.advertise_all(id);
         self.advertise_services_to(id);
         self.replay_statuses(id);
+        self.join_sends(id, first);
+    }
+
+    /// Makes one piece of the first messages: as the only thing in a new queue it always fits, however small the
+    /// backlog. In pieces they could overflow it, and the viewer would be reset for ever (S-51).
+    fn join_sends(&mut self, client: ClientId, first: usize) {
+        let frames: Vec<_> = self
+            .effects
+            .drain(first..)
+            .filter_map(|effect| match effect {
+                Effect::Send { frame, .. } => Some(frame),
+                _ => None,
+            })
+            .collect();
+        self.effects.push(Effect::Send { client, frame: frames.concat().into() });
     }
 
     /// Ends a registration, with everything that belongs to it and nothing else (S-117, S-118).

@@ -127,7 +127,7 @@ impl Core {
                     "The connection was restarted {MAX_CONSECUTIVE} times in a row ({}); it is not served until it reconnects",
                     cause.text()
                 );
-                self.refuse_with(&client.identity, text);
+                self.refuse(&participant, text);
             }
         }
     }
@@ -143,7 +143,11 @@ impl Core {
         for identity in due {
             let waiting = self.resets.history.get_mut(&identity).and_then(|h| h.waiting.take());
             let (Some(waiting), Some(participant)) = (waiting, self.present(&identity).cloned()) else { continue };
-            self.register_if_accepted(&participant, Some((waiting.cause, waiting.discarded)), now);
+            let same = self.resets.history.get(&identity).is_some_and(|h| h.sid == participant.sid);
+            self.resets.cancel_if_superseded(&participant);
+            // A newer instance lost nothing.
+            let reset = same.then_some((waiting.cause, waiting.discarded));
+            self.register_if_accepted(&participant, reset, now);
         }
     }
 }

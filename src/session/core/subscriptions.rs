@@ -17,9 +17,6 @@ pub(super) enum Mode {
     Video,
 }
 
-/// Unknown channels of one message that are answered one by one; the rest shares one status.
-const MAX_UNKNOWN_REPLIES: usize = 16;
-
 impl Core {
     pub(super) fn subscribe(&mut self, id: ClientId, requested: &[SubscribeChannel]) {
         // Each channel once, in order of first mention; data wins over video whatever the order (P-75).
@@ -56,7 +53,8 @@ impl Core {
                 }
             }
         }
-        self.reply_refusals(id, refusals);
+        let refusals = refusals.into_iter().map(|text| (StatusLevel::Error, text)).collect();
+        self.reply_statuses(id, refusals, |n| format!("{n} more channels could not be subscribed"));
         self.update_routes(&routes);
         // Only real subscriptions are events; a switch of mode is none (P-72).
         for channel in new {
@@ -67,17 +65,6 @@ impl Core {
             self.event(event);
         }
         self.replay_warnings(id, &data);
-    }
-
-    /// One request can name a million ids; its answers must not fill the viewer's own queue.
-    fn reply_refusals(&mut self, id: ClientId, refusals: Vec<String>) {
-        let more = refusals.len().saturating_sub(MAX_UNKNOWN_REPLIES);
-        for text in refusals.into_iter().take(MAX_UNKNOWN_REPLIES) {
-            self.reply_status(id, StatusLevel::Error, text);
-        }
-        if more > 0 {
-            self.reply_status(id, StatusLevel::Error, format!("{more} more channels could not be subscribed"));
-        }
     }
 
     pub(super) fn unsubscribe(&mut self, id: ClientId, channels: &[u64]) {

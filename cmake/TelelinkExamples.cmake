@@ -1,0 +1,26 @@
+# One program for each file of examples/c and examples/cpp, named after it, and the fixture robot of the conformance suite.
+file(GLOB c_examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/c/*.c)
+file(GLOB cpp_examples CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/cpp/*.cpp)
+find_package(Threads REQUIRED)
+
+function(telelink_program name source library)
+  add_executable(${name} ${source})
+  target_link_libraries(${name} PRIVATE ${library} Threads::Threads)
+  telelink_warnings(${name})
+endfunction()
+
+foreach(source IN LISTS c_examples)
+  get_filename_component(name ${source} NAME_WE)
+  telelink_program(${name} ${source} telelink::c)
+  target_compile_features(${name} PRIVATE c_std_11)
+endforeach()
+foreach(source IN LISTS cpp_examples)
+  get_filename_component(name ${source} NAME_WE)
+  telelink_program(${name} ${source} telelink::telelink)
+endforeach()
+
+# The fixture robot reads and writes JSON; the examples do it by hand.
+find_package(nlohmann_json 3.10 REQUIRED)
+file(GLOB fixture_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fixture/*.cpp)
+telelink_program(fixture_robot "${fixture_sources}" telelink::telelink)
+target_link_libraries(fixture_robot PRIVATE nlohmann_json::nlohmann_json)

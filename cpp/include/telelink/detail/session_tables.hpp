@@ -1,0 +1,238 @@
+// Copyright telelink contributors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <telelink/channel.hpp>
+#include <telelink/client.hpp>
+#include <telelink/detail/callback.hpp>
+#include <telelink/detail/view.hpp>
+#include <telelink/service.hpp>
+#include <telelink/session_options.hpp>
+#include <telelink/telelink.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace telelink::detail {
+
+/// What C calls for the events of a session; `context` is a SessionCallbacks.
+template <class Mode>
+struct SessionTrampolines {
+  static SessionCallbacks& self(void* context) noexcept { return *static_cast<SessionCallbacks*>(context); }
+
+  static void on_status(void* context, telelink_connection_status status, telelink_status reason,
+                        telelink_str message) noexcept {
+    Contain<Mode>::run("on_status", [&] {
+      const auto now = static_cast<ConnectionStatus>(status);
+      if (reason == TELELINK_STATUS_OK) {
+        self(context).on_status(now, nullptr);
+      } else {
+        const Error error{static_cast<Status>(reason), std::string{text(message)}};
+        self(context).on_status(now, &error);
+      }
+    });
+  }
+
+  static void on_subscribe(void* context, const telelink_client* client, const telelink_channel_info* channel) noexcept {
+    Contain<Mode>::run("on_subscribe",
+                       [&] { self(context).on_subscribe(ClientView{client}, ChannelView{channel}); });
+  }
+
+  static void on_unsubscribe(void* context, const telelink_client* client,
+                             const telelink_channel_info* channel) noexcept {
+    Contain<Mode>::run("on_unsubscribe",
+                       [&] { self(context).on_unsubscribe(ClientView{client}, ChannelView{channel}); });
+  }
+
+  static void on_client_advertise(void* context, const telelink_client* client,
+                                  const telelink_client_channel* channel) noexcept {
+    Contain<Mode>::run("on_client_advertise",
+                       [&] { self(context).on_client_advertise(ClientView{client}, ClientChannelView{channel}); });
+  }
+
+  static void on_client_unadvertise(void* context, const telelink_client* client,
+                                    const telelink_client_channel* channel) noexcept {
+    Contain<Mode>::run("on_client_unadvertise",
+                       [&] { self(context).on_client_unadvertise(ClientView{client}, ClientChannelView{channel}); });
+  }
+
+  static void on_message(void* context, const telelink_client* client, const telelink_client_channel* channel,
+                         const telelink_client_message* message) noexcept {
+    Contain<Mode>::run("on_message", [&] {
+      const ClientMessage view{bytes(message->payload), Time{std::chrono::nanoseconds{message->receive_time_ns}}};
+      self(context).on_message(ClientView{client}, ClientChannelView{channel}, view);
+    });
+  }
+};
+
+/// The decisions about channels of one session.
+struct Policy {
+  std::function<bool(ChannelView)> channel_filter;
+  std::function<Qos(ChannelView)> qos;
+};
+
+using TokenCallback = std::function<Result<std::string>()>;
+
+/// What C asks about channels and for tokens.
+template <class Mode>
+struct QuestionTrampolines {
+  /// A filter that throws hides the channel: showing what should be hidden is the worse mistake.
+  static bool channel_filter(void* context, const telelink_channel_info* channel) noexcept {
+    return Contain<Mode>::run("channel_filter", false,
+                              [&] { return static_cast<Policy*>(context)->channel_filter(ChannelView{channel}); });
+  }
+
+  static std::int32_t qos(void* context, const telelink_channel_info* channel) noexcept {
+    constexpr std::int32_t as_the_channel_says = -1;
+    return Contain<Mode>::run("qos", as_the_channel_says, [&] {
+      return static_cast<std::int32_t>(static_cast<Policy*>(context)->qos(ChannelView{channel}));
+    });
+  }
+
+  static void on_token(void* context, const telelink_token_request* request) noexcept {
+    Contain<Mode>::run("token_callback", [&] {
+      const Result<std::string> token = (*static_cast<TokenCallback*>(context))();
+      if (token) {
+        (void)telelink_token_request_set(request, view(*token));
+      } else {
+        (void)telelink_token_request_fail(request, view(token.error().message));
+      }
+    });
+  }
+};
+
+/// Options as C wants them. C takes over the callbacks with the call that is given them, also when it fails.
+template <class Mode>
+class SessionTables {
+ public:
+  explicit SessionTables(SessionOptions options)
+      : options_{std::move(options)},
+        metadata_{pairs(options_.metadata)},
+        encodings_{views(options_.supported_encodings)},
+        services_{std::move(options_.services)},
+        callbacks_{std::make_unique<SessionCallbacks>(std::move(options_.callbacks))},
+        policy_{std::make_unique<Policy>(Policy{std::move(options_.channel_filter), std::move(options_.qos)})},
+        token_callback_{std::make_unique<TokenCallback>(std::move(options_.token_callback))} {
+    // An `_init` fails only when header and library differ; then the call that is given the struct says so.
+    (void)telelink_session_options_init(&c_, sizeof c_);
+    (void)telelink_session_callbacks_init(&callbacks_c_, sizeof callbacks_c_);
+    (void)telelink_session_policy_init(&policy_c_, sizeof policy_c_);
+    (void)telelink_token_callbacks_init(&token_c_, sizeof token_c_);
+    (void)telelink_api_key_init(&key_c_, sizeof key_c_);
+    fill_texts();
+    fill_key();
+    fill_limits();
+    fill_ice_servers();
+    fill_callbacks();
+  }
+
+  SessionTables(const SessionTables&) = delete;
+  SessionTables& operator=(const SessionTables&) = delete;
+
+  /// The options, with the callbacks given away. Call it inside the call to C.
+  const telelink_session_options* release() noexcept {
+    c_.services_count = services_.size();
+    c_.services = services_.release();
+    callbacks_c_.context = callbacks_.release();
+    callbacks_c_.drop = &Contain<Mode>::template drop<SessionCallbacks>;
+    if (c_.policy != nullptr) {
+      policy_c_.context = policy_.release();
+      policy_c_.drop = &Contain<Mode>::template drop<Policy>;
+    }
+    if (c_.token_callbacks != nullptr) {
+      token_c_.context = token_callback_.release();
+      token_c_.drop = &Contain<Mode>::template drop<TokenCallback>;
+    }
+    return &c_;
+  }
+
+ private:
+  void fill_texts() {
+    c_.url = view(options_.url);
+    c_.token = view(options_.token);
+    c_.name = view(options_.name);
+    c_.session_id = view(options_.session_id);
+    c_.livekit_library = view(options_.livekit_library);
+    c_.metadata = metadata_.data();
+    c_.metadata_count = metadata_.size();
+    c_.supported_encodings = encodings_.data();
+    c_.supported_encodings_count = encodings_.size();
+    c_.capabilities = static_cast<std::uint32_t>(options_.capabilities);
+    c_.auto_reconnect = options_.auto_reconnect ? 1 : 0;
+  }
+
+  void fill_key() {
+    if (!options_.api_key) return;
+    const ApiKey& key = *options_.api_key;
+    attributes_ = pairs(key.attributes);
+    key_c_.key = view(key.key);
+    key_c_.secret = view(key.secret);
+    key_c_.room = view(key.room);
+    key_c_.identity = view(key.identity);
+    key_c_.ttl_s = key.ttl.count() < 0 ? 0 : static_cast<std::uint64_t>(key.ttl.count());
+    key_c_.attributes = attributes_.data();
+    key_c_.attributes_count = attributes_.size();
+    c_.api_key = &key_c_;
+  }
+
+  void fill_limits() noexcept {
+    const Limits& limits = options_.limits;
+    c_.message_backlog_size = limits.message_backlog_size;
+    c_.message_backlog_bytes = limits.message_backlog_bytes;
+    c_.session_backlog_bytes = limits.session_backlog_bytes;
+    c_.max_data_track_message_size = limits.max_data_track_message_size;
+    c_.eager_data_tracks = limits.eager_data_tracks;
+    c_.max_viewers = limits.max_viewers;
+  }
+
+  void fill_ice_servers() {
+    ice_urls_.reserve(options_.ice_servers.size());  // pointers into it stay valid
+    for (const auto& server : options_.ice_servers) {
+      ice_urls_.push_back(views(server.urls));
+      ice_.push_back(telelink_ice_server{ice_urls_.back().data(), ice_urls_.back().size(),
+                                         view(server.username),
+                                         view(server.password)});
+    }
+    c_.ice_servers = ice_.data();
+    c_.ice_servers_count = ice_.size();
+  }
+
+  void fill_callbacks() noexcept {
+    using Events = SessionTrampolines<Mode>;
+    if (callbacks_->on_status) callbacks_c_.on_status = &Events::on_status;
+    if (callbacks_->on_subscribe) callbacks_c_.on_subscribe = &Events::on_subscribe;
+    if (callbacks_->on_unsubscribe) callbacks_c_.on_unsubscribe = &Events::on_unsubscribe;
+    if (callbacks_->on_client_advertise) callbacks_c_.on_client_advertise = &Events::on_client_advertise;
+    if (callbacks_->on_client_unadvertise) callbacks_c_.on_client_unadvertise = &Events::on_client_unadvertise;
+    if (callbacks_->on_message) callbacks_c_.on_message = &Events::on_message;
+    c_.callbacks = &callbacks_c_;
+
+    using Questions = QuestionTrampolines<Mode>;
+    if (policy_->channel_filter) policy_c_.channel_filter = &Questions::channel_filter;
+    if (policy_->qos) policy_c_.qos = &Questions::qos;
+    if (policy_->channel_filter || policy_->qos) c_.policy = &policy_c_;
+    token_c_.on_token = &Questions::on_token;
+    if (*token_callback_) c_.token_callbacks = &token_c_;
+  }
+
+  SessionOptions options_;
+  std::vector<telelink_pair> metadata_;
+  std::vector<telelink_str> encodings_;
+  ServiceTables<Mode> services_;
+  std::unique_ptr<SessionCallbacks> callbacks_;
+  std::unique_ptr<Policy> policy_;
+  std::unique_ptr<TokenCallback> token_callback_;
+  std::vector<telelink_pair> attributes_ = {};
+  std::vector<std::vector<telelink_str>> ice_urls_ = {};
+  std::vector<telelink_ice_server> ice_ = {};
+  telelink_session_options c_ = {};
+  telelink_session_callbacks callbacks_c_ = {};
+  telelink_session_policy policy_c_ = {};
+  telelink_token_callbacks token_c_ = {};
+  telelink_api_key key_c_ = {};
+};
+
+}  // namespace telelink::detail

@@ -1,0 +1,74 @@
+// Copyright telelink contributors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <telelink/channel.hpp>
+#include <telelink/detail/callback.hpp>
+#include <telelink/detail/view.hpp>
+#include <telelink/result.hpp>
+#include <telelink/telelink.h>
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+namespace telelink {
+
+/// How much the library itself says. Each level includes those above it.
+enum class LogLevel : std::int32_t {
+  off = 0,
+  error = 1,  ///< something failed and the robot's people should know
+  warn = 2,   ///< something is wrong and the library goes on
+  info = 3,   ///< connections, viewers, statistics every 30 s
+  debug = 4,  ///< for finding faults
+  trace = 5,  ///< everything
+};
+
+/// One record of the library's log. Owns nothing: valid during the callback.
+struct LogRecord {
+  Time time = {};
+  LogLevel level = LogLevel::off;
+  std::string_view target = {};   ///< which part of the library
+  std::string_view message = {};  ///< never contains a token
+};
+
+/// Sends the library's log to standard error. Without this or set_log() nothing is logged.
+inline Result<void> log_to_stderr(LogLevel level = LogLevel::warn) {
+  return detail::check(telelink_log_to_stderr(static_cast<std::int32_t>(level)));
+}
+
+namespace detail {
+
+using LogReceiver = std::function<void(const LogRecord&)>;
+
+template <class Mode>
+struct LogTrampoline {
+  static void on_record(void* context, const telelink_log_record* record) noexcept {
+    Contain<Mode>::run("the log receiver", [&] {
+      const LogRecord view{Time{std::chrono::nanoseconds{record->time_ns}}, static_cast<LogLevel>(record->level),
+                           text(record->target), text(record->message)};
+      (*static_cast<const LogReceiver*>(context))(view);
+    });
+  }
+};
+
+}  // namespace detail
+
+/// Sends the library's log to `receiver`; an empty one ends the logging. Records come one after another on a thread of the
+/// library; the receiver is destroyed there after its last record.
+template <class Mode = detail::Mode>
+Result<void> set_log(LogLevel level, std::function<void(const LogRecord&)> receiver) {
+  if (!receiver) return detail::check(telelink_log_set_callbacks(static_cast<std::int32_t>(level), nullptr));
+  telelink_log_callbacks c = {};
+  if (const auto status = telelink_log_callbacks_init(&c, sizeof c); status != TELELINK_STATUS_OK) {
+    return detail::last_error(status);
+  }
+  c.context = std::make_unique<detail::LogReceiver>(std::move(receiver)).release();
+  c.drop = &detail::Contain<Mode>::template drop<detail::LogReceiver>;
+  c.on_record = &detail::LogTrampoline<Mode>::on_record;
+  return detail::check(telelink_log_set_callbacks(static_cast<std::int32_t>(level), &c));
+}
+
+}  // namespace telelink

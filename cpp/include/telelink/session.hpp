@@ -1,0 +1,190 @@
+// Copyright telelink contributors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <telelink/channel.hpp>
+#include <telelink/client.hpp>
+#include <telelink/context.hpp>
+#include <telelink/detail/callback.hpp>
+#include <telelink/detail/handle.hpp>
+#include <telelink/detail/session_tables.hpp>
+#include <telelink/detail/view.hpp>
+#include <telelink/result.hpp>
+#include <telelink/service.hpp>
+#include <telelink/session_options.hpp>
+#include <telelink/telelink.h>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace telelink {
+
+/// How serious a published status is.
+enum class StatusLevel : std::int32_t {
+  info = 0,     ///< for information
+  warning = 1,  ///< something needs attention
+  error = 2,    ///< something is broken
+};
+
+/// Figures of a session. Counts of messages are over the channels that exist now.
+struct SessionStats {
+  std::chrono::milliseconds uptime{0};                 ///< since the session was started
+  std::uint64_t joins = 0;                             ///< rooms entered so far; the first counts
+  std::uint64_t viewers = 0;                           ///< registered now
+  std::uint64_t subscriptions = 0;                     ///< of all viewers now
+  std::uint64_t backlog_bytes = 0;                     ///< waiting for all viewers now
+  std::optional<double> ice_rtt_ms = std::nullopt;     ///< round trip to the LiveKit server
+  std::optional<double> ping_rtt_ms = std::nullopt;    ///< mean round trip of the viewers' pings
+  std::uint64_t reliable_messages = 0;                 ///< given to control streams, once each
+  std::uint64_t reliable_bytes = 0;
+  std::uint64_t lossy_messages = 0;                    ///< given to data tracks
+  std::uint64_t lossy_bytes = 0;
+  std::uint64_t dropped_overwritten = 0;     ///< a newer message came before the network took them
+  std::uint64_t dropped_not_ready = 0;       ///< logged before their data track was ready
+  std::uint64_t dropped_oversize = 0;        ///< over Limits::max_data_track_message_size
+  std::uint64_t dropped_transport_full = 0;  ///< the network had no room
+  std::uint64_t dropped_refused = 0;         ///< the network refused them for another reason
+  std::uint64_t dropped_incoming = 0;        ///< messages from viewers: on_message was too slow
+  std::uint64_t viewer_resets = 0;           ///< viewers that were too slow or sent garbage
+};
+
+/// A link between a context and the viewers in a LiveKit room. The destructor closes it and waits until running callbacks
+/// have returned; destroyed inside a callback, it does not wait, and the rest is finished after that callback.
+///
+/// Thread-safe; everything may be called from callbacks too.
+class Session {
+ public:
+  /// Starts a session: joins the room in the background, and joins again when it is lost. Returns without waiting for it;
+  /// SessionCallbacks::on_status and status() tell how it goes.
+  ///
+  /// Everything logged to the context's channels, made before or after, goes to the viewers in that room.
+  ///
+  /// @return the session; or why not: Status::invalid_value and Status::invalid_utf8 (the message names the option),
+  ///         Status::library_missing (it names the paths tried), Status::unsupported_version
+  template <class Mode = detail::Mode>
+  static Result<Session> start(const Context& context, SessionOptions options) {
+    if (telelink_abi_version() != TELELINK_ABI_VERSION) {
+      return Error{Status::unsupported_version, "this program was compiled for ABI " +
+                                                    std::to_string(TELELINK_ABI_VERSION) + " of telelink, the library " +
+                                                    telelink_version() + " has ABI " +
+                                                    std::to_string(telelink_abi_version())};
+    }
+    detail::SessionTables<Mode> tables{std::move(options)};
+    telelink_session* session = nullptr;
+    if (const auto status = telelink_session_create(context.c(), tables.release(), &session);
+        status != TELELINK_STATUS_OK) {
+      return detail::last_error(status);
+    }
+    return Session{session};
+  }
+
+  /// State of the connection now.
+  ConnectionStatus status() const noexcept {
+    return static_cast<ConnectionStatus>(telelink_session_status(handle_.get()));
+  }
+
+  /// Why the connection is not up, or was lost the last time.
+  std::optional<Error> last_error() const {
+    const auto status = telelink_session_last_error(handle_.get());
+    if (status == TELELINK_STATUS_OK) return std::nullopt;
+    return detail::last_error(status);
+  }
+
+  /// Leaves the room and waits for it, at most `timeout`; 0 does not wait. Status::timeout when it took longer (it goes on)
+  /// and, at once, inside a callback of this session.
+  Result<void> close(std::chrono::milliseconds timeout = std::chrono::seconds{5}) const {
+    const auto ms = timeout.count();
+    return detail::check(telelink_session_close(handle_.get(), ms < 0 ? 0 : static_cast<std::uint64_t>(ms)));
+  }
+
+  /// Offers one more service. Status::duplicate when there is one of that name.
+  template <class Mode = detail::Mode>
+  Result<void> add_service(Service service) const {
+    std::vector<Service> services;
+    services.push_back(std::move(service));
+    return add_services<Mode>(std::move(services));
+  }
+
+  /// Offers more services: all or none.
+  template <class Mode = detail::Mode>
+  Result<void> add_services(std::vector<Service> services) const {
+    detail::ServiceTables<Mode> tables{std::move(services)};
+    return detail::check(telelink_session_add_services(handle_.get(), tables.release(), tables.size()));
+  }
+
+  /// Withdraws a service. Running calls go on and may still be answered. An unknown name is ignored.
+  Result<void> remove_service(std::string_view name) const {
+    const auto view = detail::view(name);
+    return detail::check(telelink_session_remove_services(handle_.get(), &view, 1));
+  }
+
+  /// Shows a status text to every viewer. With an `id` it replaces the one of that id, and can be removed.
+  Result<void> publish_status(StatusLevel level, std::string_view message, std::string_view id = {}) const {
+    return detail::check(telelink_session_publish_status(handle_.get(), static_cast<std::int32_t>(level),
+                                                         detail::view(message), detail::view(id)));
+  }
+
+  /// Removes a status.
+  Result<void> remove_status(std::string_view id) const {
+    const auto view = detail::view(id);
+    return detail::check(telelink_session_remove_status(handle_.get(), &view, 1));
+  }
+
+  /// Removes statuses; unknown ids are ignored.
+  Result<void> remove_status(const std::vector<std::string>& ids) const {
+    const auto views = detail::views(ids);
+    return detail::check(telelink_session_remove_status(handle_.get(), views.data(), views.size()));
+  }
+
+  /// A registered viewer by its number. Status::not_found when it has left.
+  Result<Client> client(std::uint32_t id) const {
+    telelink_client* client = nullptr;
+    if (const auto status = telelink_session_client(handle_.get(), id, &client); status != TELELINK_STATUS_OK) {
+      return detail::last_error(status);
+    }
+    return Client{client};
+  }
+
+  /// Figures.
+  Result<SessionStats> stats() const {
+    telelink_session_stats c;
+    auto status = telelink_session_stats_init(&c, sizeof c);
+    if (status == TELELINK_STATUS_OK) status = telelink_session_stats_read(handle_.get(), &c);
+    if (status != TELELINK_STATUS_OK) return detail::last_error(status);
+    const auto known = [](double ms) { return ms < 0 ? std::nullopt : std::optional<double>{ms}; };
+    SessionStats stats;
+    stats.uptime = std::chrono::milliseconds{c.uptime_ms};
+    stats.joins = c.joins;
+    stats.viewers = c.viewers;
+    stats.subscriptions = c.subscriptions;
+    stats.backlog_bytes = c.backlog_bytes;
+    stats.ice_rtt_ms = known(c.ice_rtt_ms);
+    stats.ping_rtt_ms = known(c.ping_rtt_ms);
+    stats.reliable_messages = c.reliable_messages;
+    stats.reliable_bytes = c.reliable_bytes;
+    stats.lossy_messages = c.lossy_messages;
+    stats.lossy_bytes = c.lossy_bytes;
+    stats.dropped_overwritten = c.dropped_overwritten;
+    stats.dropped_not_ready = c.dropped_not_ready;
+    stats.dropped_oversize = c.dropped_oversize;
+    stats.dropped_transport_full = c.dropped_transport_full;
+    stats.dropped_refused = c.dropped_refused;
+    stats.dropped_incoming = c.dropped_incoming;
+    stats.viewer_resets = c.viewer_resets;
+    return stats;
+  }
+
+  /// The object of C behind this one.
+  const telelink_session* c() const noexcept { return handle_.get(); }
+
+ private:
+  explicit Session(telelink_session* session) noexcept : handle_{session} {}
+
+  detail::Handle<telelink_session, telelink_session_free> handle_;
+};
+
+}  // namespace telelink

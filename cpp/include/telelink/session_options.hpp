@@ -1,0 +1,123 @@
+// Copyright telelink contributors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <telelink/channel.hpp>
+#include <telelink/client.hpp>
+#include <telelink/result.hpp>
+#include <telelink/service.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace telelink {
+
+/// State of a session's connection.
+enum class ConnectionStatus : std::int32_t {
+  connecting = 0,     ///< trying to get into a room, for the first time or again
+  connected = 1,      ///< in a room
+  shutting_down = 2,  ///< closing was requested; callbacks may still be running
+  shutdown = 3,       ///< finished: no event will start any more
+};
+
+/// What viewers may do. Combine with `|`.
+enum class Capabilities : std::uint32_t {
+  none = 0,
+  client_publish = 1,    ///< advertise channels and publish on them
+  parameters = 2,        ///< read and write parameters
+  services = 4,          ///< call services; implied by a service in the options
+  connection_graph = 8,  ///< follow the connection graph
+  assets = 16,           ///< fetch assets
+};
+
+constexpr Capabilities operator|(Capabilities a, Capabilities b) noexcept {
+  return static_cast<Capabilities>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
+}
+
+/// Events of one session; set those that you want.
+///
+/// They run one after another, in order, on a thread of the session, and may call anything of telelink, also close or
+/// destroy their session. A slow one delays the following ones and nothing else. Arguments are valid during the callback.
+/// What a callback throws is reported on standard error and goes no further. The functions are destroyed, exactly once,
+/// when none of them can run any more.
+struct SessionCallbacks {
+  /// The connection changed; `reason` is null, or why.
+  std::function<void(ConnectionStatus status, const Error* reason)> on_status = {};
+  /// A viewer subscribed to a channel it was not subscribed to.
+  std::function<void(ClientView client, ChannelView channel)> on_subscribe = {};
+  /// A subscription ended: by the viewer, its leaving, or the channel's closing.
+  std::function<void(ClientView client, ChannelView channel)> on_unsubscribe = {};
+  /// A viewer advertised a channel of its own.
+  std::function<void(ClientView client, ClientChannelView channel)> on_client_advertise = {};
+  /// A channel of a viewer is gone.
+  std::function<void(ClientView client, ClientChannelView channel)> on_client_unadvertise = {};
+  /// A viewer published a message.
+  std::function<void(ClientView client, ClientChannelView channel, const ClientMessage& message)> on_message = {};
+};
+
+/// A LiveKit API key pair: the library makes a fresh token for every join.
+struct ApiKey {
+  std::string key = {};                                  ///< required
+  std::string secret = {};                               ///< required; never logged
+  std::string room = {};                                 ///< room to join, required
+  std::string identity = {};                             ///< identity to join as, required
+  std::chrono::seconds ttl = std::chrono::hours{6};      ///< life time of each token: 1 min to 30 days
+  std::map<std::string, std::string> attributes = {};    ///< LiveKit attributes of the participant
+};
+
+/// One STUN or TURN server.
+struct IceServer {
+  std::vector<std::string> urls = {};  ///< `stun:` and `turn:` URLs
+  std::string username = {};           ///< for TURN
+  std::string password = {};           ///< for TURN; never logged
+};
+
+/// What a slow or hostile viewer can cost.
+struct Limits {
+  std::size_t message_backlog_size = 16'384;              ///< control frames that wait for one viewer: 16 to 1,048,576
+  std::size_t message_backlog_bytes = 32u << 20;          ///< bytes that wait for one viewer: from 1 MiB
+  std::size_t session_backlog_bytes = 256u << 20;         ///< bytes that wait for all viewers together
+  std::size_t max_data_track_message_size = 102'400;      ///< largest message of a lossy channel: 1,200 to 16 MiB
+  std::size_t eager_data_tracks = 64;                     ///< lossy channels published before anybody subscribes
+  std::size_t max_viewers = 64;                           ///< viewers served at a time: 1 to 1,024
+};
+
+/// How to start a session. Needed are `url` and one of `token`, `token_callback` and `api_key`.
+struct SessionOptions {
+  /// `ws://` or `wss://` address of the LiveKit server, or telelink::testing::Server::url().
+  std::string url = {};
+
+  /// One access token for every join. Never logged.
+  std::string token = {};
+  /// Or: asked for a token before every join, on a thread of its own; may block up to 30 s. Failures are tried again.
+  std::function<Result<std::string>()> token_callback = {};
+  /// Or: a key pair to make tokens with.
+  std::optional<ApiKey> api_key = std::nullopt;
+
+  std::string name = {};                             ///< name of the robot, shown to viewers
+  std::string session_id = {};                       ///< shown to viewers
+  std::map<std::string, std::string> metadata = {};  ///< shown to viewers
+
+  Capabilities capabilities = Capabilities::none;     ///< what viewers may do
+  std::vector<std::string> supported_encodings = {};  ///< of messages from viewers, for example "json"
+  std::vector<Service> services = {};                 ///< offered from the start
+
+  SessionCallbacks callbacks = {};  ///< events
+
+  /// Do viewers see this channel? Asked once per channel on the thread that creates it or starts the session. Default: all.
+  std::function<bool(ChannelView channel)> channel_filter = {};
+  /// How do this channel's messages travel? Asked like channel_filter. Default: as each channel says itself.
+  std::function<Qos(ChannelView channel)> qos = {};
+
+  Limits limits = {};                         ///< what a slow or hostile viewer can cost
+  bool auto_reconnect = true;                 ///< join again, with back-off, when the room is lost
+  std::vector<IceServer> ice_servers = {};    ///< replace those that the LiveKit server names
+  std::string livekit_library = {};           ///< file of the LiveKit library; empty: searched
+};
+
+}  // namespace telelink

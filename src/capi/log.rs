@@ -1,0 +1,345 @@
+//! The library's own log: `tracing` events to standard error or to a callback of C.
+//!
+//! Events are made anywhere in the library, also under its locks, so a callback never runs where an event is made: a
+//! bounded queue takes the records to the thread `tl-log`, which calls it.
+
+use std::ffi::c_void;
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicU64, AtomicU8, Ordering};
+use std::sync::mpsc::{sync_channel, SyncSender, TrySendError};
+use std::sync::OnceLock;
+
+use parking_lot::Mutex;
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::{Event, Level, Metadata, Subscriber};
+
+use super::callback::{Context, Drop_};
+use super::guard::{guard, is_exiting};
+use super::sized;
+use super::status::{telelink_status, Failure};
+use super::view::telelink_str;
+use crate::context::now_ns;
+use crate::session::run_callback;
+
+/// How much the library says. Each level includes those above it.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum telelink_log_level {
+    /// Nothing.
+    Off = 0,
+    /// Something failed and the robot's people should know.
+    Error = 1,
+    /// Something is wrong and the library goes on.
+    Warn = 2,
+    /// Connections, viewers, statistics every 30 s.
+    Info = 3,
+    /// For finding faults.
+    Debug = 4,
+    /// Everything.
+    Trace = 5,
+}
+
+/// One record of the log. Borrowed, valid during the callback.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct telelink_log_record {
+    /// Size of this struct as the library knows it, bytes.
+    pub struct_size: usize,
+    /// When, nanoseconds since the Unix epoch.
+    pub time_ns: u64,
+    /// A telelink_log_level.
+    pub level: i32,
+    /// Not used; 0.
+    pub reserved: u32,
+    /// Which part of the library.
+    pub target: telelink_str,
+    /// What. Never contains a token.
+    pub message: telelink_str,
+}
+
+/// Receives the log. Set up with telelink_log_callbacks_init().
+///
+/// Records come one after another on the library's thread `tl-log`, with no lock of the library held. When more than
+/// 1,024 wait, further ones are dropped, and the next record that fits says how many. `drop` runs on that thread, after the
+/// last record, when another receiver has taken over.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telelink_log_callbacks {
+    /// Size of this struct as the caller knows it, bytes.
+    pub struct_size: usize,
+    /// Passed first to the function below. Consumed by telelink_log_set_callbacks(), also on failure.
+    pub context: *mut c_void,
+    /// Exactly once, after the last record; may be NULL.
+    pub drop: Option<unsafe extern "C" fn(context: *mut c_void)>,
+    /// One record. May call anything of telelink; what the library logs meanwhile on that thread is left out. Required.
+    pub on_record: Option<unsafe extern "C" fn(context: *mut c_void, record: *const telelink_log_record)>,
+}
+
+sized_struct!(
+    telelink_log_callbacks,
+    first_size: size_of::<telelink_log_callbacks>(),
+    defaults: telelink_log_callbacks {
+        struct_size: size_of::<telelink_log_callbacks>(),
+        context: std::ptr::null_mut(),
+        drop: None,
+        on_record: None,
+    },
+);
+
+/// Records that wait for the receiver.
+const QUEUE: usize = 1024;
+/// Longest message, bytes.
+const MAX_MESSAGE: usize = 16 * 1024;
+
+type OnRecord = unsafe extern "C" fn(context: *mut c_void, record: *const telelink_log_record);
+
+/// Where records go.
+enum Receiver {
+    Nobody,
+    StandardError,
+    C { on_record: OnRecord, context: Context },
+}
+
+struct Record {
+    time_ns: u64,
+    level: u8,
+    target: &'static str,
+    message: String,
+}
+
+/// What the thread `tl-log` is sent.
+enum Order {
+    Record(Record),
+    Receiver(Receiver),
+}
+
+/// The installed log: the process has at most one, made by the first call that wants one.
+struct Log {
+    level: AtomicU8,
+    dropped: AtomicU64,
+    queue: SyncSender<Order>,
+    /// Makes "set the level, then the receiver" one step.
+    change: Mutex<()>,
+}
+
+static LOG: OnceLock<Result<Log, String>> = OnceLock::new();
+
+thread_local! {
+    /// Set on `tl-log`: a record made by the receiver itself would make another, without end.
+    static RECEIVING: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+fn level(value: i32) -> Result<u8, Failure> {
+    u8::try_from(value).ok().filter(|value| *value <= telelink_log_level::Trace as u8).ok_or_else(|| {
+        Failure::new(telelink_status::InvalidValue, format!("level is {value}, which is no telelink_log_level"))
+    })
+}
+
+fn number(level: &Level) -> u8 {
+    match *level {
+        Level::ERROR => 1,
+        Level::WARN => 2,
+        Level::INFO => 3,
+        Level::DEBUG => 4,
+        Level::TRACE => 5,
+    }
+}
+
+/// The installed log, made on first use.
+fn installed() -> Result<&'static Log, Failure> {
+    let log = LOG.get_or_init(|| {
+        super::guard::watch_process();
+        let (queue, orders) = sync_channel(QUEUE);
+        let run = move || {
+            RECEIVING.set(true);
+            let (mut receiver, panics) = (Receiver::Nobody, AtomicU64::new(0));
+            for order in orders {
+                // A callback of telelink like any other: freeing a session in it does not wait.
+                run_callback("log receiver", &panics, || match order {
+                    Order::Record(record) => deliver(&receiver, &record),
+                    Order::Receiver(next) => receiver = next,
+                });
+            }
+        };
+        std::thread::Builder::new().name("tl-log".into()).spawn(run).map_err(|error| error.to_string())?;
+        tracing::subscriber::set_global_default(Tap)
+            .map_err(|_| "this process has a tracing subscriber already, which gets the log".to_owned())?;
+        Ok(Log { level: AtomicU8::new(0), dropped: AtomicU64::new(0), queue, change: Mutex::new(()) })
+    });
+    log.as_ref().map_err(|text| Failure::new(telelink_status::Duplicate, text.clone()))
+}
+
+fn deliver(receiver: &Receiver, record: &Record) {
+    match receiver {
+        Receiver::Nobody => {}
+        Receiver::StandardError => {
+            let name = ["off", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"][usize::from(record.level.min(5))];
+            let (s, ms) = (record.time_ns / 1_000_000_000, record.time_ns / 1_000_000 % 1000);
+            eprintln!("{s}.{ms:03} {name:5} {}: {}", record.target, record.message);
+        }
+        Receiver::C { on_record, context } => {
+            if is_exiting() {
+                return;
+            }
+            let c = telelink_log_record {
+                struct_size: size_of::<telelink_log_record>(),
+                time_ns: record.time_ns,
+                level: i32::from(record.level),
+                reserved: 0,
+                target: telelink_str::of(record.target),
+                message: telelink_str::of(&record.message),
+            };
+            // SAFETY: the function belongs to the table with this context; the record lives until it returns.
+            unsafe { on_record(context.get(), &raw const c) };
+        }
+    }
+}
+
+fn set(level: u8, receiver: Receiver) -> Result<(), Failure> {
+    let log = installed()?;
+    let _change = log.change.lock();
+    // May wait for the receiver in use to get through its queue, but never for ourselves: on `tl-log` there is no waiting.
+    if RECEIVING.get() {
+        if log.queue.try_send(Order::Receiver(receiver)).is_err() {
+            return Err(Failure::new(telelink_status::Timeout, "the log is full; try again outside its callback"));
+        }
+    } else if log.queue.send(Order::Receiver(receiver)).is_err() {
+        return Err(Failure::new(telelink_status::Internal, "the log's thread has ended"));
+    }
+    log.level.store(level, Ordering::Relaxed);
+    tracing::callsite::rebuild_interest_cache();
+    Ok(())
+}
+
+/// The subscriber: turns events into records. Spans are not used.
+struct Tap;
+
+impl Subscriber for Tap {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        let Some(Ok(log)) = LOG.get() else { return false };
+        metadata.is_event() && number(metadata.level()) <= log.level.load(Ordering::Relaxed) && !RECEIVING.get()
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        let level = LOG.get().and_then(|log| log.as_ref().ok()).map_or(0, |log| log.level.load(Ordering::Relaxed));
+        Some(match level {
+            0 => LevelFilter::OFF,
+            1 => LevelFilter::ERROR,
+            2 => LevelFilter::WARN,
+            3 => LevelFilter::INFO,
+            4 => LevelFilter::DEBUG,
+            _ => LevelFilter::TRACE,
+        })
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let Some(Ok(log)) = LOG.get() else { return };
+        let mut text = Text(String::new());
+        let dropped = log.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            let _ = write!(text.0, "[{dropped} records were dropped here] ");
+        }
+        event.record(&mut text);
+        let mut end = text.0.len().min(MAX_MESSAGE);
+        while !text.0.is_char_boundary(end) {
+            end -= 1;
+        }
+        text.0.truncate(end);
+        let metadata = event.metadata();
+        let (level, target) = (number(metadata.level()), metadata.target());
+        let record = Record { time_ns: now_ns(), level, target, message: text.0 };
+        if let Err(TrySendError::Full(_)) = log.queue.try_send(Order::Record(record)) {
+            log.dropped.fetch_add(dropped + 1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// An event as text: its message, then `name=value` of its fields.
+struct Text(String);
+
+impl Visit for Text {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        let _ = match field.name() {
+            "message" => write!(self.0, "{value}"),
+            name => write!(self.0, " {name}={value}"),
+        };
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        let _ = match field.name() {
+            "message" => write!(self.0, "{value:?}"),
+            name => write!(self.0, " {name}={value:?}"),
+        };
+    }
+}
+
+/// Fills callbacks with the defaults.
+///
+/// @param callbacks    Written.
+/// @param struct_size  sizeof *callbacks.
+/// @return TELELINK_STATUS_OK             filled
+///         TELELINK_STATUS_NULL_ARGUMENT  `callbacks` is NULL
+///         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+/// @threading Any thread, never blocks, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_log_callbacks_init(
+    callbacks: *mut telelink_log_callbacks,
+    struct_size: usize,
+) -> telelink_status {
+    // SAFETY: the header asks for `struct_size` writable bytes.
+    guard(|| unsafe { sized::init(callbacks, struct_size, "callbacks") })
+}
+
+/// Sends the library's log to a receiver of the program's. Until then, and after NULL, nothing is logged.
+///
+/// @param level      A telelink_log_level: what to log.
+/// @param callbacks  Borrowed; its context is consumed, on failure too. NULL: nobody.
+/// @return TELELINK_STATUS_OK             done; the receiver before gets no record made from now on, and its `drop` follows
+///         TELELINK_STATUS_INVALID_VALUE  `level` is no telelink_log_level
+///         TELELINK_STATUS_NULL_ARGUMENT  `on_record` is NULL
+///         TELELINK_STATUS_STRUCT_SIZE    `callbacks` was not set up with telelink_log_callbacks_init()
+///         TELELINK_STATUS_DUPLICATE      a Rust program around the library has installed a log of its own
+///         TELELINK_STATUS_TIMEOUT        called from `on_record` while the queue was full
+///         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
+/// @threading Any thread, allowed inside callbacks. Can wait for the receiver before to get through its queue.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_log_set_callbacks(
+    level: i32,
+    callbacks: *const telelink_log_callbacks,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for NULL or callbacks readable by their size.
+        let receiver = match unsafe { sized::read_optional(callbacks, "callbacks") }? {
+            None => Receiver::Nobody,
+            Some(table) => {
+                let context = Context::new(table.context, table.drop as Drop_);
+                let Some(on_record) = table.on_record else { return Err(super::handle::null("callbacks.on_record")) };
+                Receiver::C { on_record, context }
+            }
+        };
+        set(self::level(level)?, receiver)
+    })
+}
+
+/// Sends the library's log to standard error.
+///
+/// @param level  A telelink_log_level: what to log.
+/// @return As telelink_log_set_callbacks().
+/// @threading As telelink_log_set_callbacks().
+/// @since 0.1
+#[no_mangle]
+pub extern "C" fn telelink_log_to_stderr(level: i32) -> telelink_status {
+    guard(|| set(self::level(level)?, Receiver::StandardError))
+}

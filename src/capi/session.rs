@@ -1,0 +1,496 @@
+//! `telelink_session`.
+
+use std::time::Duration;
+
+use super::callback::Latch;
+use super::client::telelink_client;
+use super::context::telelink_context;
+use super::guard::{guard, guard_get, guard_or, is_forked, watch_process};
+use super::handle;
+use super::service::{take_services, telelink_service};
+use super::session_options::{convert, telelink_session_options};
+use super::sized;
+use super::status::{telelink_status, Failure};
+use super::view::{self, telelink_str};
+use crate::gateway::Session;
+use crate::session::{ConnectionStatus, DropCounts, SessionStats, StatusLevel};
+
+/// How long freeing a session waits for the drops of its tables once its last callback has returned.
+const DROP_WAIT: Duration = Duration::from_secs(5);
+
+/// A link between a context and the viewers in a LiveKit room.
+pub struct telelink_session {
+    session: Session,
+    /// Open while a callback table of this session has not been dropped.
+    tables: Latch,
+}
+
+/// State of a session's connection.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum telelink_connection_status {
+    /// Trying to get into a room, for the first time or again.
+    Connecting = 0,
+    /// In a room.
+    Connected = 1,
+    /// Closing was requested; callbacks may still be running.
+    ShuttingDown = 2,
+    /// Finished: no event will start any more.
+    Shutdown = 3,
+}
+
+impl From<ConnectionStatus> for telelink_connection_status {
+    fn from(status: ConnectionStatus) -> Self {
+        match status {
+            ConnectionStatus::Connecting => Self::Connecting,
+            ConnectionStatus::Connected => Self::Connected,
+            ConnectionStatus::ShuttingDown => Self::ShuttingDown,
+            ConnectionStatus::Shutdown => Self::Shutdown,
+        }
+    }
+}
+
+/// How serious a published status is.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum telelink_status_level {
+    /// For information.
+    Info = 0,
+    /// Something needs attention.
+    Warning = 1,
+    /// Something is broken.
+    Error = 2,
+}
+
+/// Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are over the channels that exist now.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct telelink_session_stats {
+    /// Size of this struct as the caller knows it, bytes.
+    pub struct_size: usize,
+    /// Time since the session was started, milliseconds.
+    pub uptime_ms: u64,
+    /// Rooms entered so far; the first join counts.
+    pub joins: u64,
+    /// Registered viewers now.
+    pub viewers: u64,
+    /// Subscriptions of all viewers now.
+    pub subscriptions: u64,
+    /// Bytes that wait for all viewers now.
+    pub backlog_bytes: u64,
+    /// Round trip to the LiveKit server as ICE measures it, milliseconds; negative while unknown.
+    pub ice_rtt_ms: f64,
+    /// Mean round trip of the viewers' pings, milliseconds; negative while unknown.
+    pub ping_rtt_ms: f64,
+    /// Messages given to control streams; each counts once, however many viewers.
+    pub reliable_messages: u64,
+    /// Their bytes.
+    pub reliable_bytes: u64,
+    /// Messages given to data tracks.
+    pub lossy_messages: u64,
+    /// Their bytes.
+    pub lossy_bytes: u64,
+    /// Lossy messages that a newer one replaced before the network took them.
+    pub dropped_overwritten: u64,
+    /// Lossy messages logged before their data track was ready.
+    pub dropped_not_ready: u64,
+    /// Lossy messages over max_data_track_message_size.
+    pub dropped_oversize: u64,
+    /// Lossy messages that the network had no room for.
+    pub dropped_transport_full: u64,
+    /// Lossy messages that the network refused for another reason.
+    pub dropped_refused: u64,
+    /// Messages from viewers dropped because `on_message` was too slow.
+    pub dropped_incoming: u64,
+    /// Viewers that had to be reset because they were too slow or sent garbage.
+    pub viewer_resets: u64,
+}
+
+sized_struct!(
+    telelink_session_stats,
+    first_size: size_of::<telelink_session_stats>(),
+    defaults: telelink_session_stats {
+        struct_size: size_of::<telelink_session_stats>(),
+        uptime_ms: 0,
+        joins: 0,
+        viewers: 0,
+        subscriptions: 0,
+        backlog_bytes: 0,
+        ice_rtt_ms: -1.0,
+        ping_rtt_ms: -1.0,
+        reliable_messages: 0,
+        reliable_bytes: 0,
+        lossy_messages: 0,
+        lossy_bytes: 0,
+        dropped_overwritten: 0,
+        dropped_not_ready: 0,
+        dropped_oversize: 0,
+        dropped_transport_full: 0,
+        dropped_refused: 0,
+        dropped_incoming: 0,
+        viewer_resets: 0,
+    },
+);
+
+impl From<&SessionStats> for telelink_session_stats {
+    fn from(stats: &SessionStats) -> Self {
+        let sum = |of: fn(&DropCounts) -> u64| stats.channels.iter().map(|channel| of(&channel.counts)).sum();
+        Self {
+            struct_size: size_of::<Self>(),
+            uptime_ms: u64::try_from(stats.uptime.as_millis()).unwrap_or(u64::MAX),
+            joins: stats.joins,
+            viewers: stats.viewers.len() as u64,
+            subscriptions: stats.subscriptions as u64,
+            backlog_bytes: stats.backlog_bytes as u64,
+            ice_rtt_ms: stats.room.as_ref().and_then(|room| room.ice_rtt_ms).unwrap_or(-1.0),
+            ping_rtt_ms: stats.ping_rtt_ms.unwrap_or(-1.0),
+            reliable_messages: sum(|counts| counts.reliable_messages),
+            reliable_bytes: sum(|counts| counts.reliable_bytes),
+            lossy_messages: sum(|counts| counts.lossy_messages),
+            lossy_bytes: sum(|counts| counts.lossy_bytes),
+            dropped_overwritten: sum(|counts| counts.overwritten),
+            dropped_not_ready: sum(|counts| counts.not_ready),
+            dropped_oversize: sum(|counts| counts.oversize),
+            dropped_transport_full: sum(|counts| counts.transport_full),
+            dropped_refused: sum(|counts| counts.refused),
+            dropped_incoming: stats.listener_messages_dropped,
+            viewer_resets: stats.viewer_resets,
+        }
+    }
+}
+
+/// Starts a session: joins the room in the background, and joins again when it is lost. Returns without waiting for it.
+///
+/// Everything logged to the context's channels, now or made later, goes to the viewers in that room. What the options
+/// name is copied. The contexts of the callback tables in the options are consumed, on failure too: then their `drop`
+/// has run when this returns (not for a table whose own `struct_size` is wrong, of which nothing can be read).
+///
+/// @param context  Borrowed; may be freed before the session.
+/// @param options  Borrowed. Set up with telelink_session_options_init().
+/// @param out      Receives the session; free it with telelink_session_free(). Written only on success.
+/// @return TELELINK_STATUS_OK               started
+///         TELELINK_STATUS_NULL_ARGUMENT    `context`, `options`, `out` or a required callback is NULL
+///         TELELINK_STATUS_INVALID_UTF8     a text is not UTF-8; the message names it
+///         TELELINK_STATUS_INVALID_VALUE    an option cannot work; the message names it
+///         TELELINK_STATUS_STRUCT_SIZE      a struct was not set up with its `_init` function
+///         TELELINK_STATUS_LIBRARY_MISSING  the LiveKit library is missing or wrong; the message names the paths tried
+///         TELELINK_STATUS_CLOSED           the process was forked from one that uses telelink
+/// @threading Any thread, allowed inside callbacks. Loads the LiveKit library the first time.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_create(
+    context: *const telelink_context,
+    options: *const telelink_session_options,
+    out: *mut *mut telelink_session,
+) -> telelink_status {
+    guard(|| {
+        // First, because it takes over the contexts of the tables: they are consumed even if another argument is wrong.
+        let tables = Latch::default();
+        // SAFETY: the header asks for NULL or options whose pointers are readable.
+        let (session, direct) = unsafe { convert(options, &tables) }?;
+        // SAFETY: the header asks for a live context or NULL.
+        let context = unsafe { handle::borrow(context, "context") }?;
+        let out = handle::out_pointer(out, "out")?;
+        watch_process();
+        let session = Session::start(&context.context, session, direct)?;
+        // SAFETY: not NULL; the header asks for a writable pointer.
+        unsafe { handle::give(out, telelink_session { session, tables }) };
+        Ok(())
+    })
+}
+
+/// Starts the shutdown and waits for it: the room is left, and running callbacks have returned.
+///
+/// The session closes, however this call ends. Closing again waits again.
+///
+/// @param session     Borrowed; still has to be freed.
+/// @param timeout_ms  How long to wait, milliseconds; 0: do not wait.
+/// @return TELELINK_STATUS_OK             closed; or `timeout_ms` is 0
+///         TELELINK_STATUS_TIMEOUT        not finished in time. From a callback of this session: at once, for it cannot
+///                                        end before that callback returns
+///         TELELINK_STATUS_NULL_ARGUMENT  `session` is NULL
+///         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
+/// @threading Any thread, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_close(session: *const telelink_session, timeout_ms: u64) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live session or NULL.
+        let session = &unsafe { handle::borrow(session, "session") }?.session;
+        if timeout_ms == 0 {
+            session.close();
+            return Ok(());
+        }
+        Ok(session.close_timeout(Duration::from_millis(timeout_ms))?)
+    })
+}
+
+/// Closes the session and frees it. Waits until running callbacks have returned; none starts afterwards, and each `drop`
+/// has run.
+///
+/// Called from a callback of telelink it does not wait: the rest is finished after that callback has returned, and
+/// `drop` marks the end. Responders may be freed later.
+///
+/// @param session  Consumed. NULL does nothing.
+/// @threading Any thread, but nobody may use this handle meanwhile. Allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_free(session: *mut telelink_session) {
+    guard_or((), || {
+        // SAFETY: the header asks for NULL or a live handle that is not used again.
+        let Some(session) = (unsafe { handle::take(session) }) else { return };
+        if is_forked() {
+            // The threads that would finish the session do not exist in the child.
+            std::mem::forget(session);
+            return;
+        }
+        let telelink_session { session, tables } = *session;
+        drop(session);
+        // The last callback has returned, but another thread may hold a table for a moment longer.
+        if !Session::on_callback_thread() && !tables.wait(DROP_WAIT) {
+            tracing::warn!("a callback table of a freed session is still in use; its drop follows");
+        }
+    });
+}
+
+/// The state of the connection.
+///
+/// @param session  Borrowed. NULL gives TELELINK_CONNECTION_STATUS_SHUTDOWN.
+/// @return The state now.
+/// @threading Any thread, never blocks, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_status(session: *const telelink_session) -> telelink_connection_status {
+    guard_get(telelink_connection_status::Shutdown, || {
+        // SAFETY: the header asks for a live session or NULL.
+        Ok(unsafe { handle::borrow(session, "session") }?.session.status().into())
+    })
+}
+
+/// Why the connection is not up, or was lost the last time.
+///
+/// @param session  Borrowed.
+/// @return TELELINK_STATUS_OK when nothing failed yet; TELELINK_STATUS_NULL_ARGUMENT when `session` is NULL; else the
+///         reason, and telelink_last_error_message() has its text.
+/// @threading Any thread, never blocks, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_last_error(session: *const telelink_session) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live session or NULL.
+        match unsafe { handle::borrow(session, "session") }?.session.last_error() {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
+    })
+}
+
+/// Offers more services.
+///
+/// All or none are added. Their contexts are consumed, on failure too (but see telelink_session_create()).
+///
+/// @param session   Borrowed.
+/// @param services  Borrowed: pointers to services set up with telelink_service_init().
+/// @param count     Number of services.
+/// @return TELELINK_STATUS_OK             offered
+///         TELELINK_STATUS_NULL_ARGUMENT  `session`, `services`, one of them or its `on_request` is NULL
+///         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8; the message names it
+///         TELELINK_STATUS_INVALID_VALUE  a name is empty, or no encoding for requests is known
+///         TELELINK_STATUS_STRUCT_SIZE    a service was not set up with telelink_service_init()
+///         TELELINK_STATUS_DUPLICATE      there is a service of that name
+///         TELELINK_STATUS_NOT_SUPPORTED  the session's capabilities do not have TELELINK_CAPABILITY_SERVICES
+///         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+///         TELELINK_STATUS_CLOSED         the session is closed
+/// @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_add_services(
+    session: *const telelink_session,
+    services: *const *const telelink_service,
+    count: usize,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for NULL or readable pointers to services.
+        let (taken, result) = unsafe { take_services(services, count, "services") };
+        result?;
+        // SAFETY: the header asks for a live session or NULL.
+        let telelink_session { session, tables } = unsafe { handle::borrow(session, "session") }?;
+        let mut built = Vec::with_capacity(taken.len());
+        for service in taken {
+            // SAFETY: the header asks for readable views in each service.
+            built.push(unsafe { service.build(tables) }?);
+        }
+        Ok(session.add_services(built)?)
+    })
+}
+
+/// Withdraws services. Running calls go on and may still be answered.
+///
+/// @param session  Borrowed.
+/// @param names    Borrowed. Names of services; unknown ones are ignored.
+/// @param count    Number of names.
+/// @return TELELINK_STATUS_OK             withdrawn
+///         TELELINK_STATUS_NULL_ARGUMENT  `session` or `names` is NULL
+///         TELELINK_STATUS_INVALID_UTF8   a name is not UTF-8
+///         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+///         TELELINK_STATUS_CLOSED         the session is closed
+/// @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_remove_services(
+    session: *const telelink_session,
+    names: *const telelink_str,
+    count: usize,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live session or NULL.
+        let session = &unsafe { handle::borrow(session, "session") }?.session;
+        // SAFETY: the header asks for readable views.
+        let names = unsafe { view::texts(names, count, "names") }?;
+        Ok(session.remove_services(&names.iter().map(String::as_str).collect::<Vec<_>>())?)
+    })
+}
+
+/// Shows a status text to every viewer.
+///
+/// @param session  Borrowed.
+/// @param level    A telelink_status_level.
+/// @param message  Borrowed. What to show.
+/// @param id       Borrowed. Names the status, so that it can be replaced or removed; empty: no name.
+/// @return TELELINK_STATUS_OK             on its way
+///         TELELINK_STATUS_NULL_ARGUMENT  `session` is NULL, or a view has no data
+///         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8; the message names it
+///         TELELINK_STATUS_INVALID_VALUE  `level` is no telelink_status_level
+///         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+///         TELELINK_STATUS_CLOSED         the session is closed
+/// @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_publish_status(
+    session: *const telelink_session,
+    level: i32,
+    message: telelink_str,
+    id: telelink_str,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live session or NULL.
+        let session = &unsafe { handle::borrow(session, "session") }?.session;
+        let level = match level {
+            0 => StatusLevel::Info,
+            1 => StatusLevel::Warning,
+            2 => StatusLevel::Error,
+            _ => {
+                return Err(Failure::new(
+                    telelink_status::InvalidValue,
+                    format!("level is {level}, which is no telelink_status_level"),
+                ));
+            }
+        };
+        // SAFETY: the header asks for readable views.
+        let (message, id) = unsafe { (view::text(message, "message")?, view::text(id, "id")?) };
+        Ok(session.publish_status(level, message, Some(id).filter(|id| !id.is_empty()))?)
+    })
+}
+
+/// Removes statuses that have an id.
+///
+/// @param session  Borrowed.
+/// @param ids      Borrowed. Unknown ones are ignored.
+/// @param count    Number of ids.
+/// @return TELELINK_STATUS_OK             on its way
+///         TELELINK_STATUS_NULL_ARGUMENT  `session` or `ids` is NULL
+///         TELELINK_STATUS_INVALID_UTF8   an id is not UTF-8
+///         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+///         TELELINK_STATUS_CLOSED         the session is closed
+/// @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_remove_status(
+    session: *const telelink_session,
+    ids: *const telelink_str,
+    count: usize,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live session or NULL.
+        let session = &unsafe { handle::borrow(session, "session") }?.session;
+        // SAFETY: the header asks for readable views.
+        let ids = unsafe { view::texts(ids, count, "ids") }?;
+        Ok(session.remove_status(&ids.iter().map(String::as_str).collect::<Vec<_>>())?)
+    })
+}
+
+/// A registered viewer, by the number that callbacks know it by.
+///
+/// @param session    Borrowed.
+/// @param client_id  As telelink_client_id() gave it.
+/// @param out        Receives a description; free it with telelink_client_free(). Written only on success.
+/// @return TELELINK_STATUS_OK             found
+///         TELELINK_STATUS_NOT_FOUND      no such viewer is registered now
+///         TELELINK_STATUS_NULL_ARGUMENT  `session` or `out` is NULL
+///         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+///         TELELINK_STATUS_CLOSED         the session is closed
+/// @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_client(
+    session: *const telelink_session,
+    client_id: u32,
+    out: *mut *mut telelink_client,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live session or NULL.
+        let session = &unsafe { handle::borrow(session, "session") }?.session;
+        let out = handle::out_pointer(out, "out")?;
+        let Some(client) = session.client(client_id)? else {
+            return Err(Failure::new(telelink_status::NotFound, format!("no viewer {client_id} is registered")));
+        };
+        // SAFETY: not NULL; the header asks for a writable pointer.
+        unsafe { telelink_client::give(out, client) };
+        Ok(())
+    })
+}
+
+/// Prepares the struct for telelink_session_stats_read().
+///
+/// @param stats        Written.
+/// @param struct_size  sizeof *stats.
+/// @return TELELINK_STATUS_OK             filled
+///         TELELINK_STATUS_NULL_ARGUMENT  `stats` is NULL
+///         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+/// @threading Any thread, never blocks, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_stats_init(
+    stats: *mut telelink_session_stats,
+    struct_size: usize,
+) -> telelink_status {
+    // SAFETY: the header asks for `struct_size` writable bytes.
+    guard(|| unsafe { sized::init(stats, struct_size, "stats") })
+}
+
+/// Reads the session's figures.
+///
+/// @param session  Borrowed.
+/// @param stats    Set up with telelink_session_stats_init(); written.
+/// @return TELELINK_STATUS_OK             read
+///         TELELINK_STATUS_NULL_ARGUMENT  `session` or `stats` is NULL
+///         TELELINK_STATUS_STRUCT_SIZE    `stats` was not set up
+///         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+///         TELELINK_STATUS_CLOSED         the session is closed
+/// @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_stats_read(
+    session: *const telelink_session,
+    stats: *mut telelink_session_stats,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live session or NULL.
+        let session = &unsafe { handle::borrow(session, "session") }?.session;
+        // SAFETY: the header asks for NULL or a struct that was set up.
+        let caller = unsafe { sized::read(stats, "stats") }?;
+        let value = telelink_session_stats::from(&session.stats()?);
+        // SAFETY: `read` has checked the size, which the caller vouches for.
+        unsafe { sized::write(stats, caller.struct_size, value, "stats") }
+    })
+}

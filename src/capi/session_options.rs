@@ -1,0 +1,328 @@
+//! The structs that describe a session, and their conversion.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::callback::{Context, Latch};
+use super::guard::guard;
+use super::service::{take_services, telelink_service, PendingService};
+use super::session_callbacks::{telelink_session_callbacks, telelink_session_policy, Callbacks, Policy};
+use super::sized;
+use super::status::{telelink_status, Failure};
+use super::token::{telelink_api_key, telelink_token_callbacks, token_source, TokenQuestion};
+use super::view::{self, telelink_pair, telelink_str};
+use crate::gateway::{DirectOptions, IceServer, Secret};
+use crate::session::{Limits, SessionCapability, SessionOptions};
+
+/// What viewers may do; the values are bits of telelink_session_options.capabilities.
+#[repr(u32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum telelink_capability {
+    /// Viewers may advertise channels and publish on them.
+    ClientPublish = 1,
+    /// Viewers may read and write parameters.
+    Parameters = 2,
+    /// Viewers may call services. Implied by a service in the options.
+    Services = 4,
+    /// Viewers may follow the connection graph.
+    ConnectionGraph = 8,
+    /// Viewers may fetch assets.
+    Assets = 16,
+}
+
+const CAPABILITIES: [(u32, SessionCapability); 5] = [
+    (telelink_capability::ClientPublish as u32, SessionCapability::ClientPublish),
+    (telelink_capability::Parameters as u32, SessionCapability::Parameters),
+    (telelink_capability::Services as u32, SessionCapability::Services),
+    (telelink_capability::ConnectionGraph as u32, SessionCapability::ConnectionGraph),
+    (telelink_capability::Assets as u32, SessionCapability::Assets),
+];
+
+/// One STUN or TURN server.
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct telelink_ice_server {
+    /// `stun:` and `turn:` URLs.
+    pub urls: *const telelink_str,
+    /// Number of URLs.
+    pub urls_count: usize,
+    /// TURN user name; may be empty.
+    pub username: telelink_str,
+    /// TURN password; may be empty; never logged.
+    pub password: telelink_str,
+}
+
+/// How to start a session. Set up with telelink_session_options_init(). Needed are `url` and one of `token`,
+/// `token_callbacks` and `api_key`; everything else has a usable default.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telelink_session_options {
+    /// Size of this struct as the caller knows it, bytes.
+    pub struct_size: usize,
+    /// `ws://` or `wss://` address of the LiveKit server, or the URL of a telelink_test_server. Required.
+    pub url: telelink_str,
+    /// One access token for every join; never logged.
+    pub token: telelink_str,
+    /// Or: asked for a token before every join. Its context is consumed.
+    pub token_callbacks: *const telelink_token_callbacks,
+    /// Or: a key pair to make tokens with.
+    pub api_key: *const telelink_api_key,
+    /// Name of the robot, shown to viewers. Default empty.
+    pub name: telelink_str,
+    /// Session id, shown to viewers. Default empty.
+    pub session_id: telelink_str,
+    /// Further information for viewers. Default none.
+    pub metadata: *const telelink_pair,
+    /// Number of metadata entries.
+    pub metadata_count: usize,
+    /// Message encodings that viewers may use for publishing and service calls, for example "json". Default none.
+    pub supported_encodings: *const telelink_str,
+    /// Number of encodings.
+    pub supported_encodings_count: usize,
+    /// Optional: events. Its context is consumed.
+    pub callbacks: *const telelink_session_callbacks,
+    /// Optional: decisions about channels. Its context is consumed.
+    pub policy: *const telelink_session_policy,
+    /// Services offered from the start: pointers, whose contexts are consumed. Default none.
+    pub services: *const *const telelink_service,
+    /// Number of services.
+    pub services_count: usize,
+    /// What viewers may do: telelink_capability bits. Default 0.
+    pub capabilities: u32,
+    /// Join again, with back-off, when the room is lost: 0 or 1. Default 1.
+    pub auto_reconnect: u32,
+    /// Control frames that wait for one viewer before it is reset, 16 to 1,048,576. Default 16,384.
+    pub message_backlog_size: u64,
+    /// Bytes that wait for one viewer before it is reset, from 1 MiB. Default 32 MiB.
+    pub message_backlog_bytes: u64,
+    /// Bytes that wait for all viewers together, at least message_backlog_bytes. Default 256 MiB.
+    pub session_backlog_bytes: u64,
+    /// Largest message of a lossy channel, bytes, 1,200 to 16 MiB. Default 102,400.
+    pub max_data_track_message_size: u64,
+    /// Lossy channels whose data track is published before anybody subscribes. Default 64.
+    pub eager_data_tracks: u64,
+    /// Viewers served at a time, 1 to 1,024. Default 64.
+    pub max_viewers: u64,
+    /// ICE servers that replace those the LiveKit server names. Default none.
+    pub ice_servers: *const telelink_ice_server,
+    /// Number of ICE servers.
+    pub ice_servers_count: usize,
+    /// File of the LiveKit library. Default empty: searched beside libtelelink, then in the usual places.
+    pub livekit_library: telelink_str,
+}
+
+sized_struct!(
+    telelink_session_options,
+    first_size: size_of::<telelink_session_options>(),
+    defaults: {
+        let limits = Limits::default();
+        telelink_session_options {
+            struct_size: size_of::<telelink_session_options>(),
+            url: telelink_str::EMPTY,
+            token: telelink_str::EMPTY,
+            token_callbacks: std::ptr::null(),
+            api_key: std::ptr::null(),
+            name: telelink_str::EMPTY,
+            session_id: telelink_str::EMPTY,
+            metadata: std::ptr::null(),
+            metadata_count: 0,
+            supported_encodings: std::ptr::null(),
+            supported_encodings_count: 0,
+            callbacks: std::ptr::null(),
+            policy: std::ptr::null(),
+            services: std::ptr::null(),
+            services_count: 0,
+            capabilities: 0,
+            auto_reconnect: 1,
+            message_backlog_size: limits.message_backlog_size as u64,
+            message_backlog_bytes: limits.message_backlog_bytes as u64,
+            session_backlog_bytes: limits.session_backlog_bytes as u64,
+            max_data_track_message_size: limits.max_data_track_message_size as u64,
+            eager_data_tracks: limits.eager_data_tracks as u64,
+            max_viewers: limits.max_viewers as u64,
+            ice_servers: std::ptr::null(),
+            ice_servers_count: 0,
+            livekit_library: telelink_str::EMPTY,
+        }
+    },
+);
+
+/// The callback tables that the options name. Their contexts are taken before anything can fail, so that each `drop` runs.
+struct Tables {
+    callbacks: Option<Callbacks>,
+    policy: Option<Policy>,
+    token: Option<TokenQuestion>,
+    services: Vec<PendingService>,
+}
+
+impl Tables {
+    /// The tables that could be read, and the failure of the first that could not.
+    ///
+    /// # Safety
+    /// The tables that the options name must be NULL or readable by their size.
+    unsafe fn take(options: &telelink_session_options, latch: &Latch) -> (Self, Result<(), Failure>) {
+        // SAFETY: the caller's promise, for all four.
+        let (callbacks, policy, token, (services, services_result)) = unsafe {
+            (
+                sized::read_optional(options.callbacks, "options.callbacks"),
+                sized::read_optional(options.policy, "options.policy"),
+                sized::read_optional(options.token_callbacks, "options.token_callbacks"),
+                take_services(options.services, options.services_count, "options.services"),
+            )
+        };
+        let mut result = Ok(());
+        let context = |context, drop| Context::new(context, drop).counted_by(latch);
+        let tables = Self {
+            callbacks: keep(callbacks, &mut result).map(|t| Callbacks::new(t, context(t.context, t.drop))),
+            policy: keep(policy, &mut result).map(|t| Policy::new(t, context(t.context, t.drop))),
+            token: keep(token, &mut result).map(|t| TokenQuestion::new(t, context(t.context, t.drop))),
+            services,
+        };
+        (tables, result.and(services_result))
+    }
+}
+
+fn keep<T>(read: Result<Option<T>, Failure>, result: &mut Result<(), Failure>) -> Option<T> {
+    read.unwrap_or_else(|failure| {
+        if result.is_ok() {
+            *result = Err(failure);
+        }
+        None
+    })
+}
+
+/// Converts the options. The contexts of the tables are consumed, whatever the answer is.
+///
+/// # Safety
+/// `options` must be NULL or readable by its size, and so must everything it names.
+pub(super) unsafe fn convert(
+    options: *const telelink_session_options,
+    latch: &Latch,
+) -> Result<(SessionOptions, DirectOptions), Failure> {
+    // SAFETY: the caller's promise.
+    let options = unsafe { sized::read(options, "options") }?;
+    // SAFETY: the caller's promise.
+    let (tables, result) = unsafe { Tables::take(&options, latch) };
+    result?;
+    let Tables { callbacks, policy, token, services } = tables;
+
+    // SAFETY: the caller's promise.
+    let direct = unsafe { direct_options(&options, token) }?;
+    // SAFETY: the caller's promise, for every view.
+    let mut session = unsafe {
+        SessionOptions {
+            name: view::text(options.name, "options.name")?.to_owned(),
+            metadata: view::map(options.metadata, options.metadata_count, "options.metadata")?,
+            capabilities: capabilities(options.capabilities)?,
+            supported_encodings: view::texts(
+                options.supported_encodings,
+                options.supported_encodings_count,
+                "options.supported_encodings",
+            )?,
+            session_id: view::text(options.session_id, "options.session_id")?.to_owned(),
+            limits: Limits {
+                message_backlog_size: size(options.message_backlog_size),
+                message_backlog_bytes: size(options.message_backlog_bytes),
+                session_backlog_bytes: size(options.session_backlog_bytes),
+                max_data_track_message_size: size(options.max_data_track_message_size),
+                eager_data_tracks: size(options.eager_data_tracks),
+                max_viewers: size(options.max_viewers),
+            },
+            ..SessionOptions::default()
+        }
+    };
+    for service in services {
+        // SAFETY: the caller's promise.
+        session.services.push(unsafe { service.build(latch) }?);
+    }
+    if let Some(policy) = policy {
+        policy.apply(&mut session);
+    }
+    if let Some(callbacks) = callbacks {
+        session.listener = Some(Arc::new(callbacks));
+    }
+    Ok((session, direct))
+}
+
+/// A number that memory cannot hold is out of every range, so the largest stands for it.
+fn size(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+fn capabilities(bits: u32) -> Result<Vec<SessionCapability>, Failure> {
+    let known = CAPABILITIES.iter().fold(0, |all, (bit, _)| all | bit);
+    if bits & !known != 0 {
+        return Err(Failure::new(
+            telelink_status::InvalidValue,
+            format!("options.capabilities has unknown bits: {:#x}", bits & !known),
+        ));
+    }
+    Ok(CAPABILITIES.iter().filter(|(bit, _)| bits & bit != 0).map(|(_, capability)| *capability).collect())
+}
+
+unsafe fn direct_options(
+    options: &telelink_session_options,
+    token_question: Option<TokenQuestion>,
+) -> Result<DirectOptions, Failure> {
+    // SAFETY: the caller's promise, here and for every view below.
+    let (url, token, library) = unsafe {
+        (
+            view::text(options.url, "options.url")?,
+            view::text(options.token, "options.token")?,
+            view::text(options.livekit_library, "options.livekit_library")?,
+        )
+    };
+    if url.is_empty() {
+        return Err(Failure::new(telelink_status::InvalidValue, "options.url is empty"));
+    }
+    // SAFETY: the caller's promise.
+    let source = unsafe { token_source(token, token_question, options.api_key) }?;
+    let mut direct = DirectOptions::new(url, source);
+    direct.auto_reconnect = match options.auto_reconnect {
+        0 => false,
+        1 => true,
+        other => {
+            return Err(Failure::new(
+                telelink_status::InvalidValue,
+                format!("options.auto_reconnect is {other}, neither 0 nor 1"),
+            ));
+        }
+    };
+    // SAFETY: the caller's promise.
+    for server in unsafe { view::slice(options.ice_servers, options.ice_servers_count, "options.ice_servers") }? {
+        // SAFETY: the caller's promise.
+        let (urls, username, password) = unsafe {
+            (
+                view::texts(server.urls, server.urls_count, "options.ice_servers.urls")?,
+                view::text(server.username, "options.ice_servers.username")?,
+                view::text(server.password, "options.ice_servers.password")?,
+            )
+        };
+        direct.ice_servers.push(IceServer {
+            urls,
+            username: Some(username).filter(|text| !text.is_empty()).map(str::to_owned),
+            password: Some(password).filter(|text| !text.is_empty()).map(Secret::new),
+        });
+    }
+    direct.livekit_library = Some(library).filter(|path| !path.is_empty()).map(PathBuf::from);
+    direct.connector = super::testing::connector(url)?;
+    Ok(direct)
+}
+
+/// Fills options with the defaults.
+///
+/// @param options  Written.
+/// @param struct_size  sizeof *options.
+/// @return TELELINK_STATUS_OK             filled
+///         TELELINK_STATUS_NULL_ARGUMENT  `options` is NULL
+///         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+/// @threading Any thread, never blocks, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_options_init(
+    options: *mut telelink_session_options,
+    struct_size: usize,
+) -> telelink_status {
+    // SAFETY: the header asks for `struct_size` writable bytes.
+    guard(|| unsafe { sized::init(options, struct_size, "options") })
+}

@@ -1,0 +1,414 @@
+//! A small viewer over the room port: joins, keeps what the robot tells it, and waits for it with a deadline. It is made
+//! for tests, so it keeps things simple rather than fast.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+use crate::protocol::schema::RELIABLE_KEY;
+use crate::protocol::{
+    data_track, ChannelAdvertisement, FrameDecoder, FromViewer, ServerInfo, ServiceAdvertisement, ServiceCall, Status,
+    ToViewer, CONTROL_TOPIC,
+};
+use crate::room::memory::ChannelSource;
+use crate::room::{
+    ByteReader, FrameReceiver, Identity, JoinRequest, Joined, RemoteDataTrack, Room, RoomEvent, RoomOptions,
+};
+
+/// Messages, statuses and answers that are kept for the test; beyond it the oldest go.
+const KEEP: usize = 65_536;
+
+/// A message as a viewer gets it.
+pub(super) struct Message {
+    pub(super) channel_id: u64,
+    pub(super) topic: String,
+    pub(super) payload: Bytes,
+    pub(super) log_time: u64,
+    pub(super) lossy: bool,
+}
+
+/// The answer of a service call.
+pub(super) enum Answer {
+    Response(ServiceCall),
+    Failure(String),
+}
+
+/// What the viewer knows.
+#[derive(Default)]
+struct State {
+    robot: Option<Robot>,
+    info: Option<ServerInfo>,
+    channels: BTreeMap<u64, ChannelAdvertisement>,
+    services: BTreeMap<u32, ServiceAdvertisement>,
+    subscribed: BTreeSet<u64>,
+    tracks: HashMap<u64, RemoteDataTrack>,
+    readers: HashMap<u64, JoinHandle<()>>,
+    messages: VecDeque<Message>,
+    statuses: VecDeque<Status>,
+    answers: HashMap<u32, Answer>,
+    pongs: u64,
+    calls: u32,
+    pings: u64,
+    left: bool,
+}
+
+/// The device that opened a control stream to us.
+struct Robot {
+    out: Arc<ChannelSource>,
+}
+
+struct Shared {
+    room: Arc<dyn Room>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+/// A viewer in a room. Dropping it leaves the room.
+pub(super) struct Peer {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+/// The threads of all test viewers.
+fn runtime() -> Result<&'static Runtime, String> {
+    static RUNTIME: OnceLock<std::io::Result<Runtime>> = OnceLock::new();
+    let runtime = RUNTIME.get_or_init(|| {
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("tl-viewer").enable_time().build()
+    });
+    runtime.as_ref().map_err(|error| format!("the viewer's thread could not start: {error}"))
+}
+
+/// Waited until the deadline for nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TooLate;
+
+impl Peer {
+    /// Joins.
+    pub(super) fn join(
+        connector: &dyn crate::room::Connector,
+        token: crate::room::Secret,
+        timeout: Duration,
+    ) -> Result<Self, String> {
+        let runtime = runtime()?;
+        let request = JoinRequest { url: "memory://viewer".into(), token, options: RoomOptions::default() };
+        let join = connector.join(request);
+        let joined = runtime
+            .block_on(async move { tokio::time::timeout(timeout, join).await })
+            .map_err(|_| "joining took too long".to_owned())?
+            .map_err(|error| error.message)?;
+        let Joined { room, events, .. } = joined;
+        let shared = Arc::new(Shared { room, state: Mutex::default(), changed: Condvar::new() });
+        let task = runtime.spawn(follow(shared.clone(), events));
+        Ok(Self { shared, task })
+    }
+
+    /// Waits until `look` finds what it looks for.
+    fn wait<T>(&self, timeout: Duration, mut look: impl FnMut(&mut State) -> Option<T>) -> Result<T, TooLate> {
+        let deadline = Instant::now() + timeout.min(Duration::from_secs(86_400));
+        let mut state = self.shared.state.lock();
+        loop {
+            if let Some(found) = look(&mut state) {
+                return Ok(found);
+            }
+            if self.shared.changed.wait_until(&mut state, deadline).timed_out() {
+                return look(&mut state).ok_or(TooLate);
+            }
+        }
+    }
+
+    /// Sends a message to the robot, as soon as there is one.
+    fn send(&self, message: &FromViewer, timeout: Duration) -> Result<(), String> {
+        let frame = message.to_frame().map_err(|error| error.to_string())?;
+        let out = self
+            .wait(timeout, |state| state.robot.as_ref().map(|robot| robot.out.clone()))
+            .map_err(|TooLate| "no robot has opened a control stream".to_owned())?;
+        out.push(frame).map_err(|_| "the stream to the robot is closed or full".to_owned())
+    }
+
+    /// Returns when the robot has handled everything sent before.
+    fn barrier(&self, timeout: Duration) -> Result<(), String> {
+        let number = {
+            let mut state = self.shared.state.lock();
+            state.pings += 1;
+            state.pings
+        };
+        self.send(&FromViewer::Ping { app_timestamp: number.to_le_bytes() }, timeout)?;
+        self.wait(timeout, |state| (state.pongs >= number).then_some(()))
+            .map_err(|TooLate| "the robot did not answer".to_owned())
+    }
+
+    /// What the robot said of itself.
+    pub(super) fn server_info(&self, timeout: Duration) -> Result<ServerInfo, TooLate> {
+        self.wait(timeout, |state| state.info.clone())
+    }
+
+    /// The channel of a topic.
+    pub(super) fn channel(&self, topic: &str, timeout: Duration) -> Result<ChannelAdvertisement, TooLate> {
+        self.wait(timeout, |state| state.channels.values().find(|channel| channel.topic == topic).cloned())
+    }
+
+    /// Waits until no channel has the topic.
+    pub(super) fn no_channel(&self, topic: &str, timeout: Duration) -> Result<(), TooLate> {
+        self.wait(timeout, |state| state.channels.values().all(|channel| channel.topic != topic).then_some(()))
+    }
+
+    /// Subscribes; when this returns, what the robot logs from then on is for us.
+    pub(super) fn subscribe(&self, topic: &str, timeout: Duration) -> Result<(), String> {
+        let channel =
+            self.channel(topic, timeout).map_err(|TooLate| format!("the robot advertises no channel {topic}"))?;
+        let id = channel.id;
+        self.shared.state.lock().subscribed.insert(id);
+        let wanted = crate::protocol::SubscribeChannel { id, request_video_track: false };
+        self.send(&FromViewer::Subscribe { channels: vec![wanted] }, timeout)?;
+        self.barrier(timeout)?;
+        if channel.metadata.get(RELIABLE_KEY).is_none_or(|value| value != "true") {
+            self.wait(timeout, |state| {
+                read_track(&self.shared, state, id);
+                state.readers.contains_key(&id).then_some(())
+            })
+            .map_err(|TooLate| format!("the robot published no data track for {topic}"))?;
+        }
+        Ok(())
+    }
+
+    /// Ends a subscription; when this returns, the robot knows.
+    pub(super) fn unsubscribe(&self, topic: &str, timeout: Duration) -> Result<(), String> {
+        let channel =
+            self.channel(topic, timeout).map_err(|TooLate| format!("the robot advertises no channel {topic}"))?;
+        {
+            let mut state = self.shared.state.lock();
+            state.subscribed.remove(&channel.id);
+            if let Some(reader) = state.readers.remove(&channel.id) {
+                reader.abort();
+            }
+        }
+        self.send(&FromViewer::Unsubscribe { channel_ids: vec![channel.id] }, timeout)?;
+        self.barrier(timeout)
+    }
+
+    /// The next message.
+    pub(super) fn next_message(&self, timeout: Duration) -> Result<Message, TooLate> {
+        self.wait(timeout, |state| state.messages.pop_front())
+    }
+
+    /// The next status.
+    pub(super) fn next_status(&self, timeout: Duration) -> Result<Status, TooLate> {
+        self.wait(timeout, |state| state.statuses.pop_front())
+    }
+
+    /// Advertises a channel of the viewer; when this returns, the robot knows.
+    pub(super) fn advertise(&self, id: u32, topic: &str, encoding: &str, timeout: Duration) -> Result<(), String> {
+        let channel = crate::protocol::ClientChannel {
+            id,
+            topic: topic.to_owned(),
+            encoding: encoding.to_owned(),
+            schema_name: String::new(),
+            schema_encoding: None,
+            schema: None,
+        };
+        self.send(&FromViewer::Advertise { channels: vec![channel] }, timeout)?;
+        self.barrier(timeout)
+    }
+
+    /// Withdraws a channel of the viewer; when this returns, the robot knows.
+    pub(super) fn unadvertise(&self, id: u32, timeout: Duration) -> Result<(), String> {
+        self.send(&FromViewer::Unadvertise { channel_ids: vec![id] }, timeout)?;
+        self.barrier(timeout)
+    }
+
+    /// Publishes a message; when this returns, the robot has it.
+    pub(super) fn publish(&self, channel_id: u32, data: Bytes, timeout: Duration) -> Result<(), String> {
+        self.send(&FromViewer::MessageData { channel_id, data }, timeout)?;
+        self.barrier(timeout)
+    }
+
+    /// Sends a service call and returns its number.
+    pub(super) fn call(&self, service: &str, encoding: &str, payload: Bytes, timeout: Duration) -> Result<u32, String> {
+        let (service_id, call_id) = self
+            .wait(timeout, |state| {
+                let id = state.services.values().find(|s| s.name == service)?.id;
+                state.calls += 1;
+                Some((id, state.calls))
+            })
+            .map_err(|TooLate| format!("the robot offers no service {service}"))?;
+        let call = ServiceCall { service_id, call_id, encoding: encoding.to_owned(), payload };
+        self.send(&FromViewer::ServiceCallRequest(call), timeout)?;
+        Ok(call_id)
+    }
+
+    /// The answer of a call.
+    pub(super) fn answer(&self, call_id: u32, timeout: Duration) -> Result<Answer, TooLate> {
+        self.wait(timeout, |state| state.answers.remove(&call_id))
+    }
+
+    /// Whether the robot offers a service now.
+    pub(super) fn no_service(&self, name: &str, timeout: Duration) -> Result<(), TooLate> {
+        self.wait(timeout, |state| state.services.values().all(|service| service.name != name).then_some(()))
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let close = self.shared.room.close();
+        // Bounded, and not on the runtime's own thread: a viewer is dropped by the test.
+        if let Ok(runtime) = runtime() {
+            let _ = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), close).await });
+        }
+        self.task.abort();
+        let readers = std::mem::take(&mut self.shared.state.lock().readers);
+        readers.into_values().for_each(|reader| reader.abort());
+    }
+}
+
+/// Follows the room's events.
+async fn follow(shared: Arc<Shared>, mut events: crate::room::RoomEvents) {
+    let mut control: Option<JoinHandle<()>> = None;
+    while let Some(event) = events.recv().await {
+        match event {
+            RoomEvent::ByteStreamOpened { topic, sender, reader, .. } if topic == CONTROL_TOPIC => {
+                // A new stream is a new beginning: everything is advertised again.
+                if let Some(control) = control.take() {
+                    control.abort();
+                }
+                meet(&shared, sender);
+                control = Some(tokio::spawn(read_control(shared.clone(), reader)));
+            }
+            RoomEvent::DataTrackPublished(track) => {
+                if let Some(id) = data_track::parse_data_track_name(&track.name) {
+                    let mut state = shared.state.lock();
+                    state.tracks.insert(id, track);
+                    read_track(&shared, &mut state, id);
+                    shared.changed.notify_all();
+                }
+            }
+            RoomEvent::DataTrackUnpublished { sid } => {
+                let mut state = shared.state.lock();
+                let gone: Vec<u64> = state.tracks.iter().filter(|(_, t)| t.sid == sid).map(|(id, _)| *id).collect();
+                for id in gone {
+                    state.tracks.remove(&id);
+                    if let Some(reader) = state.readers.remove(&id) {
+                        reader.abort();
+                    }
+                }
+                shared.changed.notify_all();
+            }
+            _ => {}
+        }
+    }
+    if let Some(control) = control {
+        control.abort();
+    }
+    shared.state.lock().left = true;
+    shared.changed.notify_all();
+}
+
+/// Opens our control stream to the robot and forgets what an earlier connection of it had said.
+fn meet(shared: &Arc<Shared>, identity: Identity) {
+    let out = Arc::new(ChannelSource::new());
+    let open = shared.room.open_byte_stream(CONTROL_TOPIC, std::slice::from_ref(&identity), out.clone());
+    tokio::spawn(async move {
+        // Held until the stream ends, which a new connection of the robot or our leaving makes it.
+        if let Ok(stream) = open.await {
+            let _ = stream.ended().await;
+        }
+    });
+    let mut state = shared.state.lock();
+    if let Some(earlier) = state.robot.replace(Robot { out }) {
+        earlier.out.end();
+    }
+    state.info = None;
+    state.channels.clear();
+    state.services.clear();
+    state.subscribed.clear();
+    state.readers.drain().for_each(|(_, reader)| reader.abort());
+}
+
+async fn read_control(shared: Arc<Shared>, mut reader: ByteReader) {
+    let mut decoder = FrameDecoder::default();
+    while let Some(Ok(chunk)) = reader.next().await {
+        decoder.push(chunk);
+        while let Ok(Some(frame)) = decoder.next() {
+            // What this viewer cannot read is of no use to a test that waits for something else.
+            if let Ok(message) = ToViewer::decode(&frame) {
+                take(&mut shared.state.lock(), message);
+                shared.changed.notify_all();
+            }
+        }
+    }
+}
+
+fn take(state: &mut MutexGuard<'_, State>, message: ToViewer) {
+    match message {
+        ToViewer::ServerInfo(info) => state.info = Some(info),
+        ToViewer::Advertise(advertise) => {
+            state.channels.extend(advertise.channels.into_iter().map(|channel| (channel.id, channel)));
+        }
+        ToViewer::Unadvertise { channel_ids } => {
+            for id in channel_ids {
+                state.channels.remove(&id);
+                state.subscribed.remove(&id);
+            }
+        }
+        ToViewer::MessageData { channel_id, log_time, data } => {
+            keep_message(state, channel_id, data, log_time, false);
+        }
+        ToViewer::Status(status) => {
+            if state.statuses.len() == KEEP {
+                state.statuses.pop_front();
+            }
+            state.statuses.push_back(status);
+        }
+        ToViewer::AdvertiseServices { services } => {
+            state.services.extend(services.into_iter().map(|service| (service.id, service)));
+        }
+        ToViewer::UnadvertiseServices { service_ids } => {
+            for id in service_ids {
+                state.services.remove(&id);
+            }
+        }
+        ToViewer::ServiceCallResponse(call) => keep_answer(state, call.call_id, Answer::Response(call)),
+        ToViewer::ServiceCallFailure { call_id, message, .. } => keep_answer(state, call_id, Answer::Failure(message)),
+        ToViewer::Pong { app_timestamp, .. } => state.pongs = state.pongs.max(u64::from_le_bytes(app_timestamp)),
+        _ => {}
+    }
+}
+
+fn keep_message(state: &mut State, channel_id: u64, payload: Bytes, log_time: u64, lossy: bool) {
+    let topic = state.channels.get(&channel_id).map(|channel| channel.topic.clone()).unwrap_or_default();
+    if state.messages.len() == KEEP {
+        state.messages.pop_front();
+    }
+    state.messages.push_back(Message { channel_id, topic, payload, log_time, lossy });
+}
+
+fn keep_answer(state: &mut State, call_id: u32, answer: Answer) {
+    if state.answers.len() < KEEP {
+        state.answers.insert(call_id, answer);
+    }
+}
+
+/// Starts reading a channel's data track, if it is wanted and there.
+fn read_track(shared: &Arc<Shared>, state: &mut State, id: u64) {
+    if !state.subscribed.contains(&id) || state.readers.contains_key(&id) {
+        return;
+    }
+    let (Some(track), Ok(runtime)) = (state.tracks.get(&id), runtime()) else { return };
+    if let Ok(frames) = shared.room.subscribe_data_track(track, 4096) {
+        state.readers.insert(id, runtime.spawn(read_frames(Arc::downgrade(shared), frames, id)));
+    }
+}
+
+async fn read_frames(shared: std::sync::Weak<Shared>, mut frames: FrameReceiver, id: u64) {
+    while let Some(frame) = frames.recv().await {
+        let Some(shared) = shared.upgrade() else { return };
+        if let Ok(decoded) = data_track::decode(&frame.payload) {
+            keep_message(&mut shared.state.lock(), id, decoded.data, frame.user_timestamp, true);
+            shared.changed.notify_all();
+        }
+    }
+}

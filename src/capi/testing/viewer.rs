@@ -1,0 +1,644 @@
+//! `telelink_test_viewer`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+
+use super::peer::{Answer, Message, Peer, TooLate};
+use super::server::telelink_test_server;
+use crate::capi::guard::{guard, guard_or, is_forked};
+use crate::capi::handle;
+use crate::capi::sized;
+use crate::capi::status::{telelink_status, Failure};
+use crate::capi::view::{self, telelink_bytes, telelink_str};
+use crate::protocol::{version, ServerInfo, Status};
+
+/// A viewer in a room of a telelink_test_server: sees channels, subscribes, publishes, calls services.
+///
+/// Everything that it waits for has a time limit. A call that returned has reached the robot, so that a test needs no
+/// sleeping: after telelink_test_viewer_subscribe(), the next message logged is for this viewer.
+pub struct telelink_test_viewer {
+    peer: Peer,
+    /// What the last results point into.
+    last: Mutex<Last>,
+}
+
+#[derive(Default)]
+struct Last {
+    message: Option<Message>,
+    status: Option<Status>,
+    answer: Option<(String, Bytes, String)>,
+    info: Option<ServerInfo>,
+}
+
+/// A message that a viewer got. Set up with telelink_test_message_init().
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct telelink_test_message {
+    /// Size of this struct as the caller knows it, bytes.
+    pub struct_size: usize,
+    /// The robot's channel.
+    pub channel_id: u64,
+    /// Its topic.
+    pub topic: telelink_str,
+    /// The bytes.
+    pub payload: telelink_bytes,
+    /// Log time, nanoseconds since the Unix epoch.
+    pub log_time_ns: u64,
+    /// 1 when it came over the lossy path, else 0.
+    pub lossy: u32,
+    /// Not used; 0.
+    pub reserved: u32,
+}
+
+sized_struct!(
+    telelink_test_message,
+    first_size: size_of::<telelink_test_message>(),
+    defaults: telelink_test_message {
+        struct_size: size_of::<telelink_test_message>(),
+        channel_id: 0,
+        topic: telelink_str::EMPTY,
+        payload: telelink_bytes { data: std::ptr::null(), len: 0 },
+        log_time_ns: 0,
+        lossy: 0,
+        reserved: 0,
+    },
+);
+
+/// The answer of a service call. Set up with telelink_test_answer_init().
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct telelink_test_answer {
+    /// Size of this struct as the caller knows it, bytes.
+    pub struct_size: usize,
+    /// Encoding of the response.
+    pub encoding: telelink_str,
+    /// The response.
+    pub payload: telelink_bytes,
+    /// Why the call failed.
+    pub message: telelink_str,
+    /// 1 when the call failed, else 0.
+    pub failed: u32,
+    /// Not used; 0.
+    pub reserved: u32,
+}
+
+sized_struct!(
+    telelink_test_answer,
+    first_size: size_of::<telelink_test_answer>(),
+    defaults: telelink_test_answer {
+        struct_size: size_of::<telelink_test_answer>(),
+        encoding: telelink_str::EMPTY,
+        payload: telelink_bytes { data: std::ptr::null(), len: 0 },
+        message: telelink_str::EMPTY,
+        failed: 0,
+        reserved: 0,
+    },
+);
+
+/// A status that a viewer got. Set up with telelink_test_status_init().
+#[repr(C)]
+#[derive(Debug, Clone, Copy)]
+pub struct telelink_test_status {
+    /// Size of this struct as the caller knows it, bytes.
+    pub struct_size: usize,
+    /// The text.
+    pub message: telelink_str,
+    /// Its id, or empty.
+    pub id: telelink_str,
+    /// A telelink_status_level.
+    pub level: i32,
+    /// Not used; 0.
+    pub reserved: u32,
+}
+
+sized_struct!(
+    telelink_test_status,
+    first_size: size_of::<telelink_test_status>(),
+    defaults: telelink_test_status {
+        struct_size: size_of::<telelink_test_status>(),
+        message: telelink_str::EMPTY,
+        id: telelink_str::EMPTY,
+        level: 0,
+        reserved: 0,
+    },
+);
+
+fn ms(timeout_ms: u64) -> Duration {
+    Duration::from_millis(timeout_ms)
+}
+
+fn too_late(what: impl std::fmt::Display) -> impl FnOnce(TooLate) -> Failure {
+    let text = what.to_string();
+    move |TooLate| Failure::new(telelink_status::Timeout, text)
+}
+
+fn timeout(text: String) -> Failure {
+    Failure::new(telelink_status::Timeout, text)
+}
+
+/// Fills the struct with zeros and its size.
+///
+/// @param message      Written.
+/// @param struct_size  sizeof *message.
+/// @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
+/// @threading Any thread, never blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_message_init(
+    message: *mut telelink_test_message,
+    struct_size: usize,
+) -> telelink_status {
+    // SAFETY: the header asks for `struct_size` writable bytes.
+    guard(|| unsafe { sized::init(message, struct_size, "message") })
+}
+
+/// Fills the struct with zeros and its size.
+///
+/// @param answer       Written.
+/// @param struct_size  sizeof *answer.
+/// @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
+/// @threading Any thread, never blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_answer_init(
+    answer: *mut telelink_test_answer,
+    struct_size: usize,
+) -> telelink_status {
+    // SAFETY: the header asks for `struct_size` writable bytes.
+    guard(|| unsafe { sized::init(answer, struct_size, "answer") })
+}
+
+/// Fills the struct with zeros and its size.
+///
+/// @param status       Written.
+/// @param struct_size  sizeof *status.
+/// @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
+/// @threading Any thread, never blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_status_init(
+    status: *mut telelink_test_status,
+    struct_size: usize,
+) -> telelink_status {
+    // SAFETY: the header asks for `struct_size` writable bytes.
+    guard(|| unsafe { sized::init(status, struct_size, "status") })
+}
+
+/// Joins a room as a viewer. The robot need not be there yet.
+///
+/// @param server      Borrowed.
+/// @param room        Borrowed. Room to join.
+/// @param identity    Borrowed. Identity to join as.
+/// @param timeout_ms  How long to wait, milliseconds.
+/// @param out         Receives the viewer; free it with telelink_test_viewer_free(). Written only on success.
+/// @return TELELINK_STATUS_OK              joined
+///         TELELINK_STATUS_NULL_ARGUMENT   `server` or `out` is NULL, or a view has no data
+///         TELELINK_STATUS_INVALID_UTF8    a text is not UTF-8
+///         TELELINK_STATUS_CONNECT_FAILED  the server is not reachable, or it took too long
+///         TELELINK_STATUS_CLOSED          the process was forked from one that uses telelink
+/// @threading Any thread, blocks. Not inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_create(
+    server: *const telelink_test_server,
+    room: telelink_str,
+    identity: telelink_str,
+    timeout_ms: u64,
+    out: *mut *mut telelink_test_viewer,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live server or NULL, and readable views.
+        let (server, room, identity) = unsafe {
+            (handle::borrow(server, "server")?, view::text(room, "room")?, view::text(identity, "identity")?)
+        };
+        let out = handle::out_pointer(out, "out")?;
+        let server = &server.server;
+        let token = server.token(room, identity).attribute(version::ATTRIBUTE, version::SPOKEN).build();
+        let peer = Peer::join(&*server.connector(), token, ms(timeout_ms))
+            .map_err(|text| Failure::new(telelink_status::ConnectFailed, text))?;
+        // SAFETY: not NULL; the header asks for a writable pointer.
+        unsafe { handle::give(out, telelink_test_viewer { peer, last: Mutex::default() }) };
+        Ok(())
+    })
+}
+
+/// Leaves the room and frees the viewer.
+///
+/// @param viewer  Consumed. NULL does nothing.
+/// @threading Any thread, but nobody may use this handle meanwhile. Blocks at most 5 s. Not inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_free(viewer: *mut telelink_test_viewer) {
+    guard_or((), || {
+        // SAFETY: the header asks for NULL or a live handle that is not used again.
+        let viewer = unsafe { handle::take(viewer) };
+        if is_forked() {
+            std::mem::forget(viewer);
+        }
+    });
+}
+
+/// What the robot says of itself.
+///
+/// @param viewer      Borrowed.
+/// @param timeout_ms  How long to wait for it, milliseconds.
+/// @param name_out    Receives the robot's name; borrowed until the next call of this function on this viewer.
+/// @return TELELINK_STATUS_OK             here it is
+///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `name_out` is NULL
+///         TELELINK_STATUS_TIMEOUT        no robot has introduced itself
+/// @threading One thread at a time for one viewer, blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_robot_name(
+    viewer: *const telelink_test_viewer,
+    timeout_ms: u64,
+    name_out: *mut telelink_str,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live viewer or NULL.
+        let viewer = unsafe { handle::borrow(viewer, "viewer") }?;
+        let out = handle::out_pointer(name_out, "name_out")?;
+        let info = viewer.peer.server_info(ms(timeout_ms)).map_err(too_late("no robot has introduced itself"))?;
+        let mut last = viewer.last.lock();
+        let name = telelink_str::of(&last.info.insert(info).name);
+        // SAFETY: not NULL; the header asks for a writable view.
+        unsafe { out.write(name) };
+        Ok(())
+    })
+}
+
+/// Waits until the robot advertises a channel of that topic.
+///
+/// @param viewer      Borrowed.
+/// @param topic       Borrowed.
+/// @param timeout_ms  How long to wait, milliseconds.
+/// @param id_out      Receives the channel's id; may be NULL.
+/// @return TELELINK_STATUS_OK             it is there
+///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL, or `topic` has no data
+///         TELELINK_STATUS_INVALID_UTF8   `topic` is not UTF-8
+///         TELELINK_STATUS_TIMEOUT        there is none
+/// @threading One thread at a time for one viewer, blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_wait_channel(
+    viewer: *const telelink_test_viewer,
+    topic: telelink_str,
+    timeout_ms: u64,
+    id_out: *mut u64,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live viewer or NULL, and a readable view.
+        let (viewer, topic) = unsafe { (handle::borrow(viewer, "viewer")?, view::text(topic, "topic")?) };
+        let channel = viewer
+            .peer
+            .channel(topic, ms(timeout_ms))
+            .map_err(too_late(format!("the robot advertises no channel {topic}")))?;
+        if !id_out.is_null() {
+            // SAFETY: not NULL; the header asks for a writable number.
+            unsafe { id_out.write(channel.id) };
+        }
+        Ok(())
+    })
+}
+
+/// Waits until no channel of the robot has that topic.
+///
+/// @param viewer      Borrowed.
+/// @param topic       Borrowed.
+/// @param timeout_ms  How long to wait, milliseconds.
+/// @return TELELINK_STATUS_OK             there is none
+///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL, or `topic` has no data
+///         TELELINK_STATUS_INVALID_UTF8   `topic` is not UTF-8
+///         TELELINK_STATUS_TIMEOUT        it is still there
+/// @threading One thread at a time for one viewer, blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_wait_no_channel(
+    viewer: *const telelink_test_viewer,
+    topic: telelink_str,
+    timeout_ms: u64,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live viewer or NULL, and a readable view.
+        let (viewer, topic) = unsafe { (handle::borrow(viewer, "viewer")?, view::text(topic, "topic")?) };
+        let late = too_late(format!("the robot still advertises {topic}"));
+        viewer.peer.no_channel(topic, ms(timeout_ms)).map_err(late)
+    })
+}
+
+/// Waits until the robot offers no service of that name.
+///
+/// @param viewer      Borrowed.
+/// @param name        Borrowed.
+/// @param timeout_ms  How long to wait, milliseconds.
+/// @return TELELINK_STATUS_OK             there is none
+///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL, or `name` has no data
+///         TELELINK_STATUS_INVALID_UTF8   `name` is not UTF-8
+///         TELELINK_STATUS_TIMEOUT        it is still there
+/// @threading One thread at a time for one viewer, blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_wait_no_service(
+    viewer: *const telelink_test_viewer,
+    name: telelink_str,
+    timeout_ms: u64,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live viewer or NULL, and a readable view.
+        let (viewer, name) = unsafe { (handle::borrow(viewer, "viewer")?, view::text(name, "name")?) };
+        let late = too_late(format!("the robot still offers {name}"));
+        viewer.peer.no_service(name, ms(timeout_ms)).map_err(late)
+    })
+}
+
+/// Waits for a channel of that topic and subscribes to it. When this returns, the next message logged is for this viewer.
+///
+/// @param viewer      Borrowed.
+/// @param topic       Borrowed.
+/// @param timeout_ms  How long to wait for each step, milliseconds.
+/// @return TELELINK_STATUS_OK             subscribed
+///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL, or `topic` has no data
+///         TELELINK_STATUS_INVALID_UTF8   `topic` is not UTF-8
+///         TELELINK_STATUS_TIMEOUT        not in time; the message says which step
+/// @threading One thread at a time for one viewer, blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_subscribe(
+    viewer: *const telelink_test_viewer,
+    topic: telelink_str,
+    timeout_ms: u64,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live viewer or NULL, and a readable view.
+        let (viewer, topic) = unsafe { (handle::borrow(viewer, "viewer")?, view::text(topic, "topic")?) };
+        viewer.peer.subscribe(topic, ms(timeout_ms)).map_err(timeout)
+    })
+}
+
+/// Ends the subscription of a channel. When this returns, the robot knows.
+///
+/// @param viewer      Borrowed.
+/// @param topic       Borrowed.
+/// @param timeout_ms  How long to wait for each step, milliseconds.
+/// @return As telelink_test_viewer_subscribe().
+/// @threading One thread at a time for one viewer, blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_unsubscribe(
+    viewer: *const telelink_test_viewer,
+    topic: telelink_str,
+    timeout_ms: u64,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live viewer or NULL, and a readable view.
+        let (viewer, topic) = unsafe { (handle::borrow(viewer, "viewer")?, view::text(topic, "topic")?) };
+        viewer.peer.unsubscribe(topic, ms(timeout_ms)).map_err(timeout)
+    })
+}
+
+/// The next message of the subscribed channels, oldest first. Of 65,536 that wait, the oldest go.
+///
+/// @param viewer      Borrowed.
+/// @param timeout_ms  How long to wait, milliseconds.
+/// @param message     Set up with telelink_test_message_init(); written. Its views live until the next call of this
+///                    function on this viewer.
+/// @return TELELINK_STATUS_OK             here it is
+///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `message` is NULL
+///         TELELINK_STATUS_STRUCT_SIZE    `message` was not set up
+///         TELELINK_STATUS_TIMEOUT        none came
+/// @threading One thread at a time for one viewer, blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_next_message(
+    viewer: *const telelink_test_viewer,
+    timeout_ms: u64,
+    message: *mut telelink_test_message,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live viewer or NULL.
+        let viewer = unsafe { handle::borrow(viewer, "viewer") }?;
+        // SAFETY: the header asks for NULL or a struct that was set up.
+        let size = unsafe { sized::read(message, "message") }?.struct_size;
+        let next = viewer.peer.next_message(ms(timeout_ms)).map_err(too_late("no message came"))?;
+        let mut last = viewer.last.lock();
+        let next = last.message.insert(next);
+        let value = telelink_test_message {
+            struct_size: size,
+            channel_id: next.channel_id,
+            topic: telelink_str::of(&next.topic),
+            payload: telelink_bytes::of(&next.payload),
+            log_time_ns: next.log_time,
+            lossy: next.lossy.into(),
+            reserved: 0,
+        };
+        // SAFETY: `read` has checked the size, which the caller vouches for.
+        unsafe { sized::write(message, size, value, "message") }
+    })
+}
+
+/// The next status that the robot sent, oldest first.
+///
+/// @param viewer      Borrowed.
+/// @param timeout_ms  How long to wait, milliseconds.
+/// @param status      Set up with telelink_test_status_init(); written. Its views live until the next call of this
+///                    function on this viewer.
+/// @return TELELINK_STATUS_OK             here it is
+///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `status` is NULL
+///         TELELINK_STATUS_STRUCT_SIZE    `status` was not set up
+///         TELELINK_STATUS_TIMEOUT        none came
+/// @threading One thread at a time for one viewer, blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_next_status(
+    viewer: *const telelink_test_viewer,
+    timeout_ms: u64,
+    status: *mut telelink_test_status,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live viewer or NULL.
+        let viewer = unsafe { handle::borrow(viewer, "viewer") }?;
+        // SAFETY: the header asks for NULL or a struct that was set up.
+        let size = unsafe { sized::read(status, "status") }?.struct_size;
+        let next = viewer.peer.next_status(ms(timeout_ms)).map_err(too_late("no status came"))?;
+        let mut last = viewer.last.lock();
+        let next = last.status.insert(next);
+        let value = telelink_test_status {
+            struct_size: size,
+            message: telelink_str::of(&next.message),
+            id: telelink_str::of(next.id.as_deref().unwrap_or_default()),
+            level: next.level as i32,
+            reserved: 0,
+        };
+        // SAFETY: `read` has checked the size, which the caller vouches for.
+        unsafe { sized::write(status, size, value, "status") }
+    })
+}
+
+/// Advertises a channel on which the viewer will publish. When this returns, the robot knows.
+///
+/// @param viewer      Borrowed.
+/// @param channel_id  Chosen by the test.
+/// @param topic       Borrowed.
+/// @param encoding    Borrowed. Message encoding.
+/// @param timeout_ms  How long to wait for each step, milliseconds.
+/// @return TELELINK_STATUS_OK             the robot knows
+///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL, or a view has no data
+///         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
+///         TELELINK_STATUS_TIMEOUT        not in time; the message says which step
+/// @threading One thread at a time for one viewer, blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_advertise(
+    viewer: *const telelink_test_viewer,
+    channel_id: u32,
+    topic: telelink_str,
+    encoding: telelink_str,
+    timeout_ms: u64,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live viewer or NULL, and readable views.
+        let (viewer, topic, encoding) = unsafe {
+            (handle::borrow(viewer, "viewer")?, view::text(topic, "topic")?, view::text(encoding, "encoding")?)
+        };
+        viewer.peer.advertise(channel_id, topic, encoding, ms(timeout_ms)).map_err(timeout)
+    })
+}
+
+/// Withdraws a channel of the viewer. When this returns, the robot knows.
+///
+/// @param viewer      Borrowed.
+/// @param channel_id  As advertised.
+/// @param timeout_ms  How long to wait for each step, milliseconds.
+/// @return TELELINK_STATUS_OK             the robot knows
+///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL
+///         TELELINK_STATUS_TIMEOUT        not in time
+/// @threading One thread at a time for one viewer, blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_unadvertise(
+    viewer: *const telelink_test_viewer,
+    channel_id: u32,
+    timeout_ms: u64,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live viewer or NULL.
+        let viewer = unsafe { handle::borrow(viewer, "viewer") }?;
+        viewer.peer.unadvertise(channel_id, ms(timeout_ms)).map_err(timeout)
+    })
+}
+
+/// Publishes one message on a channel of the viewer. When this returns, the robot has it; its callback may still be
+/// running.
+///
+/// @param viewer      Borrowed.
+/// @param channel_id  As advertised.
+/// @param payload     Borrowed for the call and copied.
+/// @param timeout_ms  How long to wait for each step, milliseconds.
+/// @return TELELINK_STATUS_OK             the robot has it
+///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL, or `payload` has no data
+///         TELELINK_STATUS_TIMEOUT        not in time
+/// @threading One thread at a time for one viewer, blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_publish(
+    viewer: *const telelink_test_viewer,
+    channel_id: u32,
+    payload: telelink_bytes,
+    timeout_ms: u64,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live viewer or NULL, and a readable view.
+        let (viewer, payload) = unsafe { (handle::borrow(viewer, "viewer")?, view::bytes(payload, "payload")?) };
+        viewer.peer.publish(channel_id, Bytes::copy_from_slice(payload), ms(timeout_ms)).map_err(timeout)
+    })
+}
+
+/// Waits for a service of that name and calls it, without waiting for the answer.
+///
+/// @param viewer       Borrowed.
+/// @param service      Borrowed. Name of the service.
+/// @param encoding     Borrowed. Encoding of the payload.
+/// @param payload      Borrowed for the call and copied.
+/// @param timeout_ms   How long to wait for the service, milliseconds.
+/// @param call_id_out  Receives the number for telelink_test_viewer_answer().
+/// @return TELELINK_STATUS_OK             sent
+///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `call_id_out` is NULL, or a view has no data
+///         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
+///         TELELINK_STATUS_TIMEOUT        there is no such service
+/// @threading One thread at a time for one viewer, blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_call(
+    viewer: *const telelink_test_viewer,
+    service: telelink_str,
+    encoding: telelink_str,
+    payload: telelink_bytes,
+    timeout_ms: u64,
+    call_id_out: *mut u32,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live viewer or NULL, and readable views.
+        let (viewer, service, encoding, payload) = unsafe {
+            (
+                handle::borrow(viewer, "viewer")?,
+                view::text(service, "service")?,
+                view::text(encoding, "encoding")?,
+                view::bytes(payload, "payload")?,
+            )
+        };
+        let out = handle::out_pointer(call_id_out, "call_id_out")?;
+        let payload = Bytes::copy_from_slice(payload);
+        let id = viewer.peer.call(service, encoding, payload, ms(timeout_ms)).map_err(timeout)?;
+        // SAFETY: not NULL; the header asks for a writable number.
+        unsafe { out.write(id) };
+        Ok(())
+    })
+}
+
+/// Waits for the answer of a call.
+///
+/// @param viewer      Borrowed.
+/// @param call_id     From telelink_test_viewer_call().
+/// @param timeout_ms  How long to wait, milliseconds.
+/// @param answer      Set up with telelink_test_answer_init(); written. Its views live until the next call of this
+///                    function on this viewer.
+/// @return TELELINK_STATUS_OK             here it is, a response or a failure
+///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `answer` is NULL
+///         TELELINK_STATUS_STRUCT_SIZE    `answer` was not set up
+///         TELELINK_STATUS_TIMEOUT        none came
+/// @threading One thread at a time for one viewer, blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_answer(
+    viewer: *const telelink_test_viewer,
+    call_id: u32,
+    timeout_ms: u64,
+    answer: *mut telelink_test_answer,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live viewer or NULL.
+        let viewer = unsafe { handle::borrow(viewer, "viewer") }?;
+        // SAFETY: the header asks for NULL or a struct that was set up.
+        let size = unsafe { sized::read(answer, "answer") }?.struct_size;
+        let next = viewer.peer.answer(call_id, ms(timeout_ms)).map_err(too_late("no answer came"))?;
+        let failed = matches!(next, Answer::Failure(_));
+        let parts = match next {
+            Answer::Response(call) => (call.encoding, call.payload, String::new()),
+            Answer::Failure(message) => (String::new(), Bytes::new(), message),
+        };
+        let mut last = viewer.last.lock();
+        let (encoding, payload, message) = last.answer.insert(parts);
+        let value = telelink_test_answer {
+            struct_size: size,
+            encoding: telelink_str::of(encoding),
+            payload: telelink_bytes::of(payload),
+            message: telelink_str::of(message),
+            failed: failed.into(),
+            reserved: 0,
+        };
+        // SAFETY: `read` has checked the size, which the caller vouches for.
+        unsafe { sized::write(answer, size, value, "answer") }
+    })
+}

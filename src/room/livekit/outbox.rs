@@ -1,0 +1,244 @@
+//! The way out for the events of one room, and the answer to "is this the old connection or a new one?".
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::room::{DisconnectReason, Participant, RoomEvent, Sid};
+
+/// How long after the library's `reconnected` the room's word about our own SID is waited for. In a resumed connection it
+/// comes before `reconnected`; in a new one within milliseconds, or with the next change of the room.
+pub(super) const SID_LIMIT: Duration = Duration::from_secs(1);
+
+/// Sends events on, in order.
+///
+/// The library has no flag that tells a resumed connection from a new one (livekit-ffi.md section 6); the own SID
+/// decides. But the room may name the new SID only after `reconnected`, so where nothing proves that the connection is
+/// the old one, that event waits for the next word about us, and those that follow wait behind it. Without any word the
+/// connection counts as new: streams taken for void are opened again, streams wrongly kept would be dead for ever.
+pub(super) struct Outbox {
+    /// `None` once no further event may follow.
+    sender: Option<mpsc::UnboundedSender<RoomEvent>>,
+    /// The own SID of the last connection that was reported.
+    sid: Sid,
+    /// A new connection was reported before its SID was known.
+    sid_due: bool,
+    /// Between the library's `reconnecting` and `reconnected`.
+    under_way: bool,
+    /// Since `reconnecting`: the room has repeated what it knows about us.
+    confirmed: bool,
+    /// The connections there at `reconnecting`. A new connection of ours forgets all of them first.
+    company: Vec<Sid>,
+    /// `reconnected` waits, and these behind it. Bounded by [`SID_LIMIT`].
+    held: Option<Vec<RoomEvent>>,
+}
+
+/// What [`Outbox::reconnected`] came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Reported; the flag says whether the connection is a new one.
+    Reported(bool),
+    /// Not certain: call [`Outbox::release`] after [`SID_LIMIT`].
+    Waiting,
+}
+
+impl Outbox {
+    pub(super) fn new(sender: mpsc::UnboundedSender<RoomEvent>, sid: Sid) -> Self {
+        Self {
+            sender: Some(sender),
+            sid,
+            sid_due: false,
+            under_way: false,
+            confirmed: false,
+            company: Vec::new(),
+            held: None,
+        }
+    }
+
+    pub(super) fn emit(&mut self, event: RoomEvent) {
+        if let Some(held) = &mut self.held {
+            held.push(event);
+        } else if let Some(sender) = &self.sender {
+            // An error means that nobody listens: then the event has no use either.
+            let _ = sender.send(event);
+        }
+    }
+
+    /// The last event. Later ones go nowhere.
+    pub(super) fn end(&mut self, reason: DisconnectReason) {
+        self.release();
+        self.emit(RoomEvent::Disconnected { reason });
+        self.sender = None;
+    }
+
+    /// Ends the events without a last one.
+    pub(super) fn close(&mut self) {
+        self.sender = None;
+        self.held = None;
+    }
+
+    /// The library has lost its link. Answers whether that made a waiting reconnection be reported as a full one.
+    pub(super) fn reconnecting(&mut self, company: Vec<Sid>) -> bool {
+        // One that follows on the heels of another is a reconnection of its own.
+        let full = self.release();
+        (self.under_way, self.confirmed, self.company) = (true, false, company);
+        self.emit(RoomEvent::Reconnecting);
+        full
+    }
+
+    /// The library has its link back.
+    pub(super) fn reconnected(&mut self, sid: &Sid, remote: &[Participant]) -> Verdict {
+        let company_stayed = remote.iter().any(|participant| self.company.contains(&participant.sid));
+        let changed = *sid != self.sid;
+        self.under_way = false;
+        self.company = Vec::new();
+        self.held.get_or_insert_default();
+        if changed || self.confirmed || company_stayed {
+            return Verdict::Reported(self.report(sid));
+        }
+        Verdict::Waiting
+    }
+
+    /// The room has repeated what it knows about us. Answers whether that reveals a new connection.
+    pub(super) fn own_update(&mut self, sid: &Sid) -> bool {
+        self.confirmed = true;
+        // While it reconnects, `reconnected` is still to come. At any other time another SID means a new connection,
+        // whatever the library says or does not say about it.
+        if self.held.is_none() && !self.under_way && *sid != self.sid {
+            if std::mem::take(&mut self.sid_due) {
+                self.sid = sid.clone();
+                return false;
+            }
+            self.held = Some(Vec::new());
+        }
+        self.report(sid)
+    }
+
+    /// Ends the wait for a word about us, if there is one. Answers whether a full reconnection was reported.
+    pub(super) fn release(&mut self) -> bool {
+        self.sid_due |= self.held.is_some();
+        self.flush(true)
+    }
+
+    /// Reports the reconnection that waits, if one does, for a connection with this SID. Answers whether it was a full one.
+    fn report(&mut self, sid: &Sid) -> bool {
+        if self.held.is_none() {
+            return false;
+        }
+        let full = self.sid != *sid;
+        self.sid = sid.clone();
+        self.sid_due = false;
+        self.flush(full)
+    }
+
+    fn flush(&mut self, full: bool) -> bool {
+        let Some(held) = self.held.take() else { return false };
+        self.emit(RoomEvent::Reconnected { full });
+        for event in held {
+            self.emit(event);
+        }
+        full
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room::ParticipantKind;
+
+    fn outbox() -> (Outbox, mpsc::UnboundedReceiver<RoomEvent>) {
+        let (tx, rx) = mpsc::unbounded_channel();
+        (Outbox::new(tx, "old".into()), rx)
+    }
+
+    fn names(rx: &mut mpsc::UnboundedReceiver<RoomEvent>) -> Vec<&'static str> {
+        std::iter::from_fn(|| rx.try_recv().ok())
+            .map(|event| match event {
+                RoomEvent::Reconnecting => "reconnecting",
+                RoomEvent::Reconnected { full: true } => "full",
+                RoomEvent::Reconnected { full: false } => "resumed",
+                RoomEvent::Disconnected { .. } => "disconnected",
+                RoomEvent::DataTrackUnpublished { .. } => "other",
+                _ => "unexpected",
+            })
+            .collect()
+    }
+
+    fn other() -> RoomEvent {
+        RoomEvent::DataTrackUnpublished { sid: "t".into() }
+    }
+
+    fn somebody(sid: &str) -> Participant {
+        Participant {
+            identity: "x".into(),
+            sid: sid.into(),
+            name: String::new(),
+            kind: ParticipantKind::Standard,
+            joined_at_ms: 0,
+            attributes: Default::default(),
+            active: true,
+        }
+    }
+
+    #[test]
+    fn a_changed_sid_is_a_full_reconnect() {
+        let (mut outbox, mut rx) = outbox();
+        outbox.reconnecting(vec![]);
+        assert!(!outbox.own_update(&"new".into()));
+        assert_eq!(outbox.reconnected(&"new".into(), &[]), Verdict::Reported(true));
+        assert_eq!(names(&mut rx), ["reconnecting", "full"]);
+    }
+
+    #[test]
+    fn without_proof_the_next_word_about_us_decides() {
+        let (mut outbox, mut rx) = outbox();
+        outbox.reconnecting(vec!["gone".into()]);
+        assert_eq!(outbox.reconnected(&"old".into(), &[somebody("back")]), Verdict::Waiting);
+        outbox.emit(other());
+        assert_eq!(names(&mut rx), ["reconnecting"]);
+        assert!(outbox.own_update(&"new".into()));
+        assert_eq!(names(&mut rx), ["full", "other"]);
+    }
+
+    #[test]
+    fn company_that_stayed_proves_a_resume() {
+        let (mut outbox, mut rx) = outbox();
+        outbox.reconnecting(vec!["x".into()]);
+        assert_eq!(outbox.reconnected(&"old".into(), &[somebody("x")]), Verdict::Reported(false));
+        assert_eq!(names(&mut rx), ["reconnecting", "resumed"]);
+    }
+
+    #[test]
+    fn without_any_word_the_connection_counts_as_new() {
+        let (mut outbox, mut rx) = outbox();
+        outbox.reconnecting(vec![]);
+        assert_eq!(outbox.reconnected(&"old".into(), &[]), Verdict::Waiting);
+        assert!(outbox.release());
+        assert!(!outbox.release());
+        assert_eq!(names(&mut rx), ["reconnecting", "full"]);
+        // The word comes at last and says nothing new, then or later.
+        assert!(!outbox.own_update(&"new".into()));
+        assert!(!outbox.own_update(&"new".into()));
+        assert_eq!(names(&mut rx), [""; 0]);
+    }
+
+    #[test]
+    fn waiting_ends_with_the_room() {
+        let (mut outbox, mut rx) = outbox();
+        outbox.reconnecting(vec![]);
+        assert_eq!(outbox.reconnected(&"old".into(), &[]), Verdict::Waiting);
+        outbox.emit(other());
+        outbox.end(DisconnectReason::Other);
+        outbox.emit(other());
+        assert_eq!(names(&mut rx), ["reconnecting", "full", "other", "disconnected"]);
+    }
+
+    #[test]
+    fn another_sid_out_of_the_blue_is_a_full_reconnect() {
+        let (mut outbox, mut rx) = outbox();
+        assert!(!outbox.own_update(&"old".into()));
+        assert!(outbox.own_update(&"new".into()));
+        assert!(!outbox.own_update(&"new".into()));
+        assert_eq!(names(&mut rx), ["full"]);
+    }
+}

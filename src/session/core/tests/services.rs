@@ -1,0 +1,205 @@
+//! Services (P-87 to P-91, S-193 to S-200).
+
+use super::*;
+
+use crate::protocol::ServiceCall;
+use crate::session::{ErrorKind, MessageSchema};
+
+fn serving() -> Robot {
+    Robot::with(|options| {
+        options.capabilities = vec![SessionCapability::Services];
+        options.supported_encodings = vec!["json".into()];
+    })
+}
+
+fn plain(name: &str) -> Service {
+    Service::new(name, "type", |_, _| {})
+}
+
+fn json_schema(encoding: &str) -> MessageSchema {
+    let schema = Schema { name: "R".into(), encoding: "jsonschema".into(), data: Bytes::from_static(b"{}") };
+    MessageSchema { encoding: encoding.into(), schema }
+}
+
+fn call(service: &Service, call_id: u32, encoding: &str) -> FromViewer {
+    FromViewer::ServiceCallRequest(ServiceCall {
+        service_id: service.id(),
+        call_id,
+        encoding: encoding.into(),
+        payload: Bytes::from_static(b"in"),
+    })
+}
+
+fn failure(service: &Service, call_id: u32, message: &str) -> ToViewer {
+    ToViewer::ServiceCallFailure { service_id: service.id(), call_id, message: message.into() }
+}
+
+fn response(encoding: Option<&str>) -> ServiceAnswer {
+    ServiceAnswer::Response { encoding: encoding.map(Into::into), payload: Bytes::from_static(b"out") }
+}
+
+#[test]
+fn p_87_the_checks_in_their_order() {
+    let mut robot = Robot::new();
+    let ann = robot.viewer("ann", "S1");
+    let service = plain("/s");
+    robot.says("S1", call(&service, 7, "xml"));
+    assert_eq!(robot.last(ann), &failure(&service, 7, "Server does not support services"));
+
+    let mut robot = serving();
+    let ann = robot.viewer("ann", "S1");
+    robot.says("S1", call(&service, 7, "xml"));
+    assert_eq!(robot.last(ann), &failure(&service, 7, "Unknown service"));
+    robot.input(Input::AddServices(vec![service.clone()]));
+    robot.says("S1", call(&service, 7, "xml"));
+    assert_eq!(robot.last(ann), &failure(&service, 7, "Unsupported encoding"));
+    for call_id in 0..32 {
+        robot.says("S1", call(&service, call_id, "json"));
+    }
+    robot.take();
+    robot.says("S1", call(&service, 32, "json"));
+    assert_eq!(robot.take(), [Step::Sent(ann, failure(&service, 32, "Too many requests"))]);
+    assert_eq!(robot.calls.len(), 32);
+    // S-196: after any completion the next succeeds. Another viewer is not affected at all.
+    let (_, key) = robot.calls[3].clone();
+    robot.input(Input::Answer { call: key, answer: response(None) });
+    robot.says("S1", call(&service, 33, "json"));
+    robot.viewer("bob", "S2");
+    robot.says("S2", call(&service, 1, "json"));
+    assert_eq!(robot.calls.len(), 34);
+}
+
+#[test]
+fn p_88_a_declared_request_encoding_must_match_exactly() {
+    let mut robot = serving();
+    let ann = robot.viewer("ann", "S1");
+    let service = plain("/s").request(json_schema("cdr"));
+    robot.input(Input::AddServices(vec![service.clone()]));
+    for encoding in ["json", "CDR", ""] {
+        robot.says("S1", call(&service, 1, encoding));
+        assert_eq!(robot.last(ann), &failure(&service, 1, "Unsupported encoding"));
+    }
+    robot.says("S1", call(&service, 1, "cdr"));
+    assert_eq!(robot.calls.len(), 1);
+}
+
+#[test]
+fn p_89_the_encoding_of_the_answer() {
+    let cases = [(Some("own"), true, "own"), (None, true, "declared"), (None, false, "json"), (Some("x"), false, "x")];
+    for (answered, declared, expected) in cases {
+        let mut robot = serving();
+        let ann = robot.viewer("ann", "S1");
+        let service = plain("/s");
+        let service = if declared { service.response(json_schema("declared")) } else { service };
+        robot.input(Input::AddServices(vec![service.clone()]));
+        robot.says("S1", call(&service, 9, "json"));
+        let (request, key) = robot.calls.remove(0);
+        assert_eq!((&*request.service, request.call_id, &request.payload[..]), ("/s", 9, &b"in"[..]));
+        assert_eq!(request.client.id, ann);
+        robot.input(Input::Answer { call: key, answer: response(answered) });
+        let ToViewer::ServiceCallResponse(answer) = robot.last(ann) else { panic!() };
+        assert_eq!((answer.service_id, answer.call_id, &*answer.encoding), (service.id(), 9, expected));
+        assert_eq!(&answer.payload[..], b"out");
+    }
+}
+
+#[test]
+fn p_90_failures_and_dropped_responders() {
+    let mut robot = serving();
+    let ann = robot.viewer("ann", "S1");
+    let service = plain("/s");
+    robot.input(Input::AddServices(vec![service.clone()]));
+    let cases = [
+        (ServiceAnswer::Failure("no".into()), "no"),
+        (ServiceAnswer::Dropped, "Internal server error: service failed to send a response"),
+    ];
+    for (answer, text) in cases {
+        robot.says("S1", call(&service, 1, "json"));
+        let (_, key) = robot.calls.remove(0);
+        robot.input(Input::Answer { call: key, answer });
+        assert_eq!(robot.last(ann), &failure(&service, 1, text));
+    }
+}
+
+#[test]
+fn p_33_a_response_over_the_frame_limit_is_a_failure_the_viewer_can_read() {
+    let mut robot = serving();
+    let ann = robot.viewer("ann", "S1");
+    let service = plain("/s");
+    robot.input(Input::AddServices(vec![service.clone()]));
+    robot.says("S1", call(&service, 1, "json"));
+    let (_, key) = robot.calls.remove(0);
+    let answer = ServiceAnswer::Response { encoding: None, payload: vec![0; 17 << 20].into() };
+    robot.input(Input::Answer { call: key, answer });
+    let ToViewer::ServiceCallFailure { message, .. } = robot.last(ann) else { panic!() };
+    assert!(message.starts_with("Internal server error: "), "{message}");
+}
+
+#[test]
+fn p_91_an_answer_for_somebody_who_left_or_was_reset_is_dropped() {
+    let mut robot = serving();
+    let ann = robot.viewer("ann", "S1");
+    let service = plain("/s");
+    robot.input(Input::AddServices(vec![service.clone()]));
+    for call_id in 0..32 {
+        robot.says("S1", call(&service, call_id, "json"));
+    }
+    robot.reset(ann);
+    robot.take();
+    for (_, key) in std::mem::take(&mut robot.calls) {
+        robot.input(Input::Answer { call: key, answer: response(None) });
+    }
+    assert_eq!(robot.take(), []);
+    for call_id in 0..32 {
+        robot.says("S1", call(&service, call_id, "json"));
+    }
+    assert_eq!(robot.calls.len(), 32, "the new registration has all its slots");
+}
+
+#[test]
+fn s_200_services_are_added_all_or_none() {
+    let mut robot = serving();
+    let ann = robot.viewer("ann", "S1");
+    robot.input(Input::AddServices(vec![]));
+    robot.input(Input::AddServices(vec![plain("/a"), plain("/b")]));
+    assert_eq!(robot.view(ann).count(|frame| matches!(frame, ToViewer::AdvertiseServices { .. })), 1);
+    for batch in [vec![plain("/c"), plain("/a")], vec![plain("/c"), plain("/c")]] {
+        assert_eq!(robot.try_input(Input::AddServices(batch)).unwrap_err().kind, ErrorKind::Duplicate);
+    }
+    let names: Vec<_> = robot.view(ann).services.values().map(|service| service.name.clone()).collect();
+    assert_eq!(names, ["/a", "/b"]);
+
+    let error = Robot::new().try_input(Input::AddServices(vec![plain("/a")])).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::NotSupported);
+    let mut mute = Robot::with(|options| options.capabilities = vec![SessionCapability::Services]);
+    let error = mute.try_input(Input::AddServices(vec![plain("/a")])).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidValue);
+    mute.input(Input::AddServices(vec![plain("/a").request(json_schema("json"))]));
+}
+
+#[test]
+fn p_144_removing_services() {
+    let mut robot = serving();
+    let (a, b) = (plain("/a"), plain("/b"));
+    robot.input(Input::AddServices(vec![a.clone(), b.clone()]));
+    let ann = robot.viewer("ann", "S1");
+    robot.says("S1", call(&a, 1, "json"));
+    robot.take();
+    robot.input(Input::RemoveServices(vec!["/none".into()]));
+    assert_eq!(robot.take(), []);
+    robot.input(Input::RemoveServices(vec!["/a".into(), "/none".into(), "/b".into()]));
+    let gone = ToViewer::UnadvertiseServices { service_ids: vec![a.id(), b.id()] };
+    assert_eq!(robot.take(), [Step::Sent(ann, gone)]);
+    robot.says("S1", call(&a, 2, "json"));
+    assert_eq!(robot.last(ann), &failure(&a, 2, "Unknown service"));
+    // A call under way is still answered.
+    let (_, key) = robot.calls.remove(0);
+    robot.input(Input::Answer { call: key, answer: response(None) });
+    assert!(matches!(robot.last(ann), ToViewer::ServiceCallResponse(_)));
+    // The name is free again, and the map outlives the room.
+    robot.input(Input::AddServices(vec![plain("/a")]));
+    robot.input(Input::Left);
+    robot.joined(vec![who("bob", "S2", 1)]);
+    let bob = robot.current("S2").unwrap();
+    assert_eq!(robot.view(bob).services.len(), 1);
+}

@@ -1,0 +1,11 @@
+//! Whole sessions over a real LiveKit server, seen by the viewer client.
+
+#![allow(unreachable_pub, reason = "the modules of a test binary have no outside")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod data;
+mod failures;
+mod joining;
+mod rig;
