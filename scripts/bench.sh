@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `make bench`: log cost (criterion), then end to end through a real server with the peers in the same run; results and
+# `make bench`: log cost (criterion, and the C call), then end to end through a real server with the peers in the same run; results and
 # the plot in build/bench/. SMOKE=1: about a minute, only to see that every part yields numbers.
 # docs/performance.md explains the figures.
 set -euo pipefail
@@ -22,4 +22,7 @@ mkdir -p "$out"
 # Where criterion and the counts beside it keep their figures: telelink-bench reads both.
 export CRITERION_HOME="$out/criterion" TELELINK_BENCH_OUT="$out"
 cargo bench --locked -p telelink-bench --bench log -- --noplot "${criterion[@]}"
+cargo build --release --locked -p telelink
+cc -std=c11 -O2 -Iinclude bench/c/log.c -o "$out/log_c" -Ltarget/release -ltelelink -Wl,-rpath,"$ROOT/target/release"
+"$out/log_c" >"$out/log_c.json"
 cargo run --release --locked -p telelink-bench -- --output "$out" --python "$PYTHON_VENV" "${smoke[@]}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The peer: PyPI foxglove-sdk, taking the commands of bench/src/commands.rs on standard input.
 
-`DEVICE_API_URL` and `DEVICE_TOKEN` say where its device API is (device_api.py). Its message backlog is set to telelink's,
+`DEVICE_API_URL` and `DEVICE_TOKEN` say where its device API is (device_api.py). Its backlog is that of telelink,
 16,384 messages: with its own 1,024 it resets every viewer that gets a burst of 5,000.
 """
 

@@ -116,7 +116,8 @@ pub(crate) fn read() -> (Receiver<Command>, Arc<Acks>) {
     thread::spawn(move || {
         for line in std::io::stdin().lock().lines() {
             let Ok(line) = line else { break };
-            match serde_json::from_str(&line).unwrap_or_else(|error| panic!("a command that is none: {error}: {line}")) {
+            match serde_json::from_str(&line).unwrap_or_else(|error| panic!("a command that is none: {error}: {line}"))
+            {
                 Command::Ack { received } => seen.set(received),
                 command => {
                     if matches!(command, Command::Burst(_)) {

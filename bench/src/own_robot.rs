@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::commands::{self, Burst, Command, Done};
+use crate::pace;
 use telelink::context::{Channel, Context, Qos};
 use telelink::gateway::{DirectOptions, Session, TokenSource};
 use telelink::room::Secret;
 use telelink::session::SessionOptions;
-use crate::commands::{self, Burst, Command, Done};
-use crate::pace;
 
 pub(crate) fn main() {
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
     let context = Context::new();
-    let direct = DirectOptions::new(variable("LIVEKIT_URL"), TokenSource::Static(Secret::new(variable("LIVEKIT_TOKEN"))));
+    let direct =
+        DirectOptions::new(variable("LIVEKIT_URL"), TokenSource::Static(Secret::new(variable("LIVEKIT_TOKEN"))));
     let options = SessionOptions { name: "bench robot".into(), ..SessionOptions::default() };
     let session = Session::start(&context, options, direct).unwrap_or_else(|error| panic!("{error}"));
     let mut channels: BTreeMap<String, Vec<Channel>> = BTreeMap::new();

@@ -92,7 +92,8 @@ impl Rig {
     /// Waits until every reliable viewer has everything.
     pub(crate) fn drain(&self) {
         let id = self.channel.id().get();
-        let done = || self.viewers.iter().all(|viewer| viewer.stats(id).received + viewer.stats(id).lost >= self.logged);
+        let done =
+            || self.viewers.iter().all(|viewer| viewer.stats(id).received + viewer.stats(id).lost >= self.logged);
         wait_until("the viewers to have everything", done);
     }
 

@@ -11,12 +11,12 @@ mod sources;
 use std::sync::Arc;
 use std::time::Instant;
 
-use telelink::context::now_ns;
-use telelink::room::{DataTrack, Secret};
 use crate::commands::{self, Command, Done};
 use crate::pace;
 use room::RawRoom;
 use sources::LatestFrame;
+use telelink::context::now_ns;
+use telelink::room::{DataTrack, Secret};
 
 /// One channel.
 struct RawChannel {
@@ -28,7 +28,8 @@ struct RawChannel {
 
 pub(crate) fn main() {
     let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set"));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let joining = RawRoom::join(variable("LIVEKIT_URL"), Secret::new(variable("LIVEKIT_TOKEN")));
     let room = runtime.block_on(joining).unwrap_or_else(|error| panic!("{error}"));
     let mut channels: Vec<RawChannel> = Vec::new();

@@ -7,9 +7,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use telelink::protocol::data_track::data_track_name;
 use telelink::protocol::schema::RELIABLE_KEY;
-use telelink::protocol::{
-    Advertise, AdvertisedSchema, ChannelAdvertisement, ServerInfo, ToViewer, CONTROL_TOPIC,
-};
+use telelink::protocol::{Advertise, AdvertisedSchema, ChannelAdvertisement, ServerInfo, ToViewer, CONTROL_TOPIC};
 use telelink::room::livekit::{Library, LibraryOptions, LivekitConnector};
 use telelink::room::{
     ByteReader, ByteStream, Connector, DataTrack, Identity, JoinRequest, Participant, Room, RoomEvent, RoomEvents,

@@ -62,7 +62,9 @@ fn log_rows(v: &mut Verdicts, log: &LogCost, table: &Table) {
     let ns = |name: &str| log.ns.get(name).copied();
     v.at_most("log, nobody subscribed", ns("nobody/100B"), 10.0, " ns");
     v.at_most("the same, allocations", log.allocations.get("nobody/100B").copied(), 0.0, "");
+    v.at_most("the same, C call", log.c_ns.get("nobody/100B").copied(), 10.0, " ns");
     v.at_most("log 100 B, writer awake", ns("reliable/1/100B"), 400.0, " ns");
+    v.at_most("the same, C call in a burst", log.c_ns.get("reliable/1/100B").copied(), 400.0, " ns");
     v.at_most("log 100 B, pacer awake", ns("lossy/1/100B"), 400.0, " ns");
     let further = ns("reliable/5/100B").zip(ns("reliable/1/100B")).map(|(five, one)| (five - one) / 4.0);
     v.at_most("each further viewer", further, 60.0, " ns");
@@ -91,7 +93,12 @@ fn reliable_rows(v: &mut Verdicts, table: &Table, viewers: usize) {
     let cpu = |m: &Measured| m.cpu_us_per_message;
     v.at_most("reliable 100 B, CPU per message / peer", ratio(table, small, Who::Peer, cpu), 0.3, "x");
     let kib = (FLOW, 1024, 1);
-    v.at_least("reliable 1 KiB, bytes/s / raw 15,000 B writes", ratio(table, kib, Who::Raw, |m| m.bytes_per_s), 0.85, "x");
+    v.at_least(
+        "reliable 1 KiB, bytes/s / raw 15,000 B writes",
+        ratio(table, kib, Who::Raw, |m| m.bytes_per_s),
+        0.85,
+        "x",
+    );
     v.at_most("reliable 1 KiB, CPU per message / peer", ratio(table, kib, Who::Peer, cpu), 0.8, "x");
     let paced = ratio(table, (RELIABLE_PACED, 1024, 1), Who::Peer, cpu);
     v.at_most("the same at 500/s, one message a write", paced, 0.8, "x");
@@ -143,7 +150,12 @@ fn scale_rows(v: &mut Verdicts, scale: &[Scale]) {
     let of = |kind| scale.iter().find(|scale| scale.robot == kind);
     let ours = of(Kind::Telelink);
     let channels = ours.map_or(1000, |scale| scale.channels);
-    v.at_most(&format!("{channels} channels advertised to a joining viewer"), ours.map(|s| s.advertised_ms), 100.0, " ms");
+    v.at_most(
+        &format!("{channels} channels advertised to a joining viewer"),
+        ours.map(|s| s.advertised_ms),
+        100.0,
+        " ms",
+    );
     v.at_most("the same, advertise messages", ours.map(|s| s.advertise_messages), 1.0, "");
     v.at_most(&format!("{channels} lossy channels added"), ours.map(|s| s.added_ms), 500.0, " ms");
     let over = ours.zip(of(Kind::Raw)).map(|(ours, raw)| ours.rss_after_mib - raw.rss_after_mib);

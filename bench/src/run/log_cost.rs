@@ -18,17 +18,22 @@ pub(crate) struct LogCost {
     pub(crate) allocated_bytes: BTreeMap<String, f64>,
     /// Median ns of a 100 B call that wakes an idle writer, by path.
     pub(crate) wake_p50_ns: BTreeMap<String, f64>,
+    /// Median ns of `telelink_channel_log` in the shared library, by the names of `ns`.
+    pub(crate) c_ns: BTreeMap<String, f64>,
 }
 
 const PATHS: [&str; 5] = ["nobody", "reliable/1", "reliable/5", "lossy/1", "lossy/5"];
 const SIZES: [&str; 3] = ["100B", "1KiB", "64KiB"];
 
 impl LogCost {
-    /// Reads `criterion/` and `log_counts.json`; what is not there is left out.
+    /// Reads `criterion/`, `log_counts.json` and `log_c.json`; what is not there is left out.
     pub(crate) fn read(folder: &Path) -> Self {
         let mut cost = Self::default();
         let json = |path: &Path| fs::read(path).ok().and_then(|text| serde_json::from_slice::<Value>(&text).ok());
         let counts = json(&folder.join("log_counts.json")).unwrap_or_default();
+        let c = json(&folder.join("log_c.json")).unwrap_or_default();
+        let entries = c.as_object().into_iter().flatten();
+        cost.c_ns = entries.filter_map(|(name, ns)| Some((name.clone(), ns.as_f64()?))).collect();
         for path in PATHS {
             for size in SIZES {
                 let name = format!("{path}/{size}");

@@ -81,9 +81,8 @@ fn panels(rows: &[Row]) -> Vec<Panel> {
     };
     let pick = |scenario: &'static str, field: fn(&Measured) -> f64| {
         move |row: &Row| {
-            (row.case.scenario == scenario).then(|| {
-                (format!("{}, {}", size(row.case.size), viewers(row.case.viewers)), field(&row.median))
-            })
+            (row.case.scenario == scenario)
+                .then(|| (format!("{}, {}", size(row.case.size), viewers(row.case.viewers)), field(&row.median)))
         }
     };
     let latency = |scenario: &'static str| {
@@ -92,7 +91,12 @@ fn panels(rows: &[Row]) -> Vec<Panel> {
     vec![
         cases("Reliable: messages per second each viewer gets", "/s", true, &pick(FLOW, |m| m.messages_per_s)),
         cases("Reliable: robot's CPU per message at that rate", "us", true, &pick(FLOW, |m| m.cpu_us_per_message)),
-        cases("Lossy: robot's CPU per message (500/s; 64 KiB: 50/s)", "us", true, &pick(LOSSY_PACED, |m| m.cpu_us_per_message)),
+        cases(
+            "Lossy: robot's CPU per message (500/s; 64 KiB: 50/s)",
+            "us",
+            true,
+            &pick(LOSSY_PACED, |m| m.cpu_us_per_message),
+        ),
         cases("Lossy, 50 channels: delivered of the worst channel", "%", false, &|row| {
             let label = match row.case.scenario {
                 LOSSY_SPREAD => "20 Hz, spread",
@@ -108,11 +112,19 @@ fn panels(rows: &[Row]) -> Vec<Panel> {
 }
 
 fn size(bytes: usize) -> String {
-    if bytes < 1024 { format!("{bytes} B") } else { format!("{} KiB", bytes / 1024) }
+    if bytes < 1024 {
+        format!("{bytes} B")
+    } else {
+        format!("{} KiB", bytes / 1024)
+    }
 }
 
 fn viewers(count: usize) -> String {
-    if count == 1 { "1 viewer".into() } else { format!("{count} viewers") }
+    if count == 1 {
+        "1 viewer".into()
+    } else {
+        format!("{count} viewers")
+    }
 }
 
 fn draw(out: &mut String, panel: &Panel, x: f64, y: f64) {
@@ -129,7 +141,8 @@ fn draw(out: &mut String, panel: &Panel, x: f64, y: f64) {
         let value = if panel.logarithmic { value.max(1e-9).log10() } else { value };
         y + height - ((value - low) / (high - low)).clamp(0.0, 1.0) * height
     };
-    let _ = write!(out, "<text x=\"{x}\" y=\"{}\" font-weight=\"bold\">{}, {}</text>\n", y - 10.0, panel.title, panel.unit);
+    let _ =
+        write!(out, "<text x=\"{x}\" y=\"{}\" font-weight=\"bold\">{}, {}</text>\n", y - 10.0, panel.title, panel.unit);
     let ticks: Vec<f64> = if panel.logarithmic {
         (low as i32..=high as i32).map(|power| 10_f64.powi(power)).collect()
     } else {
@@ -137,7 +150,13 @@ fn draw(out: &mut String, panel: &Panel, x: f64, y: f64) {
     };
     for tick in ticks {
         let line = at(tick);
-        let label = if tick >= 1e6 { format!("{}M", tick / 1e6) } else if tick >= 1e3 { format!("{}k", tick / 1e3) } else { format!("{tick}") };
+        let label = if tick >= 1e6 {
+            format!("{}M", tick / 1e6)
+        } else if tick >= 1e3 {
+            format!("{}k", tick / 1e3)
+        } else {
+            format!("{tick}")
+        };
         let _ = write!(
             out,
             "<line x1=\"{x}\" x2=\"{}\" y1=\"{line}\" y2=\"{line}\" stroke=\"#ddd\"/>\
@@ -175,11 +194,21 @@ fn draw(out: &mut String, panel: &Panel, x: f64, y: f64) {
             );
         }
     }
-    let _ = write!(out, "<line x1=\"{x}\" x2=\"{}\" y1=\"{}\" y2=\"{}\" stroke=\"#333\"/>\n", x + width, y + height, y + height);
+    let _ = write!(
+        out,
+        "<line x1=\"{x}\" x2=\"{}\" y1=\"{}\" y2=\"{}\" stroke=\"#333\"/>\n",
+        x + width,
+        y + height,
+        y + height
+    );
 }
 
 fn figure(value: f64) -> String {
-    if value >= 10_000.0 { format!("{:.0}k", value / 1e3) } else { short(value) }
+    if value >= 10_000.0 {
+        format!("{:.0}k", value / 1e3)
+    } else {
+        short(value)
+    }
 }
 
 fn escape(text: &str) -> String {

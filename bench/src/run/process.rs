@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
-use serde::Deserialize;
 use crate::commands::Command;
 use crate::token;
+use serde::de::DeserializeOwned;
+use serde::Deserialize;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::timeout;
@@ -42,7 +42,11 @@ pub(crate) struct Process {
 
 impl Process {
     fn start(name: &str, command: &mut tokio::process::Command) -> Result<Self> {
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
             .map_err(|error| format!("{name} did not start: {error}"))?;
         let pipes = child.stdin.take().zip(child.stdout.take());
         let (input, output) = pipes.ok_or("a child without the pipes it was given")?;
@@ -51,7 +55,8 @@ impl Process {
 
     /// The next line of its output, decoded.
     pub(crate) async fn answer<T: DeserializeOwned>(&mut self) -> Result<T> {
-        let line = timeout(LIMIT, self.output.next_line()).await.map_err(|_| format!("{} does not answer", self.name))?;
+        let line =
+            timeout(LIMIT, self.output.next_line()).await.map_err(|_| format!("{} does not answer", self.name))?;
         let line = line?.ok_or_else(|| format!("{} ended", self.name))?;
         serde_json::from_str(&line).map_err(|error| format!("{} answered {line:?}: {error}", self.name).into())
     }
@@ -100,7 +105,8 @@ impl Server {
             api_secret: String,
         }
         let script = paths.root.join("scripts/livekit_server.py");
-        let mut process = Process::start("the LiveKit server", tokio::process::Command::new(&paths.python).arg(script))?;
+        let mut process =
+            Process::start("the LiveKit server", tokio::process::Command::new(&paths.python).arg(script))?;
         let Described { url, api_key, api_secret } = process.answer().await?;
         Ok(Self { url, key: api_key, secret: api_secret, _process: process })
     }

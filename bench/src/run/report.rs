@@ -33,7 +33,11 @@ fn log_table(log: &LogCost) -> String {
     );
     for (name, ns) in &log.ns {
         let get = |map: &std::collections::BTreeMap<String, f64>| map.get(name).map_or("-".into(), |v| short(*v));
-        let _ = writeln!(out, "| {name} | {} | {} | {} |", short(*ns), get(&log.allocations), get(&log.allocated_bytes));
+        let _ =
+            writeln!(out, "| {name} | {} | {} | {} |", short(*ns), get(&log.allocations), get(&log.allocated_bytes));
+    }
+    for (name, ns) in &log.c_ns {
+        let _ = writeln!(out, "| {name}, C call | {} | | |", short(*ns));
     }
     for (path, ns) in &log.wake_p50_ns {
         let _ = writeln!(out, "| {path}/100B, wakes an idle thread (p50) | {} | | |", short(*ns));
@@ -50,7 +54,8 @@ fn end_to_end(rows: &[Row]) -> String {
     for row in rows {
         let m = row.median;
         // Beside each figure of another robot: ours divided by it.
-        let ours = rows.iter().find(|ours| ours.case == row.case && ours.robot == Who::Telelink).map(|ours| ours.median);
+        let ours =
+            rows.iter().find(|ours| ours.case == row.case && ours.robot == Who::Telelink).map(|ours| ours.median);
         let with_ratio = |value: f64, ours: Option<f64>| match ours.filter(|_| row.robot != Who::Telelink) {
             Some(ours) if value > 0.0 && ours.is_finite() => format!("{} (x{})", short(value), short(ours / value)),
             _ => short(value),

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use telelink::protocol::ToViewer;
 use crate::commands::{Command, Done};
+use telelink::protocol::ToViewer;
 use telelink_client::{Event, ViewerError};
 
 use super::process::{Kind, Result, Server};

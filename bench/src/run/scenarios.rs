@@ -63,8 +63,17 @@ struct Scenario {
 
 fn scenarios(effort: Effort) -> Vec<Scenario> {
     use Who::{Peer, Raw, Single, Telelink};
-    let template =
-        Burst { prefix: String::new(), channels: 1, count: 0, size: 0, rate: 0.0, window: 0, seconds: 0.0, coalesce: true, group: 1 };
+    let template = Burst {
+        prefix: String::new(),
+        channels: 1,
+        count: 0,
+        size: 0,
+        rate: 0.0,
+        window: 0,
+        seconds: 0.0,
+        coalesce: true,
+        group: 1,
+    };
     let many = effort.viewers;
     let mut list = Vec::new();
     let mut add = |scenario, size, viewers, who, channels, burst: Burst| {
@@ -143,13 +152,7 @@ pub(crate) async fn run(stages: &mut BTreeMap<Kind, Stage>, effort: Effort, tabl
     failures
 }
 
-async fn round(
-    stage: &mut Stage,
-    channels: &Channels,
-    scenario: &Scenario,
-    who: Who,
-    table: &mut Table,
-) -> Result<()> {
+async fn round(stage: &mut Stage, channels: &Channels, scenario: &Scenario, who: Who, table: &mut Table) -> Result<()> {
     let burst = Burst { prefix: channels.prefix.clone(), coalesce: who != Who::Single, ..scenario.burst.clone() };
     let measured = stage.measure(channels, &burst).await?;
     eprintln!(

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use crate::commands::{Burst, BurstDone, Command, Done};
 use telelink::room::livekit::LivekitConnector;
 use telelink::room::{JoinRequest, RoomOptions, Secret};
-use crate::commands::{Burst, BurstDone, Command, Done};
 use telelink_client::{ChannelStats, Latency, Viewer, ViewerOptions};
 
 use super::process::{Kind, Paths, Result, Robot, Server};

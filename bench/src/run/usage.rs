@@ -35,6 +35,7 @@ pub(crate) fn of(pid: u32) -> Result<Usage> {
         threads.insert(thread.file_name().to_string_lossy().into_owned(), ns);
     }
     let status = fs::read_to_string(process.join("status"))?;
-    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    let rss =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     Ok(Usage { threads, rss: rss.ok_or("/proc/<pid>/status has no VmRSS")? * 1024 })
 }
