@@ -99,7 +99,6 @@ TEST(Log, GoesToStandardError) {
   robot.callbacks.on_status = [](void* context, telelink_connection_status, telelink_status reason, telelink_str) {
     if (reason != TELELINK_STATUS_OK) static_cast<Event*>(context)->set();
   };
-  robot.options.auto_reconnect = 0;
   ASSERT_EQ(telelink_test_server_set_reachable(robot.server, 0), TELELINK_STATUS_OK);
   robot.start();
   ASSERT_TRUE(failed.wait());
@@ -110,7 +109,8 @@ TEST(Log, GoesToStandardError) {
   ASSERT_EQ(telelink_log_set_callbacks(TELELINK_LOG_LEVEL_OFF, &table), TELELINK_STATUS_OK);
   ASSERT_EQ(telelink_log_set_callbacks(TELELINK_LOG_LEVEL_OFF, nullptr), TELELINK_STATUS_OK);
   ASSERT_TRUE(flush.dropped.wait());
-  (void)::testing::internal::GetCapturedStderr();
+  const auto text = ::testing::internal::GetCapturedStderr();
+  EXPECT_NE(text.find(" WARN  telelink"), std::string::npos) << text;
 }
 
 }  // namespace
