@@ -134,9 +134,8 @@ fn threads_that_log_and_take_at_the_same_time_account_for_every_message() {
     let made = Made::attached(100);
     let mut taken = 0;
     std::thread::scope(|scope| {
-        let loggers: Vec<_> = (0..3)
-            .map(|_| scope.spawn(|| (0..2000u64).for_each(|n| made.slot.log(&n.to_le_bytes(), n))))
-            .collect();
+        let loggers: Vec<_> =
+            (0..3).map(|_| scope.spawn(|| (0..2000u64).for_each(|n| made.slot.log(&n.to_le_bytes(), n)))).collect();
         let mut last = None;
         while !loggers.iter().all(|logger| logger.is_finished()) {
             if let Some((number, ..)) = made.take() {
