@@ -56,7 +56,8 @@ pub type RoomEvents = mpsc::UnboundedReceiver<RoomEvent>;
 
 /// One joined room, from either side: a robot's or a viewer's. All calls are cheap, thread-safe and never block.
 pub trait Room: Send + Sync + 'static {
-    /// The own participant as of now: its SID changes with a full reconnect.
+    /// The own participant as of now. Its SID changes with a full reconnect; the LiveKit library may learn the new one a
+    /// little after [`RoomEvent::Reconnected`].
     fn local(&self) -> Participant;
 
     /// The remote participants known now.
@@ -132,7 +133,8 @@ pub trait DataTrack: Send + Sync + 'static {
     fn unpublish(&self) -> BoxFuture<()>;
 }
 
-/// An open outgoing byte stream. Dropping it closes the stream and discards what was not written.
+/// An open outgoing byte stream. Dropping it discards what was not written and ends the stream as unfinished: its reader
+/// gets [`RoomError::SenderGone`].
 pub struct ByteStream {
     ended: oneshot::Receiver<Result<(), RoomError>>,
 }

@@ -187,7 +187,8 @@ pub enum DropCause {
 pub enum RoomEvent {
     /// Somebody was announced; its data path may not be up yet.
     ParticipantConnected(Participant),
-    /// Somebody's data path is up.
+    /// Somebody's data path is up. Comes once per connection, also of one that was announced as active; not for those who
+    /// were there, and active, at the join.
     ParticipantActive(Participant),
     /// Attributes, name or SID of somebody changed.
     ParticipantUpdated(Participant),
@@ -204,7 +205,8 @@ pub enum RoomEvent {
         topic: String,
         /// Who opened it. LiveKit may deliver a stream before it announces its sender (livekit-ffi.md 5.1).
         sender: Identity,
-        /// The sender's connection, if the room knew it when the stream was opened.
+        /// The sender's connection, if the room knew it when the stream was opened. When an identity has just come back,
+        /// this may still be its previous connection: LiveKit may deliver the stream before it announces the change.
         sender_sid: Option<Sid>,
         /// The bytes. Dropping it refuses the rest of the stream.
         reader: ByteReader,

@@ -7,7 +7,7 @@ use telelink::room::{DisconnectReason, Identity, Joined, RoomError, RoomEvent, S
 
 use crate::rig::{event, join, room_name, shared, try_join, LIMIT};
 use crate::streams::Feed;
-use crate::support::{token, within, Server, TokenOptions};
+use crate::support::{token, wait_until, within, Server, TokenOptions};
 
 async fn reconnected(joined: &mut Joined) -> bool {
     event(joined, "the loss", |event| matches!(event, RoomEvent::Reconnecting).then_some(())).await;
@@ -142,10 +142,12 @@ async fn a_server_that_comes_back_is_a_full_reconnect() {
         server
     });
     assert!(reconnected(&mut robot).await);
-    assert_ne!(robot.room.local().sid, before);
     let server = server.await.expect("the server is back");
     let viewer = try_join(&server.url, token("back", "viewer", &TokenOptions::default())).await.expect("joins");
     assert_eq!(viewer.participants.len(), 1);
+    assert_ne!(viewer.participants[0].sid, before);
+    // The library learns the new SID with the next change of the room.
+    wait_until("the new SID", LIMIT, || robot.room.local().sid == viewer.participants[0].sid).await;
     robot.room.close().await;
     viewer.room.close().await;
 }

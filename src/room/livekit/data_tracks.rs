@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -65,11 +65,12 @@ pub(super) async fn publish(
         name,
         source,
         queued: AtomicBool::new(false),
+        place: OnceLock::new(),
         ended: AtomicBool::new(false),
         pending: Mutex::default(),
         room: Arc::downgrade(&room),
     });
-    room.pacer.add_track();
+    local.place.get_or_init(|| room.pacer.add_track(local.clone()));
     Ok(Arc::new(LivekitTrack { local, room }))
 }
 
@@ -78,8 +79,10 @@ pub(super) struct LocalTrack {
     pub(super) handle: Handle,
     name: String,
     pub(super) source: Arc<dyn FrameSource>,
-    /// In the pacer's queue: a track is there at most once.
+    /// The pacer knows that there is something to send.
     pub(super) queued: AtomicBool,
+    /// Where the pacer has this track.
+    place: OnceLock<usize>,
     /// Unpublished, by us or by the room.
     ended: AtomicBool,
     /// The frame that the transport's full queue refused.
@@ -88,6 +91,13 @@ pub(super) struct LocalTrack {
 }
 
 impl LocalTrack {
+    /// Tells the pacer that there is something to send.
+    pub(super) fn notify(&self, pacer: &Pacer) {
+        if let Some(&place) = self.place.get() {
+            pacer.notify(self, place);
+        }
+    }
+
     pub(super) fn is_ended(&self) -> bool {
         self.ended.load(Ordering::Acquire)
     }
@@ -114,7 +124,6 @@ impl LivekitTrack {
         if self.local.ended.swap(true, Ordering::AcqRel) {
             return;
         }
-        self.room.pacer.remove_track();
         let unpublish = LocalDataTrackUnpublishRequest { track_handle: self.local.handle.id() };
         let request = FfiRequest { local_data_track_unpublish: Some(unpublish), ..Default::default() };
         // Fails only for a track that is gone already.
@@ -124,7 +133,7 @@ impl LivekitTrack {
 
 impl DataTrack for LivekitTrack {
     fn notify(&self) {
-        Pacer::notify(&self.room.pacer, &self.local);
+        self.local.notify(&self.room.pacer);
     }
 
     fn unpublish(&self) -> BoxFuture<()> {
@@ -137,6 +146,9 @@ impl DataTrack for LivekitTrack {
 impl Drop for LivekitTrack {
     fn drop(&mut self) {
         self.unpublish_now();
+        if let Some(&place) = self.local.place.get() {
+            self.room.pacer.remove_track(place);
+        }
     }
 }
 

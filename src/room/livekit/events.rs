@@ -96,10 +96,9 @@ fn on_disconnected(room: &Arc<RoomState>, identity: &Identity) {
 
 fn on_reconnecting(room: &RoomState) {
     room.epoch.fetch_add(1, Ordering::Relaxed);
-    let participants = room.participants.lock();
-    let (sid, remote) = (participants.local.sid.clone(), participants.remote());
-    drop(participants);
-    room.outbox.lock().reconnecting(&sid, remote.into_iter().map(|participant| participant.sid).collect());
+    let remote = room.participants.lock().remote();
+    let full = room.outbox.lock().reconnecting(remote.into_iter().map(|participant| participant.sid).collect());
+    room.on_reconnected(full);
 }
 
 fn on_reconnected(room: &Arc<RoomState>) {
@@ -114,8 +113,7 @@ fn on_reconnected(room: &Arc<RoomState>) {
     room.runtime.spawn(async move {
         tokio::time::sleep(SID_LIMIT).await;
         if let Some(room) = weak.upgrade() {
-            let sid = room.participants.lock().local.sid.clone();
-            let full = room.outbox.lock().release(&sid);
+            let full = room.outbox.lock().release();
             room.on_reconnected(full);
         }
     });

@@ -6,7 +6,7 @@
 //! - `library`: loading, the C surface; the only `unsafe`.
 //! - `messages`, `schema`: the protobuf subset. `handle`: who owns handles.
 //! - `dispatch`: events to whoever waits for them.
-//! - `room`, `events`, `outbox`, `participants`: one room. `streams`, `data_tracks`, `pacer` (with `pace`), `stats`: what it carries.
+//! - `room`, `events`, `outbox`, `participants`: one room. `streams`, `data_tracks`, `pacer` (with `pace` and `ready`), `stats`: what it carries.
 
 #[macro_use]
 mod schema;
@@ -23,6 +23,7 @@ mod outbox;
 mod pace;
 mod pacer;
 mod participants;
+mod ready;
 mod redact;
 mod room;
 mod search;

@@ -6,20 +6,23 @@ use tokio::sync::mpsc;
 
 use crate::room::{DisconnectReason, Participant, RoomEvent, Sid};
 
-/// How long after the library's `reconnected` the room's word about our own SID is waited for. It comes within
-/// milliseconds in a new connection, and before `reconnected` in a resumed one.
+/// How long after the library's `reconnected` the room's word about our own SID is waited for. In a resumed connection it
+/// comes before `reconnected`; in a new one within milliseconds, or with the next change of the room.
 pub(super) const SID_LIMIT: Duration = Duration::from_secs(1);
 
 /// Sends events on, in order.
 ///
 /// The library has no flag that tells a resumed connection from a new one (livekit-ffi.md section 6); the own SID
-/// decides. But the room may name the new SID only after `reconnected`, so where nothing else proves that the connection
-/// is the old one, that event waits for the next word about us, and those that follow wait behind it.
+/// decides. But the room may name the new SID only after `reconnected`, so where nothing proves that the connection is
+/// the old one, that event waits for the next word about us, and those that follow wait behind it. Without any word the
+/// connection counts as new: streams taken for void are opened again, streams wrongly kept would be dead for ever.
 pub(super) struct Outbox {
     /// `None` once no further event may follow.
     sender: Option<mpsc::UnboundedSender<RoomEvent>>,
     /// The own SID of the last connection that was reported.
     sid: Sid,
+    /// A new connection was reported before its SID was known.
+    sid_due: bool,
     /// Between the library's `reconnecting` and `reconnected`.
     under_way: bool,
     /// Since `reconnecting`: the room has repeated what it knows about us.
@@ -41,7 +44,15 @@ pub(super) enum Verdict {
 
 impl Outbox {
     pub(super) fn new(sender: mpsc::UnboundedSender<RoomEvent>, sid: Sid) -> Self {
-        Self { sender: Some(sender), sid, under_way: false, confirmed: false, company: Vec::new(), held: None }
+        Self {
+            sender: Some(sender),
+            sid,
+            sid_due: false,
+            under_way: false,
+            confirmed: false,
+            company: Vec::new(),
+            held: None,
+        }
     }
 
     pub(super) fn emit(&mut self, event: RoomEvent) {
@@ -54,8 +65,8 @@ impl Outbox {
     }
 
     /// The last event. Later ones go nowhere.
-    pub(super) fn end(&mut self, reason: DisconnectReason, sid: &Sid) {
-        self.release(sid);
+    pub(super) fn end(&mut self, reason: DisconnectReason) {
+        self.release();
         self.emit(RoomEvent::Disconnected { reason });
         self.sender = None;
     }
@@ -66,23 +77,24 @@ impl Outbox {
         self.held = None;
     }
 
-    /// The library has lost its link.
-    pub(super) fn reconnecting(&mut self, sid: &Sid, company: Vec<Sid>) {
+    /// The library has lost its link. Answers whether that made a waiting reconnection be reported as a full one.
+    pub(super) fn reconnecting(&mut self, company: Vec<Sid>) -> bool {
         // One that follows on the heels of another is a reconnection of its own.
-        self.release(sid);
+        let full = self.release();
         (self.under_way, self.confirmed, self.company) = (true, false, company);
         self.emit(RoomEvent::Reconnecting);
+        full
     }
 
     /// The library has its link back.
     pub(super) fn reconnected(&mut self, sid: &Sid, remote: &[Participant]) -> Verdict {
         let company_stayed = remote.iter().any(|participant| self.company.contains(&participant.sid));
-        let certain = *sid != self.sid || self.confirmed || company_stayed;
+        let changed = *sid != self.sid;
         self.under_way = false;
         self.company = Vec::new();
         self.held.get_or_insert_default();
-        if certain {
-            return Verdict::Reported(self.release(sid));
+        if changed || self.confirmed || company_stayed {
+            return Verdict::Reported(self.report(sid));
         }
         Verdict::Waiting
     }
@@ -93,16 +105,34 @@ impl Outbox {
         // While it reconnects, `reconnected` is still to come. At any other time another SID means a new connection,
         // whatever the library says or does not say about it.
         if self.held.is_none() && !self.under_way && *sid != self.sid {
+            if std::mem::take(&mut self.sid_due) {
+                self.sid = sid.clone();
+                return false;
+            }
             self.held = Some(Vec::new());
         }
-        self.release(sid)
+        self.report(sid)
     }
 
-    /// Reports the reconnection that waits, if one does, and what came after it. Answers whether it was a full one.
-    pub(super) fn release(&mut self, sid: &Sid) -> bool {
-        let Some(held) = self.held.take() else { return false };
+    /// Ends the wait for a word about us, if there is one. Answers whether a full reconnection was reported.
+    pub(super) fn release(&mut self) -> bool {
+        self.sid_due |= self.held.is_some();
+        self.flush(true)
+    }
+
+    /// Reports the reconnection that waits, if one does, for a connection with this SID. Answers whether it was a full one.
+    fn report(&mut self, sid: &Sid) -> bool {
+        if self.held.is_none() {
+            return false;
+        }
         let full = self.sid != *sid;
         self.sid = sid.clone();
+        self.sid_due = false;
+        self.flush(full)
+    }
+
+    fn flush(&mut self, full: bool) -> bool {
+        let Some(held) = self.held.take() else { return false };
         self.emit(RoomEvent::Reconnected { full });
         for event in held {
             self.emit(event);
@@ -153,7 +183,7 @@ mod tests {
     #[test]
     fn a_changed_sid_is_a_full_reconnect() {
         let (mut outbox, mut rx) = outbox();
-        outbox.reconnecting(&"old".into(), vec![]);
+        outbox.reconnecting(vec![]);
         assert!(!outbox.own_update(&"new".into()));
         assert_eq!(outbox.reconnected(&"new".into(), &[]), Verdict::Reported(true));
         assert_eq!(names(&mut rx), ["reconnecting", "full"]);
@@ -162,7 +192,7 @@ mod tests {
     #[test]
     fn without_proof_the_next_word_about_us_decides() {
         let (mut outbox, mut rx) = outbox();
-        outbox.reconnecting(&"old".into(), vec!["gone".into()]);
+        outbox.reconnecting(vec!["gone".into()]);
         assert_eq!(outbox.reconnected(&"old".into(), &[somebody("back")]), Verdict::Waiting);
         outbox.emit(other());
         assert_eq!(names(&mut rx), ["reconnecting"]);
@@ -173,22 +203,34 @@ mod tests {
     #[test]
     fn company_that_stayed_proves_a_resume() {
         let (mut outbox, mut rx) = outbox();
-        outbox.reconnecting(&"old".into(), vec!["x".into()]);
+        outbox.reconnecting(vec!["x".into()]);
         assert_eq!(outbox.reconnected(&"old".into(), &[somebody("x")]), Verdict::Reported(false));
         assert_eq!(names(&mut rx), ["reconnecting", "resumed"]);
     }
 
     #[test]
-    fn waiting_ends_by_time_and_by_the_end_of_the_room() {
+    fn without_any_word_the_connection_counts_as_new() {
         let (mut outbox, mut rx) = outbox();
-        outbox.reconnecting(&"old".into(), vec![]);
+        outbox.reconnecting(vec![]);
         assert_eq!(outbox.reconnected(&"old".into(), &[]), Verdict::Waiting);
-        assert!(!outbox.release(&"old".into()));
-        outbox.reconnecting(&"old".into(), vec![]);
+        assert!(outbox.release());
+        assert!(!outbox.release());
+        assert_eq!(names(&mut rx), ["reconnecting", "full"]);
+        // The word comes at last and says nothing new, then or later.
+        assert!(!outbox.own_update(&"new".into()));
+        assert!(!outbox.own_update(&"new".into()));
+        assert_eq!(names(&mut rx), [""; 0]);
+    }
+
+    #[test]
+    fn waiting_ends_with_the_room() {
+        let (mut outbox, mut rx) = outbox();
+        outbox.reconnecting(vec![]);
         assert_eq!(outbox.reconnected(&"old".into(), &[]), Verdict::Waiting);
-        outbox.end(DisconnectReason::Other, &"old".into());
         outbox.emit(other());
-        assert_eq!(names(&mut rx), ["reconnecting", "resumed", "reconnecting", "resumed", "disconnected"]);
+        outbox.end(DisconnectReason::Other);
+        outbox.emit(other());
+        assert_eq!(names(&mut rx), ["reconnecting", "full", "other", "disconnected"]);
     }
 
     #[test]

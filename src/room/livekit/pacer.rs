@@ -6,8 +6,7 @@
 //! is parked while there is nothing to send. The gap adapts to what is measured: frames accepted from us minus packets
 //! that the library's `_data_track` channel reports as sent (pace.rs).
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,6 +18,7 @@ use super::dispatch::{dispatcher, Answer};
 use super::library::Library;
 use super::messages::{push_error, DataTrackFrame, FfiRequest, GetSessionStatsRequest, LocalDataTrackTryPushRequest};
 use super::pace::Pace;
+use super::ready::Ready;
 use super::stats;
 use crate::room::{DataFrame, DropCause};
 
@@ -46,7 +46,6 @@ pub(super) struct Pacer {
     room: u64,
     queue: Mutex<Queue>,
     wake: Condvar,
-    tracks: AtomicUsize,
     pushed: AtomicU64,
     packets: AtomicU64,
     refused: AtomicU64,
@@ -56,7 +55,7 @@ pub(super) struct Pacer {
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Arc<LocalTrack>>,
+    ready: Ready<Arc<LocalTrack>>,
     /// The thread waits for work; only then a wake-up is worth its cost.
     parked: bool,
     running: bool,
@@ -77,7 +76,6 @@ impl Pacer {
             room,
             queue: Mutex::default(),
             wake: Condvar::new(),
-            tracks: AtomicUsize::new(0),
             pushed: AtomicU64::new(0),
             packets: AtomicU64::new(0),
             refused: AtomicU64::new(0),
@@ -86,28 +84,28 @@ impl Pacer {
         }
     }
 
-    /// Makes room for one more track, so that `notify` never allocates, and starts the thread with the first.
-    pub(super) fn add_track(self: &Arc<Self>) {
-        let tracks = self.tracks.fetch_add(1, Ordering::Relaxed) + 1;
+    /// Adds a track and starts the thread with the first. Answers the track's place.
+    pub(super) fn add_track(self: &Arc<Self>, track: Arc<LocalTrack>) -> usize {
         let mut queue = self.queue.lock();
-        let missing = tracks.saturating_sub(queue.waiting.len());
-        queue.waiting.reserve(missing);
-        if queue.running || queue.stopped {
-            return;
+        let place = queue.ready.insert(track);
+        if !queue.running && !queue.stopped {
+            let pacer = self.clone();
+            match thread::Builder::new().name("tl-pacer".into()).spawn(move || pacer.run()) {
+                Ok(_) => queue.running = true,
+                Err(error) => tracing::error!(target: "telelink::livekit", "the pacer thread did not start: {error}"),
+            }
         }
-        let pacer = self.clone();
-        match thread::Builder::new().name("tl-pacer".into()).spawn(move || pacer.run()) {
-            Ok(_) => queue.running = true,
-            Err(error) => tracing::error!(target: "telelink::livekit", "the pacer thread did not start: {error}"),
-        }
+        place
     }
 
-    pub(super) fn remove_track(&self) {
-        self.tracks.fetch_sub(1, Ordering::Relaxed);
+    /// Takes the track at `place` away.
+    pub(super) fn remove_track(&self, place: usize) {
+        let track = self.queue.lock().ready.remove(place);
+        drop(track);
     }
 
     /// A track has a frame. May be called from any thread, also a real-time one: one short lock, no allocation.
-    pub(super) fn notify(&self, track: &Arc<LocalTrack>) {
+    pub(super) fn notify(&self, track: &LocalTrack, place: usize) {
         if track.queued.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -115,7 +113,7 @@ impl Pacer {
         if queue.stopped {
             return;
         }
-        queue.waiting.push_back(track.clone());
+        queue.ready.mark(place);
         if std::mem::take(&mut queue.parked) {
             drop(queue);
             self.wake.notify_one();
@@ -126,10 +124,10 @@ impl Pacer {
     pub(super) fn stop(&self) {
         let mut queue = self.queue.lock();
         queue.stopped = true;
-        let waiting = std::mem::take(&mut queue.waiting);
+        let tracks = queue.ready.clear();
         drop(queue);
         self.wake.notify_one();
-        drop(waiting);
+        drop(tracks);
     }
 
     pub(super) fn stats(&self) -> PacerStats {
@@ -168,7 +166,7 @@ impl Pacer {
             if queue.stopped {
                 return None;
             }
-            if let Some(track) = queue.waiting.pop_front() {
+            if let Some(track) = queue.ready.next() {
                 return Some(track);
             }
             queue.parked = true;
@@ -205,7 +203,7 @@ impl Pacer {
                 self.pace.lock().queue_full(self.started.elapsed());
                 if since.elapsed() < RETRY_LIMIT {
                     *track.pending.lock() = Some(Pending { frame, since });
-                    self.notify(track);
+                    track.notify(self);
                 } else {
                     track.source.dropped(DropCause::TransportFull);
                 }

@@ -110,8 +110,7 @@ impl RoomState {
 
     /// Ends the room with its last event; later calls do nothing.
     pub(super) fn end(&self, reason: DisconnectReason) {
-        let sid = self.participants.lock().local.sid.clone();
-        self.outbox.lock().end(reason, &sid);
+        self.outbox.lock().end(reason);
         self.wind_up();
     }
 
