@@ -55,7 +55,8 @@ TEST(Log, ReachesTheReceiverAndShowsNoToken) {
   ASSERT_TRUE(receiver.dropped.wait());
   EXPECT_EQ(receiver.dropped.count(), 1);
   const std::lock_guard lock{receiver.mutex};
-  for (const auto& line : receiver.lines) EXPECT_EQ(line.find(token), std::string::npos) << line;
+  for (const auto& line : receiver.lines)
+    EXPECT_EQ(line.find(token), std::string::npos) << line;
 }
 
 TEST(Log, ReceiverCanBeReplacedFromItself) {

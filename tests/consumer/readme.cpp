@@ -5,9 +5,12 @@
 #include <string>
 #include <utility>
 
-static std::string read_token() { return "a token"; }
+static std::string read_token() {
+  return "a token";
+}
 static volatile bool running = true;
 
+// clang-format off
 int main() {
   telelink::Context context;
   telelink::SessionOptions options;

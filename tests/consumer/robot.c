@@ -5,24 +5,24 @@
 #include <stdio.h>
 #include <string.h>
 
-static int check(const char *what, telelink_status status) {
+static int check(const char* what, telelink_status status) {
   if (status == TELELINK_STATUS_OK) return 0;
   fprintf(stderr, "%s: %s: %s\n", what, telelink_status_name(status), telelink_last_error_message());
   return 1;
 }
 
-static void on_status(void *context, telelink_connection_status status, telelink_status reason, telelink_str message) {
+static void on_status(void* context, telelink_connection_status status, telelink_status reason, telelink_str message) {
   (void)context;
   (void)message;
   printf("status %d, reason %s\n", (int)status, telelink_status_name(reason));
 }
 
 int main(void) {
-  telelink_context *context = NULL;
-  telelink_test_server *server = NULL;
-  telelink_channel *battery = NULL;
-  telelink_session *session = NULL;
-  telelink_test_viewer *viewer = NULL;
+  telelink_context* context = NULL;
+  telelink_test_server* server = NULL;
+  telelink_channel* battery = NULL;
+  telelink_session* session = NULL;
+  telelink_test_viewer* viewer = NULL;
   telelink_session_options options;
   telelink_session_callbacks callbacks;
   telelink_test_message message;
@@ -36,11 +36,12 @@ int main(void) {
   callbacks.on_status = on_status;
   options.callbacks = &callbacks;
   options.url = telelink_test_server_url(server);
-  result |= check("token", telelink_test_server_token(server, telelink_text("yard"), telelink_text("robot"), &options.token));
+  result |=
+      check("token", telelink_test_server_token(server, telelink_text("yard"), telelink_text("robot"), &options.token));
   result |= check("session", telelink_session_create(context, &options, &session));
   result |= check("channel", telelink_channel_create(context, telelink_text("/battery"), NULL, &battery));
-  result |= check("viewer",
-                  telelink_test_viewer_create(server, telelink_text("yard"), telelink_text("operator"), 10000, &viewer));
+  result |= check(
+      "viewer", telelink_test_viewer_create(server, telelink_text("yard"), telelink_text("operator"), 10000, &viewer));
   result |= check("subscribe", telelink_test_viewer_subscribe(viewer, telelink_text("/battery"), 10000));
   result |= check("log", telelink_channel_log(battery, telelink_text_data("{}")));
   result |= check("next", telelink_test_viewer_next_message(viewer, 10000, &message));

@@ -21,10 +21,10 @@ int main() {
   options.token = server.token("yard", "robot");
   options.name = "consumer";
   options.supported_encodings = {"json"};
-  options.services.push_back(telelink::Service{
-      "/echo", "", [](const telelink::ServiceRequest& request, telelink::ServiceResponder responder) {
-        responder.respond(request.payload);
-      }});
+  options.services.push_back(
+      telelink::Service{"/echo", "", [](const telelink::ServiceRequest& request, telelink::ServiceResponder responder) {
+                          responder.respond(request.payload);
+                        }});
   auto session = telelink::Session::start(context, std::move(options));
   if (!session) return failed("start", session.error());
 
@@ -46,7 +46,8 @@ int main() {
   }
   const auto answer = viewer->call("/echo", "json", "[3]");
   if (!answer) return failed("call", answer.error());
-  if (answer->failed || answer->payload != "[3]") return failed("answer", {telelink::Status::internal, answer->message});
+  if (answer->failed || answer->payload != "[3]")
+    return failed("answer", {telelink::Status::internal, answer->message});
   if (const auto closed = session->close(); !closed) return failed("close", closed.error());
   std::puts("streamed");
   return 0;

@@ -3,4 +3,6 @@
 #include <telelink/testing.hpp>
 
 telelink::Status log_elsewhere(const telelink::Channel& channel);
-telelink::Status log_elsewhere(const telelink::Channel& channel) { return channel.log("2"); }
+telelink::Status log_elsewhere(const telelink::Channel& channel) {
+  return channel.log("2");
+}
