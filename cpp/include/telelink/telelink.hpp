@@ -34,17 +34,18 @@
 // program needs a lock. Nothing here may be called from a signal handler, nor in a child after fork().
 #pragma once
 
-// clang-format off: the order is that of reading.
-#include <telelink/bytes.hpp>            // Bytes: what a message is made from
-#include <telelink/channel.hpp>          // Channel: log()
-#include <telelink/client.hpp>           // viewers, and what they publish
-#include <telelink/context.hpp>          // Context: channel()
-#include <telelink/log.hpp>              // the library's own log
+// In the order of reading:
+// clang-format off
 #include <telelink/result.hpp>           // Status, Error, Result<T>
+#include <telelink/bytes.hpp>            // Bytes: what a message is made from
 #include <telelink/schema.hpp>           // json(), json_schema(), protobuf(), ros2msg(): how messages are written
+#include <telelink/channel.hpp>          // Channel: log()
+#include <telelink/context.hpp>          // Context: channel()
+#include <telelink/client.hpp>           // viewers, and what they publish
 #include <telelink/service.hpp>          // what viewers can call
-#include <telelink/session.hpp>          // Session: start()
 #include <telelink/session_options.hpp>  // SessionOptions and SessionCallbacks
+#include <telelink/session.hpp>          // Session: start()
+#include <telelink/log.hpp>              // the library's own log
 // clang-format on
 
 // Not included: <telelink/testing.hpp>, an in-memory room for your tests.
