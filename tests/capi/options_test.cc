@@ -273,6 +273,20 @@ TEST(ApiKey, IsChecked) {
   expect(TELELINK_STATUS_INVALID_VALUE, "the token's ttl is outside 1 min to 30 days");
 }
 
+TEST(Connection, NamesAUrlThatCannotWorkAndALibraryThatIsMissing) {
+  support::Robot robot;
+  robot.options.url = text("not a url");
+  EXPECT_EQ(telelink_session_create(robot.context, &robot.options, &robot.session), TELELINK_STATUS_INVALID_VALUE);
+  EXPECT_NE(std::string{telelink_last_error_message()}.find("url"), std::string::npos) << telelink_last_error_message();
+
+  robot.options.url = text("ws://127.0.0.1:1");
+  robot.options.livekit_library = text("/nowhere/liblivekit_ffi.so");
+  EXPECT_EQ(telelink_session_create(robot.context, &robot.options, &robot.session), TELELINK_STATUS_LIBRARY_MISSING);
+  EXPECT_NE(std::string{telelink_last_error_message()}.find("/nowhere/liblivekit_ffi.so"), std::string::npos)
+      << telelink_last_error_message();
+  EXPECT_EQ(robot.session, nullptr);
+}
+
 TEST(Token, CallbackIsAskedAndItsFailureIsTheSessionsError) {
   Tables tables;
   Event asked;
