@@ -19,7 +19,8 @@ foreach(source IN LISTS cpp_examples)
   telelink_program(${name} ${source} telelink::telelink)
 endforeach()
 
+# The fixture robot reads and writes JSON; the examples do it by hand.
+find_package(nlohmann_json 3.10 REQUIRED)
 file(GLOB fixture_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fixture/*.cpp)
-if(EXISTS ${PROJECT_SOURCE_DIR}/tests/fixture/fixture_robot.cpp)
-  telelink_program(fixture_robot "${fixture_sources}" telelink::telelink)
-endif()
+telelink_program(fixture_robot "${fixture_sources}" telelink::telelink)
+target_link_libraries(fixture_robot PRIVATE nlohmann_json::nlohmann_json)

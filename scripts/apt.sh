@@ -17,6 +17,8 @@ missing() {
   has clang++ || echo clang
   # find_package(GTest) of the C and C++ tests; there is no registry to fetch it from instead.
   has_header gtest/gtest.h || echo libgtest-dev
+  # The fixture robot's JSON.
+  has_header nlohmann/json.hpp || echo nlohmann-json3-dev
   has flock || echo util-linux
   "${PYTHON:-python3}" -c 'import ensurepip, venv' >/dev/null 2>&1 || echo python3-venv
 }

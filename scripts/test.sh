@@ -15,5 +15,5 @@ step "build" scripts/build.sh
 step_if CMakeLists.txt "C and C++ tests" ctest --test-dir build/cmake --output-on-failure --no-tests=error --timeout 120
 step_if tests/consumer "installed package" scripts/test-consumer.sh
 step_if examples/cpp/telemetry.cpp "demo" env CHECK=1 scripts/demo.sh
-step_if bench/Cargo.toml "benchmark smoke" env SMOKE=1 scripts/bench.sh
+step "benchmark smoke" env SMOKE=1 scripts/bench.sh
 finish

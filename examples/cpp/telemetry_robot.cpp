@@ -24,6 +24,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -38,8 +39,7 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-// ---- JSON by hand: enough for flat records
-// -------------------------------------------------------------------------------
+// ---- JSON by hand: enough for flat records ----
 
 /// printf into a string.
 [[gnu::format(printf, 1, 2)]] std::string format(const char* text, ...) {
@@ -67,8 +67,7 @@ std::string json_array(const std::vector<std::string>& items) {
   return json + ']';
 }
 
-// ---- What the machine says about itself
-// ------------------------------------------------------------------------------------
+// ---- What the machine says about itself ----
 
 /// The first line of a small file of /proc or /sys; empty when it cannot be read.
 std::string first_line(const fs::path& file) {
@@ -289,8 +288,7 @@ class Temperatures {
   std::vector<std::pair<std::string, fs::path>> sensors_ = {};
 };
 
-// ---- The binary channel
-// ----------------------------------------------------------------------------------------------------
+// ---- The binary channel ----
 
 /// One pass of the loop in main(), as protobuf. A robot with generated protobuf code would call SerializeToString() and
 /// take the descriptor from `protoc --include_imports --descriptor_set_out`; here both are small enough to write down.
@@ -339,8 +337,7 @@ struct LoopTiming {
   }
 };
 
-// ---- The log channel
-// -------------------------------------------------------------------------------------------------------
+// ---- The log channel ----
 
 enum class Level { debug = 1, info = 2, warning = 3, error = 4, fatal = 5 };
 
@@ -362,8 +359,7 @@ void say(const telelink::Channel& log, Level level, std::string_view message) {
       json_text(message) + '}');
 }
 
-// ---- The robot
-// ---------------------------------------------------------------------------------------------------------------
+// ---- The robot ----
 
 std::atomic<bool> running{true};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler sets it");
@@ -421,10 +417,9 @@ int main(int argc, char** argv) {
   Network network;
   Disk disk;
   const Temperatures temperatures;
-  std::vector<telelink::Channel> temperature_channel;  // none where there is no sensor
+  std::optional<telelink::Channel> temperature_channel;
   if (temperatures.any()) {
-    temperature_channel.push_back(
-        json_channel("/temperatures", "telelink.examples.Temperatures", Temperatures::schema));
+    temperature_channel = json_channel("/temperatures", "telelink.examples.Temperatures", Temperatures::schema);
   }
 
   auto options = options_from(argc, argv);
@@ -452,9 +447,7 @@ int main(int argc, char** argv) {
       if (memory_channel.is_wanted()) memory_channel.log(Memory::read().json());
       if (network_channel.is_wanted()) network_channel.log(network.sample());
       if (disk_channel.is_wanted()) disk_channel.log(disk.sample());
-      for (const auto& channel : temperature_channel) {
-        if (channel.is_wanted()) channel.log(temperatures.sample());
-      }
+      if (temperature_channel && temperature_channel->is_wanted()) temperature_channel->log(temperatures.sample());
       timing.cpu_percent = 100 * cpu_time.update(static_cast<double>(std::clock()) / CLOCKS_PER_SEC);
     }
     if (timing.tick % 200 == 0 && log.is_wanted()) {  // 1 Hz

@@ -12,9 +12,8 @@ use super::session_options::{convert, telelink_session_options};
 use super::sized;
 use super::status::{telelink_status, Failure};
 use super::view::{self, telelink_str};
-use crate::fanout::DropCounts;
 use crate::gateway::Session;
-use crate::session::{ConnectionStatus, SessionStats, StatusLevel};
+use crate::session::{ConnectionStatus, DropCounts, SessionStats, StatusLevel};
 
 /// How long freeing a session waits for the drops of its tables once its last callback has returned.
 const DROP_WAIT: Duration = Duration::from_secs(5);

@@ -6,6 +6,8 @@
 mod channel;
 mod registry;
 mod sink;
+#[cfg(test)]
+mod tests;
 
 pub use channel::{Channel, ChannelBuilder, ChannelError, ChannelId, ChannelRef, Closed, Qos, Schema};
 pub use registry::Context;

@@ -10,6 +10,8 @@ mod queue;
 mod route;
 mod signals;
 mod slot;
+#[cfg(test)]
+mod tests;
 
 pub use budget::Budget;
 pub use drops::{ChannelCounters, DropCounts};

@@ -214,6 +214,12 @@ impl Callbacks {
         self.dropped.load(Ordering::Relaxed)
     }
 
+    /// Items that wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.state.lock().items.len()
+    }
+
     /// Waits until the last callback has returned.
     pub(crate) fn wait_finished(&self, deadline: Instant) -> bool {
         let mut finished = self.finished.lock();

@@ -17,6 +17,8 @@ mod options;
 mod service;
 mod sink;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod tracks;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,6 +39,7 @@ pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, Sessi
 pub use service::{MessageSchema, Service, ServiceHandler, ServiceRequest, ServiceResponder};
 pub use stats::{ChannelStats, RttStats, SessionStats, ViewerStats};
 
+pub use crate::fanout::{DropCounts, QueueStats};
 pub use crate::protocol::{Status, StatusLevel};
 
 pub(crate) use callbacks::{on_callback_thread, run_callback};

@@ -44,7 +44,7 @@ impl SessionCapability {
 }
 
 /// Options of a session. Every field has a usable default.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct SessionOptions {
     /// Robot name in `serverInfo`. Default empty.
     pub name: String,
@@ -95,23 +95,6 @@ impl Default for Limits {
             max_data_track_message_size: 102_400,
             eager_data_tracks: 64,
             max_viewers: 64,
-        }
-    }
-}
-
-impl Default for SessionOptions {
-    fn default() -> Self {
-        Self {
-            name: String::new(),
-            metadata: BTreeMap::new(),
-            capabilities: Vec::new(),
-            supported_encodings: Vec::new(),
-            session_id: String::new(),
-            services: Vec::new(),
-            listener: None,
-            channel_filter: None,
-            qos_classifier: None,
-            limits: Limits::default(),
         }
     }
 }

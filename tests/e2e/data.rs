@@ -103,7 +103,7 @@ async fn a_thousand_channels_come_and_go_in_few_messages() {
     let robot = Robot::start("thousand", SessionOptions::default());
     let viewer = robot.ready_viewer("v").await;
     let open = |n: usize| {
-        let qos = if n % 2 == 0 { Qos::Reliable } else { Qos::Lossy };
+        let qos = if n.is_multiple_of(2) { Qos::Reliable } else { Qos::Lossy };
         robot.context.channel(format!("/many/{n}")).encoding("json").qos(qos).open().unwrap()
     };
     let channels: Vec<_> = (0..1000).map(open).collect();

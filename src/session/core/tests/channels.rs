@@ -3,11 +3,13 @@
 use super::*;
 
 fn advertises(view: &View) -> Vec<&crate::protocol::Advertise> {
-    let advertise = |frame| match frame {
-        &ToViewer::Advertise(ref advertise) => Some(advertise),
-        _ => None,
-    };
-    view.frames.iter().filter_map(advertise).collect()
+    let mut found = Vec::new();
+    for frame in &view.frames {
+        if let ToViewer::Advertise(advertise) = frame {
+            found.push(advertise);
+        }
+    }
+    found
 }
 
 #[test]

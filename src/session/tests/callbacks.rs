@@ -1,0 +1,216 @@
+//! The callback queue: bounds, cancelling, order (design.md decision 6).
+
+use super::*;
+
+use crate::room::Sid;
+use crate::session::callbacks::Callbacks;
+use crate::session::core::Event;
+
+/// A listener that stands still in its first status callback until the test lets it go on.
+struct Stuck {
+    log: Arc<Log>,
+    go: Mutex<Option<std::sync::mpsc::Receiver<()>>>,
+}
+
+impl Listener for Stuck {
+    fn on_status(&self, status: ConnectionStatus, reason: Option<&Error>) {
+        if let Some(go) = self.go.lock().take() {
+            self.log.add("stuck".into());
+            let _ = go.recv();
+        }
+        self.log.on_status(status, reason);
+    }
+    fn on_subscribe(&self, client: &Client, channel: &ChannelRef) {
+        self.log.on_subscribe(client, channel);
+    }
+    fn on_unsubscribe(&self, client: &Client, channel: &ChannelRef) {
+        self.log.on_unsubscribe(client, channel);
+    }
+    fn on_client_advertise(&self, client: &Client, channel: &ClientChannel) {
+        self.log.on_client_advertise(client, channel);
+    }
+    fn on_client_unadvertise(&self, client: &Client, channel: &ClientChannel) {
+        self.log.on_client_unadvertise(client, channel);
+    }
+    fn on_message(&self, client: &Client, channel: &ClientChannel, message: &ClientMessage) {
+        self.log.add(format!("message {} client {}", client.sid, channel.id));
+        self.log.add(format!("time {}", message.receive_time));
+    }
+}
+
+struct Queue {
+    callbacks: Arc<Callbacks>,
+    log: Arc<Log>,
+    go: std::sync::mpsc::Sender<()>,
+    pool: Arc<HandlerPool>,
+}
+
+impl Queue {
+    /// A queue whose listener is stuck.
+    async fn stuck() -> Self {
+        let (log, (go, wait)) = (Arc::new(Log::default()), std::sync::mpsc::channel());
+        let listener = Arc::new(Stuck { log: log.clone(), go: Mutex::new(Some(wait)) });
+        let panics = Arc::<AtomicU64>::default();
+        let callbacks = Callbacks::start(Some(listener), panics.clone()).unwrap();
+        callbacks.status(ConnectionStatus::Connected, None);
+        log.wait("stuck").await;
+        Self { callbacks, log, go, pool: HandlerPool::new(panics) }
+    }
+
+    /// Lets the listener go on and gives back all it was told since.
+    async fn finish(self) -> Vec<String> {
+        self.callbacks.finish(self.pool.clone(), None);
+        self.go.send(()).unwrap();
+        self.log.wait("status shutdown").await;
+        self.log.assert_balanced();
+        self.log.lines().split_off(2)
+    }
+}
+
+fn client(id: u32) -> Arc<Client> {
+    Arc::new(Client {
+        id: ClientId(id),
+        identity: "ann".into(),
+        sid: Sid::from(format!("S{id}")),
+        name: String::new(),
+        attributes: Default::default(),
+        joined_at_ms: 0,
+    })
+}
+
+fn channel(id: u32) -> Arc<ClientChannel> {
+    Arc::new(ClientChannel { id, topic: "/t".into(), encoding: "json".into(), schema: None })
+}
+
+fn message(receive_time: u64, bytes: usize) -> ClientMessage {
+    ClientMessage { payload: vec![0; bytes].into(), receive_time }
+}
+
+fn times(lines: &[String]) -> Vec<u64> {
+    lines.iter().filter_map(|line| line.strip_prefix("time ")).map(|time| time.parse().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_channel_keeps_its_newest_messages_and_the_viewer_is_named() {
+    let queue = Queue::stuck().await;
+    let (ann, one) = (client(1), channel(1));
+    queue.callbacks.event(Event::ClientAdvertise(ann.clone(), one.clone()));
+    let mut overflows = 0;
+    for n in 0..100_000 {
+        let overflow = queue.callbacks.event(Event::Message(ann.clone(), one.clone(), message(n, 8)));
+        assert!(overflow.is_none_or(|overflow| overflow.client == ann.id));
+        overflows += u64::from(overflow.is_some());
+    }
+    assert_eq!((overflows, queue.callbacks.dropped()), (100_000 - 1024, 100_000 - 1024));
+    assert_eq!(queue.callbacks.waiting(), 1025, "what was dropped leaves nothing behind");
+    queue.callbacks.event(Event::ClientUnadvertise(ann, one));
+    let lines = queue.finish().await;
+    assert_eq!(times(&lines), (100_000 - 1024..100_000).collect::<Vec<_>>(), "the oldest were dropped");
+}
+
+#[tokio::test]
+async fn the_session_keeps_4096_messages_and_the_heaviest_channel_gives_way() {
+    let queue = Queue::stuck().await;
+    let clients: Vec<_> = (1..=6).map(client).collect();
+    let one = channel(1);
+    for client in &clients {
+        queue.callbacks.event(Event::ClientAdvertise(client.clone(), one.clone()));
+    }
+    for n in 0..1000 {
+        for (place, client) in clients.iter().enumerate() {
+            let bytes = if place == 0 { 100 } else { 1 };
+            queue.callbacks.event(Event::Message(client.clone(), one.clone(), message(n, bytes)));
+        }
+    }
+    assert_eq!(queue.callbacks.dropped(), 6000 - 4096);
+    for client in &clients {
+        queue.callbacks.event(Event::ClientUnadvertise(client.clone(), one.clone()));
+    }
+    let lines = queue.finish().await;
+    let count = |sid: &str| lines.iter().filter(|line| **line == format!("message {sid} client 1")).count();
+    assert_eq!((1..=6).map(|n| count(&format!("S{n}"))).sum::<usize>(), 4096);
+    assert!((2..=6).all(|n| count("S1") < count(&format!("S{n}"))), "{lines:?}");
+}
+
+#[tokio::test]
+async fn large_messages_are_bounded_by_their_bytes() {
+    let queue = Queue::stuck().await;
+    let (ann, one) = (client(1), channel(1));
+    queue.callbacks.event(Event::ClientAdvertise(ann.clone(), one.clone()));
+    for n in 0..10 {
+        queue.callbacks.event(Event::Message(ann.clone(), one.clone(), message(n, 10 << 20)));
+    }
+    queue.callbacks.event(Event::ClientUnadvertise(ann, one));
+    let lines = queue.finish().await;
+    assert_eq!(times(&lines), [4, 5, 6, 7, 8, 9], "six of 10 MiB fit 64 MiB");
+}
+
+#[tokio::test]
+async fn undelivered_pairs_cancel_out_and_what_was_begun_before_still_ends() {
+    let queue = Queue::stuck().await;
+    let context = Context::new();
+    let open = context.channel("/a").open().unwrap();
+    let a = open.channel_ref();
+    let first = client(1);
+    queue.callbacks.event(Event::Subscribe(first.clone(), a.clone()));
+    for n in 2..50_000 {
+        let client = client(n);
+        queue.callbacks.event(Event::Subscribe(client.clone(), a.clone()));
+        queue.callbacks.event(Event::ClientAdvertise(client.clone(), channel(3)));
+        queue.callbacks.event(Event::Message(client.clone(), channel(3), message(1, 1)));
+        queue.callbacks.event(Event::Unsubscribe(client.clone(), a.clone()));
+        queue.callbacks.event(Event::ClientUnadvertise(client, channel(3)));
+    }
+    assert!(queue.callbacks.waiting() < 2000, "{}", queue.callbacks.waiting());
+    queue.callbacks.event(Event::Unsubscribe(first, a.clone()));
+    let lines = queue.finish().await;
+    assert!(lines.len() > 1000, "below the bound nothing is cancelled");
+}
+
+#[tokio::test]
+async fn a_cancelled_pair_takes_only_its_own_messages_with_it() {
+    let queue = Queue::stuck().await;
+    let (ann, one) = (client(1), channel(1));
+    let begin = || Event::ClientAdvertise(ann.clone(), one.clone());
+    let end = || Event::ClientUnadvertise(ann.clone(), one.clone());
+    queue.callbacks.event(begin());
+    queue.callbacks.event(Event::Message(ann.clone(), one.clone(), message(1, 1)));
+    queue.callbacks.event(end());
+    // Enough lifecycle events to be over the bound.
+    for n in 0..600 {
+        let other = client(100 + n);
+        queue.callbacks.event(Event::ClientAdvertise(other.clone(), one.clone()));
+        queue.callbacks.event(Event::ClientUnadvertise(other, one.clone()));
+    }
+    queue.callbacks.event(begin());
+    queue.callbacks.event(Event::Message(ann.clone(), one.clone(), message(2, 1)));
+    queue.callbacks.event(end());
+    assert_eq!(queue.callbacks.dropped(), 1);
+    let lines = queue.finish().await;
+    assert_eq!(times(&lines), [1], "the first span keeps its message");
+}
+
+#[tokio::test]
+async fn shutdown_waits_for_running_handlers_and_is_the_last_event() {
+    let queue = Queue::stuck().await;
+    let (log, (tx, rx)) = (queue.log.clone(), std::sync::mpsc::channel::<()>());
+    let running = log.clone();
+    queue.pool.submit(
+        ClientId(1),
+        Box::new(move || {
+            running.add("handler runs".into());
+            let _ = rx.recv();
+            running.add("handler done".into());
+        }),
+    );
+    log.wait("handler runs").await;
+    queue.pool.close();
+    queue.callbacks.finish(queue.pool.clone(), None);
+    queue.go.send(()).unwrap();
+    log.wait("status connected").await;
+    assert!(!queue.callbacks.wait_finished(Instant::now()));
+    tx.send(()).unwrap();
+    log.wait("status shutdown").await;
+    let lines = log.lines();
+    assert_eq!(lines[lines.len() - 2..], ["handler done", "status shutdown"]);
+}

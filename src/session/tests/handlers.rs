@@ -1,0 +1,115 @@
+//! The handler pool: fair over viewers, bounded, survives panics.
+
+use std::sync::mpsc::{channel, Receiver, Sender};
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(60);
+
+fn pool() -> (Arc<HandlerPool>, Arc<AtomicU64>) {
+    let panics = Arc::<AtomicU64>::default();
+    (HandlerPool::new(panics.clone()), panics)
+}
+
+/// A job that says it runs and then waits until the test drops the other end of `gate`.
+fn blocking(name: u32, started: &Sender<u32>, gate: &Arc<Mutex<Receiver<()>>>) -> Box<dyn FnOnce() + Send> {
+    let (started, gate) = (started.clone(), gate.clone());
+    Box::new(move || {
+        started.send(name).unwrap();
+        let _ = gate.lock().recv();
+    })
+}
+
+#[test]
+fn one_viewer_cannot_take_all_threads() {
+    let (pool, _) = pool();
+    let ((started, runs), (open, gate)) = (channel(), channel::<()>());
+    let gate = Arc::new(Mutex::new(gate));
+    for n in 0..32 {
+        pool.submit(ClientId(1), blocking(n, &started, &gate));
+    }
+    for _ in 0..24 {
+        runs.recv_timeout(SECOND).unwrap();
+    }
+    pool.submit(ClientId(2), blocking(1000, &started, &gate));
+    assert_eq!(runs.recv_timeout(SECOND).unwrap(), 1000, "the other viewer is served at once");
+    drop(open);
+    let rest: Vec<u32> = (0..8).map(|_| runs.recv_timeout(SECOND).unwrap()).collect();
+    assert!(rest.iter().all(|n| *n < 32), "and then the first one's others");
+    pool.close();
+    pool.wait_idle();
+}
+
+#[test]
+fn waiting_requests_are_taken_one_per_viewer_in_turn() {
+    let (pool, _) = pool();
+    let ((started, runs), (open, gate)) = (channel(), channel::<()>());
+    let gate = Arc::new(Mutex::new(gate));
+    // All threads are busy, by two viewers.
+    for n in 0..32 {
+        pool.submit(ClientId(8 + n % 2), blocking(n, &started, &gate));
+    }
+    for _ in 0..32 {
+        runs.recv_timeout(SECOND).unwrap();
+    }
+    let (done, order) = channel();
+    let done = Arc::new(Mutex::new(done));
+    for (client, count) in [(1, 4), (2, 2), (3, 1)] {
+        for n in 0..count {
+            let done = done.clone();
+            pool.submit(ClientId(client), Box::new(move || done.lock().send((client, n)).unwrap()));
+        }
+    }
+    // One thread becomes free and takes them all, one after another.
+    open.send(()).unwrap();
+    let order: Vec<_> = (0..7).map(|_| order.recv_timeout(SECOND).unwrap()).collect();
+    assert_eq!(order, [(1, 0), (2, 0), (3, 0), (1, 1), (2, 1), (1, 2), (1, 3)]);
+    drop(open);
+    pool.close();
+    pool.wait_idle();
+}
+
+#[test]
+fn a_panic_is_counted_and_its_thread_goes_on() {
+    let (pool, panics) = pool();
+    let (done, ran) = channel();
+    for n in 0..40u32 {
+        let done = done.clone();
+        pool.submit(
+            ClientId(1),
+            Box::new(move || {
+                done.send(n).unwrap();
+                panic!("a bug of the application");
+            }),
+        );
+    }
+    let mut all: Vec<u32> = (0..40).map(|_| ran.recv_timeout(SECOND).unwrap()).collect();
+    all.sort_unstable();
+    assert_eq!(all, (0..40).collect::<Vec<_>>());
+    pool.close();
+    pool.wait_idle();
+    assert_eq!(panics.load(Ordering::Relaxed), 40);
+}
+
+#[test]
+fn a_closed_pool_drops_what_has_not_started() {
+    let (pool, _) = pool();
+    pool.close();
+    struct Answered(Sender<&'static str>);
+    impl Drop for Answered {
+        fn drop(&mut self) {
+            self.0.send("dropped").unwrap();
+        }
+    }
+    let (tx, rx) = channel();
+    let responder = Answered(tx);
+    pool.submit(
+        ClientId(1),
+        Box::new(move || {
+            let _responder = responder;
+            unreachable!("a closed pool runs nothing");
+        }),
+    );
+    assert_eq!(rx.recv_timeout(SECOND).unwrap(), "dropped");
+    pool.wait_idle();
+}

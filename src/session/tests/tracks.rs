@@ -1,0 +1,123 @@
+//! The life of data tracks (P-149, P-150, S-160 to S-162, S-276).
+
+use super::*;
+
+use crate::protocol::data_track::data_track_name;
+use crate::room::memory::{Gate, TrackAction};
+use crate::room::PublishError;
+
+/// What happened to the track of a channel, oldest first.
+fn history(stage: &Stage, channel: &Channel) -> Vec<TrackAction> {
+    let name = data_track_name(channel.id().get());
+    stage.server.track_log().into_iter().filter(|entry| entry.name == name).map(|entry| entry.action).collect()
+}
+
+async fn until_history(stage: &Stage, channel: &Channel, expected: &[TrackAction]) {
+    let reached = stage.server.until(|_| history(stage, channel) == expected);
+    let reached = tokio::time::timeout(Duration::from_secs(60), reached).await;
+    assert!(reached.is_ok(), "{:?}", history(stage, channel));
+}
+
+/// Subscribes to the channel's data and to its track, and receives one message.
+async fn receive(stage: &Stage, channel: &Channel, viewer: &mut Viewer) -> Bytes {
+    viewer.barrier().await;
+    let name = data_track_name(channel.id().get());
+    let track = viewer.tracks.iter().find(|track| track.name == name).expect("published").clone();
+    let mut frames = viewer.room.subscribe_data_track(&track, 8).unwrap();
+    viewer.subscribe(&[channel]);
+    viewer.barrier().await;
+    channel.log_at(b"hello", 42).unwrap();
+    let frame = tokio::time::timeout(Duration::from_secs(5), frames.recv()).await.unwrap().unwrap();
+    assert_eq!((frame.user_timestamp, &frame.payload[8..]), (42, &b"hello"[..]));
+    assert_eq!(stage.stats().await.channels[0].counts.not_ready, 0);
+    frame.payload
+}
+
+use TrackAction::{Published, Unpublished};
+
+#[tokio::test(start_paused = true)]
+async fn p_149_a_track_is_published_with_its_channel_and_unpublished_with_it() {
+    let stage = Stage::new().await;
+    let channel = stage.lossy("/l");
+    let mut viewer = stage.viewer("ann").await;
+    let payload = receive(&stage, &channel, &mut viewer).await;
+    assert_eq!(&payload[..8], [0, 0, 8, 0, 0, 0, 0, 0], "flags, offset, sequence 0 (P-152)");
+    channel.close();
+    until_history(&stage, &channel, &[Published, Unpublished]).await;
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_160_a_name_still_taken_and_other_failures_are_tried_again() {
+    let stage = Stage::new().await;
+    for error in [PublishError::NameInUse("x".into()), PublishError::NameInUse("x".into())] {
+        stage.server.fail_next_publish("robot", error);
+    }
+    let before = tokio::time::Instant::now();
+    let channel = stage.lossy("/l");
+    until_history(&stage, &channel, &[Published]).await;
+    assert_eq!(before.elapsed().as_millis() / 10, 30, "after 100 ms, and 200 ms more (P-150)");
+    let mut viewer = stage.viewer("ann").await;
+    receive(&stage, &channel, &mut viewer).await;
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_161_a_channel_removed_while_its_track_is_being_published() {
+    let stage = Stage::new().await;
+    stage.server.shut(Gate::Publish, "robot");
+    let channel = stage.lossy("/l");
+    stage.server.until_waiting(Gate::Publish, "robot", 1).await;
+    let mut viewer = stage.viewer("ann").await;
+    channel.close();
+    viewer.barrier().await;
+    assert_eq!(stage.server.waiting(Gate::Publish, "robot"), 1, "the attempt is not interrupted");
+    stage.server.open(Gate::Publish, "robot");
+    until_history(&stage, &channel, &[Published, Unpublished]).await;
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_162_leaving_while_a_track_is_being_published_drops_the_attempt() {
+    let stage = Stage::new().await;
+    stage.server.shut(Gate::Publish, "robot");
+    let channel = stage.lossy("/l");
+    stage.server.until_waiting(Gate::Publish, "robot", 1).await;
+    stage.control.leave().await;
+    tokio::task::yield_now().await;
+    assert_eq!(stage.server.waiting(Gate::Publish, "robot"), 0);
+    stage.server.open(Gate::Publish, "robot");
+    assert_eq!(history(&stage, &channel), []);
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_276_a_track_that_the_server_took_away_is_published_again() {
+    let stage = Stage::new().await;
+    let channel = stage.lossy("/l");
+    let mut viewer = stage.viewer("ann").await;
+    until_history(&stage, &channel, &[Published]).await;
+    viewer.subscribe(&[&channel]);
+    viewer.barrier().await;
+    assert!(stage.server.lose_data_track("robot", &data_track_name(channel.id().get())));
+    until_history(&stage, &channel, &[Published, Unpublished, Published]).await;
+    let payload = receive(&stage, &channel, &mut viewer).await;
+    assert_eq!(&payload[4..8], [0; 4], "a new track counts from 0 (P-155)");
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn p_118_oversize_messages_are_reported_to_subscribers() {
+    let stage = Stage::new().await;
+    let channel = stage.lossy("/big");
+    let mut viewer = stage.viewer("ann").await;
+    viewer.subscribe(&[&channel]);
+    viewer.barrier().await;
+    channel.log(&vec![0; 102_400]).unwrap();
+    assert_eq!(viewer.barrier().await, [], "exactly the limit passes (P-156)");
+    channel.log(&vec![0; 102_401]).unwrap();
+    let text = viewer.status(StatusLevel::Warning).await;
+    assert_eq!(text, "Dropped 1 message on topic /big: exceeds 100 KiB per-message size limit");
+    assert_eq!(stage.stats().await.channels[0].counts.oversize, 1);
+    stage.finish().await;
+}

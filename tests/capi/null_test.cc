@@ -1,0 +1,195 @@
+// Every function with NULL: a status or a default, and a message that names the argument; never a crash.
+#include "support.hpp"
+
+namespace {
+
+using support::text;
+
+constexpr telelink_str no_text = {nullptr, 0};
+constexpr telelink_bytes no_bytes = {nullptr, 0};
+
+/// The call answers NULL_ARGUMENT and the message begins with the argument's name.
+#define EXPECT_REFUSED(name, ...)                             \
+  do {                                                        \
+    EXPECT_EQ((__VA_ARGS__), TELELINK_STATUS_NULL_ARGUMENT);  \
+    EXPECT_STREQ(telelink_last_error_message(), name " is NULL"); \
+  } while (false)
+
+TEST(Null, FreeDoesNothing) {
+  telelink_context_free(nullptr);
+  telelink_channel_free(nullptr);
+  telelink_client_free(nullptr);
+  telelink_service_responder_free(nullptr);
+  telelink_session_free(nullptr);
+  telelink_test_server_free(nullptr);
+  telelink_test_viewer_free(nullptr);
+}
+
+TEST(Null, InitIsRefused) {
+  EXPECT_REFUSED("options", telelink_channel_options_init(nullptr, sizeof(telelink_channel_options)));
+  EXPECT_REFUSED("options", telelink_session_options_init(nullptr, sizeof(telelink_session_options)));
+  EXPECT_REFUSED("callbacks", telelink_session_callbacks_init(nullptr, sizeof(telelink_session_callbacks)));
+  EXPECT_REFUSED("policy", telelink_session_policy_init(nullptr, sizeof(telelink_session_policy)));
+  EXPECT_REFUSED("callbacks", telelink_token_callbacks_init(nullptr, sizeof(telelink_token_callbacks)));
+  EXPECT_REFUSED("key", telelink_api_key_init(nullptr, sizeof(telelink_api_key)));
+  EXPECT_REFUSED("service", telelink_service_init(nullptr, sizeof(telelink_service)));
+  EXPECT_REFUSED("stats", telelink_session_stats_init(nullptr, sizeof(telelink_session_stats)));
+  EXPECT_REFUSED("callbacks", telelink_log_callbacks_init(nullptr, sizeof(telelink_log_callbacks)));
+  EXPECT_REFUSED("message", telelink_test_message_init(nullptr, sizeof(telelink_test_message)));
+  EXPECT_REFUSED("answer", telelink_test_answer_init(nullptr, sizeof(telelink_test_answer)));
+  EXPECT_REFUSED("status", telelink_test_status_init(nullptr, sizeof(telelink_test_status)));
+}
+
+TEST(Null, ContextAndChannelAreRefused) {
+  EXPECT_REFUSED("out", telelink_context_create(nullptr));
+
+  telelink_channel* channel = nullptr;
+  EXPECT_REFUSED("context", telelink_channel_create(nullptr, text("/a"), nullptr, &channel));
+  EXPECT_EQ(channel, nullptr);
+  EXPECT_REFUSED("channel", telelink_channel_log(nullptr, no_bytes));
+  EXPECT_REFUSED("channel", telelink_channel_log_at(nullptr, no_bytes, 1));
+  EXPECT_REFUSED("channel", telelink_channel_close(nullptr));
+  EXPECT_FALSE(telelink_channel_is_wanted(nullptr));
+  EXPECT_EQ(telelink_channel_as_info(nullptr), nullptr);
+
+  support::Robot robot;
+  EXPECT_REFUSED("out", telelink_channel_create(robot.context, text("/a"), nullptr, nullptr));
+  ASSERT_EQ(telelink_channel_create(robot.context, text("/a"), nullptr, &channel), TELELINK_STATUS_OK);
+  EXPECT_EQ(telelink_channel_log(channel, telelink_bytes{nullptr, 1}), TELELINK_STATUS_NULL_ARGUMENT);
+  EXPECT_STREQ(telelink_last_error_message(), "payload.data is NULL but payload.len is 1");
+  EXPECT_EQ(telelink_channel_log(channel, no_bytes), TELELINK_STATUS_OK);
+  telelink_channel_free(channel);
+}
+
+TEST(Null, ViewsOfChannelsAndViewersHaveDefaults) {
+  EXPECT_EQ(telelink_channel_info_id(nullptr), 0U);
+  EXPECT_EQ(telelink_channel_info_topic(nullptr).len, 0U);
+  EXPECT_EQ(telelink_channel_info_encoding(nullptr).len, 0U);
+  EXPECT_EQ(telelink_channel_info_qos(nullptr), TELELINK_QOS_LOSSY);
+  EXPECT_TRUE(telelink_channel_info_is_closed(nullptr));
+  telelink_schema schema = {};
+  telelink_str value = {};
+  EXPECT_FALSE(telelink_channel_info_schema(nullptr, &schema));
+  EXPECT_FALSE(telelink_channel_info_metadata(nullptr, text("key"), &value));
+
+  EXPECT_EQ(telelink_client_id(nullptr), 0U);
+  EXPECT_EQ(telelink_client_identity(nullptr).len, 0U);
+  EXPECT_EQ(telelink_client_sid(nullptr).len, 0U);
+  EXPECT_EQ(telelink_client_name(nullptr).len, 0U);
+  EXPECT_EQ(telelink_client_joined_at_ms(nullptr), 0);
+  EXPECT_FALSE(telelink_client_attribute(nullptr, text("key"), &value));
+  telelink_client* copy = nullptr;
+  EXPECT_REFUSED("client", telelink_client_clone(nullptr, &copy));
+
+  EXPECT_EQ(telelink_client_channel_id(nullptr), 0U);
+  EXPECT_EQ(telelink_client_channel_topic(nullptr).len, 0U);
+  EXPECT_EQ(telelink_client_channel_encoding(nullptr).len, 0U);
+  EXPECT_FALSE(telelink_client_channel_schema(nullptr, &schema));
+}
+
+TEST(Null, SchemaAndMetadataNeedSomewhereToWrite) {
+  support::Robot robot;
+  telelink_channel* channel = nullptr;
+  ASSERT_EQ(telelink_channel_create(robot.context, text("/a"), nullptr, &channel), TELELINK_STATUS_OK);
+  const auto* info = telelink_channel_as_info(channel);
+  EXPECT_FALSE(telelink_channel_info_schema(info, nullptr));
+  EXPECT_STREQ(telelink_last_error_message(), "schema_out is NULL");
+  EXPECT_FALSE(telelink_channel_info_metadata(info, text("key"), nullptr));
+  EXPECT_STREQ(telelink_last_error_message(), "value_out is NULL");
+  telelink_channel_free(channel);
+}
+
+TEST(Null, SessionIsRefused) {
+  support::Robot robot;
+  telelink_session* session = nullptr;
+  EXPECT_REFUSED("context", telelink_session_create(nullptr, &robot.options, &session));
+  EXPECT_REFUSED("options", telelink_session_create(robot.context, nullptr, &session));
+  EXPECT_REFUSED("out", telelink_session_create(robot.context, &robot.options, nullptr));
+  EXPECT_EQ(session, nullptr);
+
+  telelink_client* client = nullptr;
+  telelink_session_stats stats;
+  ASSERT_EQ(telelink_session_stats_init(&stats, sizeof stats), TELELINK_STATUS_OK);
+  EXPECT_EQ(telelink_session_status(nullptr), TELELINK_CONNECTION_STATUS_SHUTDOWN);
+  EXPECT_REFUSED("session", telelink_session_last_error(nullptr));
+  EXPECT_REFUSED("session", telelink_session_close(nullptr, 0));
+  EXPECT_REFUSED("session", telelink_session_close(nullptr, 1));
+  EXPECT_REFUSED("session", telelink_session_add_services(nullptr, nullptr, 0));
+  EXPECT_REFUSED("session", telelink_session_remove_services(nullptr, nullptr, 0));
+  EXPECT_REFUSED("session", telelink_session_publish_status(nullptr, TELELINK_STATUS_LEVEL_INFO, no_text, no_text));
+  EXPECT_REFUSED("session", telelink_session_remove_status(nullptr, nullptr, 0));
+  EXPECT_REFUSED("session", telelink_session_client(nullptr, 1, &client));
+  EXPECT_REFUSED("session", telelink_session_stats_read(nullptr, &stats));
+
+  robot.start();
+  EXPECT_REFUSED("stats", telelink_session_stats_read(robot.session, nullptr));
+  EXPECT_REFUSED("out", telelink_session_client(robot.session, 1, nullptr));
+  EXPECT_EQ(telelink_session_add_services(robot.session, nullptr, 1), TELELINK_STATUS_NULL_ARGUMENT);
+  const telelink_service* none = nullptr;
+  EXPECT_REFUSED("services", telelink_session_add_services(robot.session, &none, 1));
+  EXPECT_EQ(telelink_session_remove_services(robot.session, nullptr, 1), TELELINK_STATUS_NULL_ARGUMENT);
+  EXPECT_EQ(telelink_session_remove_status(robot.session, nullptr, 1), TELELINK_STATUS_NULL_ARGUMENT);
+}
+
+TEST(Null, RespondersAndTokensAreRefused) {
+  EXPECT_REFUSED("responder", telelink_service_responder_respond(nullptr, no_bytes));
+  EXPECT_REFUSED("responder", telelink_service_responder_respond_encoded(nullptr, no_text, no_bytes));
+  EXPECT_REFUSED("responder", telelink_service_responder_fail(nullptr, no_text));
+  EXPECT_REFUSED("request", telelink_token_request_set(nullptr, no_text));
+  EXPECT_REFUSED("request", telelink_token_request_fail(nullptr, no_text));
+}
+
+TEST(Null, LogNeedsARecordFunctionAndTakesNobody) {
+  telelink_log_callbacks callbacks;
+  ASSERT_EQ(telelink_log_callbacks_init(&callbacks, sizeof callbacks), TELELINK_STATUS_OK);
+  EXPECT_REFUSED("callbacks.on_record", telelink_log_set_callbacks(TELELINK_LOG_LEVEL_INFO, &callbacks));
+  EXPECT_EQ(telelink_log_set_callbacks(TELELINK_LOG_LEVEL_OFF, nullptr), TELELINK_STATUS_OK);
+}
+
+TEST(Null, TestServerAndViewerAreRefused) {
+  telelink_str token = {};
+  telelink_test_viewer* viewer = nullptr;
+  EXPECT_REFUSED("out", telelink_test_server_create(nullptr));
+  EXPECT_EQ(telelink_test_server_url(nullptr).len, 0U);
+  EXPECT_REFUSED("server", telelink_test_server_token(nullptr, no_text, no_text, &token));
+  EXPECT_REFUSED("server", telelink_test_server_set_reachable(nullptr, 1));
+  EXPECT_REFUSED("server", telelink_test_server_disconnect(nullptr, no_text));
+  EXPECT_REFUSED("server", telelink_test_server_set_loss(nullptr, 0));
+  EXPECT_REFUSED("server", telelink_test_server_set_delay(nullptr, 0));
+  EXPECT_REFUSED("server", telelink_test_viewer_create(nullptr, no_text, no_text, 1, &viewer));
+
+  support::Robot robot;
+  EXPECT_REFUSED("token_out", telelink_test_server_token(robot.server, text("yard"), text("a"), nullptr));
+  EXPECT_REFUSED("out", telelink_test_viewer_create(robot.server, text("yard"), text("a"), 1, nullptr));
+
+  telelink_test_message message;
+  telelink_test_status status;
+  telelink_test_answer answer;
+  std::uint32_t call = 0;
+  ASSERT_EQ(telelink_test_message_init(&message, sizeof message), TELELINK_STATUS_OK);
+  ASSERT_EQ(telelink_test_status_init(&status, sizeof status), TELELINK_STATUS_OK);
+  ASSERT_EQ(telelink_test_answer_init(&answer, sizeof answer), TELELINK_STATUS_OK);
+  EXPECT_REFUSED("viewer", telelink_test_viewer_robot_name(nullptr, 1, &token));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_wait_channel(nullptr, no_text, 1, nullptr));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_wait_no_channel(nullptr, no_text, 1));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_wait_no_service(nullptr, no_text, 1));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_subscribe(nullptr, no_text, 1));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_unsubscribe(nullptr, no_text, 1));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_next_message(nullptr, 1, &message));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_next_status(nullptr, 1, &status));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_advertise(nullptr, 1, no_text, no_text, 1));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_unadvertise(nullptr, 1, 1));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_publish(nullptr, 1, no_bytes, 1));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_call(nullptr, no_text, no_text, no_bytes, 1, &call));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_answer(nullptr, 1, 1, &answer));
+
+  robot.join();
+  EXPECT_REFUSED("message", telelink_test_viewer_next_message(robot.viewer, 1, nullptr));
+  EXPECT_REFUSED("status", telelink_test_viewer_next_status(robot.viewer, 1, nullptr));
+  EXPECT_REFUSED("answer", telelink_test_viewer_answer(robot.viewer, 1, 1, nullptr));
+  EXPECT_REFUSED("name_out", telelink_test_viewer_robot_name(robot.viewer, 1, nullptr));
+  EXPECT_REFUSED("call_id_out",
+                 telelink_test_viewer_call(robot.viewer, text("/a"), text("json"), no_bytes, 1, nullptr));
+}
+
+}  // namespace

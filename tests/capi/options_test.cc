@@ -1,0 +1,306 @@
+// Structs with a size, texts that are not UTF-8, numbers out of range: refused by name, and contexts are dropped once.
+#include "support.hpp"
+
+#include <cstring>
+#include <functional>
+#include <vector>
+
+namespace {
+
+using support::Event;
+using support::text;
+
+const telelink_str garbage = {"a\xff", 2};
+
+/// Refuses a struct_size of 0, of one less, of one more, and of what uninitialised memory has.
+template <class T>
+void expect_size_checked(telelink_status (*init)(T*, std::size_t)) {
+  for (const std::size_t size : {std::size_t{0}, sizeof(std::size_t), sizeof(T) - 1, sizeof(T) + 1, SIZE_MAX}) {
+    T options;
+    std::memset(&options, 0x5a, sizeof options);
+    EXPECT_EQ(init(&options, size), TELELINK_STATUS_STRUCT_SIZE) << size;
+    const std::string message = telelink_last_error_message();
+    EXPECT_NE(message.find("struct_size is " + std::to_string(size)), std::string::npos) << message;
+    unsigned char first = 0;
+    std::memcpy(&first, &options, 1);
+    EXPECT_EQ(first, 0x5a) << "written although refused";
+  }
+  T options;
+  ASSERT_EQ(init(&options, sizeof options), TELELINK_STATUS_OK);
+  EXPECT_EQ(options.struct_size, sizeof options);
+}
+
+TEST(StructSize, IsCheckedByEveryInit) {
+  expect_size_checked(telelink_channel_options_init);
+  expect_size_checked(telelink_session_options_init);
+  expect_size_checked(telelink_session_callbacks_init);
+  expect_size_checked(telelink_session_policy_init);
+  expect_size_checked(telelink_token_callbacks_init);
+  expect_size_checked(telelink_api_key_init);
+  expect_size_checked(telelink_service_init);
+  expect_size_checked(telelink_session_stats_init);
+  expect_size_checked(telelink_log_callbacks_init);
+  expect_size_checked(telelink_test_message_init);
+  expect_size_checked(telelink_test_answer_init);
+  expect_size_checked(telelink_test_status_init);
+}
+
+TEST(StructSize, IsCheckedWhereStructsAreUsed) {
+  support::Robot robot;
+  telelink_channel_options channel_options;
+  ASSERT_EQ(telelink_channel_options_init(&channel_options, sizeof channel_options), TELELINK_STATUS_OK);
+  channel_options.struct_size = 3;
+  telelink_channel* channel = nullptr;
+  EXPECT_EQ(telelink_channel_create(robot.context, text("/a"), &channel_options, &channel), TELELINK_STATUS_STRUCT_SIZE);
+  EXPECT_EQ(channel, nullptr);
+
+  robot.options.struct_size = 0;
+  EXPECT_EQ(telelink_session_create(robot.context, &robot.options, &robot.session), TELELINK_STATUS_STRUCT_SIZE);
+  EXPECT_EQ(robot.session, nullptr);
+  robot.options.struct_size = sizeof robot.options;
+
+  telelink_session_stats stats;
+  std::memset(&stats, 0, sizeof stats);
+  robot.start();
+  EXPECT_EQ(telelink_session_stats_read(robot.session, &stats), TELELINK_STATUS_STRUCT_SIZE);
+
+  telelink_log_callbacks log;
+  std::memset(&log, 0, sizeof log);
+  EXPECT_EQ(telelink_log_set_callbacks(TELELINK_LOG_LEVEL_INFO, &log), TELELINK_STATUS_STRUCT_SIZE);
+}
+
+TEST(Utf8, IsCheckedInChannels) {
+  support::Robot robot;
+  telelink_channel_options options;
+  telelink_channel* channel = nullptr;
+  const auto expect = [&](const char* message) {
+    EXPECT_EQ(telelink_channel_create(robot.context, text("/a"), &options, &channel), TELELINK_STATUS_INVALID_UTF8);
+    EXPECT_STREQ(telelink_last_error_message(), message);
+    ASSERT_EQ(telelink_channel_options_init(&options, sizeof options), TELELINK_STATUS_OK);
+  };
+  EXPECT_EQ(telelink_channel_create(robot.context, garbage, nullptr, &channel), TELELINK_STATUS_INVALID_UTF8);
+  EXPECT_STREQ(telelink_last_error_message(), "topic is not valid UTF-8 at byte 1");
+
+  ASSERT_EQ(telelink_channel_options_init(&options, sizeof options), TELELINK_STATUS_OK);
+  options.encoding = garbage;
+  expect("options.encoding is not valid UTF-8 at byte 1");
+  const telelink_schema schema = {garbage, text("jsonschema"), {nullptr, 0}};
+  options.schema = &schema;
+  expect("options.schema is not valid UTF-8 at byte 1");
+  const telelink_pair pair = {text("key"), garbage};
+  options.metadata = &pair;
+  options.metadata_count = 1;
+  expect("options.metadata is not valid UTF-8 at byte 1");
+  EXPECT_EQ(channel, nullptr);
+}
+
+TEST(ChannelOptions, AreChecked) {
+  support::Robot robot;
+  telelink_channel_options options;
+  telelink_channel* channel = nullptr;
+  ASSERT_EQ(telelink_channel_options_init(&options, sizeof options), TELELINK_STATUS_OK);
+  options.qos = 2;
+  EXPECT_EQ(telelink_channel_create(robot.context, text("/a"), &options, &channel), TELELINK_STATUS_INVALID_VALUE);
+  EXPECT_STREQ(telelink_last_error_message(), "options.qos is 2, which is no telelink_qos");
+  options.qos = TELELINK_QOS_LOSSY;
+  options.metadata_count = 1;
+  EXPECT_EQ(telelink_channel_create(robot.context, text("/a"), &options, &channel), TELELINK_STATUS_NULL_ARGUMENT);
+  EXPECT_STREQ(telelink_last_error_message(), "options.metadata.data is NULL but options.metadata.len is 1");
+  EXPECT_EQ(telelink_channel_create(robot.context, text(""), nullptr, &channel), TELELINK_STATUS_INVALID_VALUE);
+  EXPECT_STREQ(telelink_last_error_message(), "the topic is empty");
+  EXPECT_EQ(channel, nullptr);
+}
+
+/// A session with all callback tables, whose drops are counted.
+struct Tables {
+  Tables() {
+    EXPECT_EQ(telelink_session_policy_init(&policy, sizeof policy), TELELINK_STATUS_OK);
+    EXPECT_EQ(telelink_token_callbacks_init(&token, sizeof token), TELELINK_STATUS_OK);
+    EXPECT_EQ(telelink_service_init(&service, sizeof service), TELELINK_STATUS_OK);
+    robot.callbacks.context = &callbacks_dropped;
+    robot.callbacks.drop = &support::drop_event;
+    policy.context = &policy_dropped;
+    policy.drop = &support::drop_event;
+    policy.channel_filter = [](void*, const telelink_channel_info*) { return true; };
+    token.context = &token_dropped;
+    token.drop = &support::drop_event;
+    token.on_token = [](void*, const telelink_token_request* request) {
+      telelink_token_request_fail(request, telelink_text("no token today"));
+    };
+    service.context = &service_dropped;
+    service.drop = &support::drop_event;
+    service.name = text("/service");
+    service.on_request = [](void*, const telelink_service_request*, telelink_service_responder* responder) {
+      telelink_service_responder_free(responder);
+    };
+    robot.options.callbacks = &robot.callbacks;
+    robot.options.policy = &policy;
+    robot.options.token = telelink_str{nullptr, 0};
+    robot.options.token_callbacks = &token;
+    robot.options.services = services;
+    robot.options.services_count = 1;
+    robot.options.supported_encodings = &json;
+    robot.options.supported_encodings_count = 1;
+  }
+
+  void expect_dropped(int callbacks, int policy_, int token_, int service_) {
+    EXPECT_EQ(callbacks_dropped.count(), callbacks);
+    EXPECT_EQ(policy_dropped.count(), policy_);
+    EXPECT_EQ(token_dropped.count(), token_);
+    EXPECT_EQ(service_dropped.count(), service_);
+  }
+
+  // Before the robot: its destructor ends in the drops.
+  Event callbacks_dropped, policy_dropped, token_dropped, service_dropped;
+  telelink_session_policy policy;
+  telelink_token_callbacks token;
+  telelink_service service;
+  const telelink_service* services[1] = {&service};
+  telelink_str json = text("json");
+  support::Robot robot;
+};
+
+TEST(Drop, RunsOnceForEachTableWhenTheSessionIsFreed) {
+  Tables tables;
+  telelink_session* session = nullptr;
+  ASSERT_EQ(telelink_session_create(tables.robot.context, &tables.robot.options, &session), TELELINK_STATUS_OK)
+      << telelink_last_error_message();
+  tables.expect_dropped(0, 0, 0, 0);
+  telelink_session_free(session);
+  tables.expect_dropped(1, 1, 1, 1);
+}
+
+TEST(Drop, RunsBeforeCreateReturnsWhenItFails) {
+  const struct {
+    const char* message;
+    std::function<void(telelink_session_options&)> spoil;
+  } cases[] = {
+      {"options.url is empty", [](auto& o) { o.url = text(""); }},
+      {"options.url is not valid UTF-8 at byte 1", [](auto& o) { o.url = garbage; }},
+      {"options.name is not valid UTF-8 at byte 1", [](auto& o) { o.name = garbage; }},
+      {"options.session_id is not valid UTF-8 at byte 1", [](auto& o) { o.session_id = garbage; }},
+      {"options.token is not valid UTF-8 at byte 1", [](auto& o) { o.token = garbage; }},
+      {"options.livekit_library is not valid UTF-8 at byte 1", [](auto& o) { o.livekit_library = garbage; }},
+      {"options.supported_encodings is not valid UTF-8 at byte 1", [](auto& o) { o.supported_encodings = &garbage; }},
+      {"more than one of options.token, options.token_callbacks and options.api_key is set",
+       [](auto& o) { o.token = text("x"); }},
+      {"none of options.token, options.token_callbacks and options.api_key is set",
+       [](auto& o) { o.token_callbacks = nullptr; }},
+      {"options.capabilities has unknown bits: 0x80000000", [](auto& o) { o.capabilities = 0x80000000U; }},
+      {"options.auto_reconnect is 2, neither 0 nor 1", [](auto& o) { o.auto_reconnect = 2; }},
+      {"message_backlog_size is 1, outside 16 to 1048576", [](auto& o) { o.message_backlog_size = 1; }},
+      {"max_viewers is 0, outside 1 to 1024", [](auto& o) { o.max_viewers = 0; }},
+      {"options.url: there is no test server memory://nowhere", [](auto& o) { o.url = text("memory://nowhere"); }},
+  };
+  for (const auto& test : cases) {
+    Tables tables;
+    const bool has_token_table = std::string{test.message}.rfind("none of", 0) != 0;
+    test.spoil(tables.robot.options);
+    telelink_session* session = nullptr;
+    EXPECT_NE(telelink_session_create(tables.robot.context, &tables.robot.options, &session), TELELINK_STATUS_OK);
+    EXPECT_STREQ(telelink_last_error_message(), test.message);
+    EXPECT_EQ(session, nullptr);
+    tables.expect_dropped(1, 1, has_token_table ? 1 : 0, 1);
+  }
+}
+
+TEST(Drop, RunsForTheOthersWhenOneTableHasAWrongSize) {
+  Tables tables;
+  tables.policy.struct_size = 1;
+  telelink_session* session = nullptr;
+  EXPECT_EQ(telelink_session_create(tables.robot.context, &tables.robot.options, &session), TELELINK_STATUS_STRUCT_SIZE);
+  tables.expect_dropped(1, 0, 1, 1);
+}
+
+TEST(Drop, RunsWhenTheContextOrTheResultPointerIsNull) {
+  {
+    Tables tables;
+    telelink_session* session = nullptr;
+    EXPECT_EQ(telelink_session_create(nullptr, &tables.robot.options, &session), TELELINK_STATUS_NULL_ARGUMENT);
+    tables.expect_dropped(1, 1, 1, 1);
+  }
+  Tables tables;
+  EXPECT_EQ(telelink_session_create(tables.robot.context, &tables.robot.options, nullptr), TELELINK_STATUS_NULL_ARGUMENT);
+  tables.expect_dropped(1, 1, 1, 1);
+}
+
+TEST(Drop, RunsWhenAServiceCannotBeAdded) {
+  Tables tables;
+  telelink_service& service = tables.service;
+  EXPECT_EQ(telelink_session_add_services(nullptr, tables.services, 1), TELELINK_STATUS_NULL_ARGUMENT);
+  EXPECT_EQ(tables.service_dropped.count(), 1);
+
+  support::Robot robot;
+  robot.start();
+  service.name = garbage;
+  EXPECT_EQ(telelink_session_add_services(robot.session, tables.services, 1), TELELINK_STATUS_INVALID_UTF8);
+  EXPECT_EQ(tables.service_dropped.count(), 2);
+  service.name = text("");
+  EXPECT_EQ(telelink_session_add_services(robot.session, tables.services, 1), TELELINK_STATUS_INVALID_VALUE);
+  EXPECT_EQ(tables.service_dropped.count(), 3);
+  service.name = text("/service");
+  service.on_request = nullptr;
+  EXPECT_EQ(telelink_session_add_services(robot.session, tables.services, 1), TELELINK_STATUS_NULL_ARGUMENT);
+  EXPECT_STREQ(telelink_last_error_message(), "service.on_request of service /service is NULL");
+  EXPECT_EQ(tables.service_dropped.count(), 4);
+}
+
+TEST(ApiKey, IsChecked) {
+  support::Robot robot;
+  robot.options.token = telelink_str{nullptr, 0};
+  telelink_api_key key;
+  ASSERT_EQ(telelink_api_key_init(&key, sizeof key), TELELINK_STATUS_OK);
+  EXPECT_EQ(key.ttl_s, 21'600U);
+  robot.options.api_key = &key;
+  const auto expect = [&](telelink_status status, const char* message) {
+    EXPECT_EQ(telelink_session_create(robot.context, &robot.options, &robot.session), status);
+    EXPECT_STREQ(telelink_last_error_message(), message);
+  };
+  expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.key is empty");
+  key.key = text("devkey");
+  expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.secret is empty");
+  key.secret = text("a secret");
+  expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.room is empty");
+  key.room = text("yard");
+  expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.identity is empty");
+  key.identity = garbage;
+  expect(TELELINK_STATUS_INVALID_UTF8, "options.api_key.identity is not valid UTF-8 at byte 1");
+  key.identity = text("robot");
+  key.ttl_s = 59;
+  expect(TELELINK_STATUS_INVALID_VALUE, "the token's ttl is outside 1 min to 30 days");
+}
+
+TEST(Token, CallbackIsAskedAndItsFailureIsTheSessionsError) {
+  Tables tables;
+  Event asked;
+  struct Told {
+    Event failed;
+    std::string message;
+    std::mutex mutex;
+  } told;
+  tables.robot.callbacks.context = &told;
+  tables.robot.callbacks.drop = nullptr;
+  tables.robot.callbacks.on_status = [](void* context, telelink_connection_status, telelink_status reason,
+                                        telelink_str message) {
+    auto& self = *static_cast<Told*>(context);
+    if (reason == TELELINK_STATUS_OK) return;
+    {
+      const std::lock_guard lock{self.mutex};
+      self.message = support::string(message);
+    }
+    self.failed.set();
+  };
+  tables.robot.options.auto_reconnect = 0;
+  ASSERT_EQ(telelink_session_create(tables.robot.context, &tables.robot.options, &tables.robot.session),
+            TELELINK_STATUS_OK);
+  ASSERT_TRUE(told.failed.wait());
+  {
+    const std::lock_guard lock{told.mutex};
+    EXPECT_NE(told.message.find("no token today"), std::string::npos) << told.message;
+  }
+  EXPECT_NE(telelink_session_last_error(tables.robot.session), TELELINK_STATUS_OK);
+  EXPECT_NE(std::string{telelink_last_error_message()}.find("no token today"), std::string::npos);
+  telelink_session_free(tables.robot.release());
+}
+
+}  // namespace

@@ -1,0 +1,219 @@
+// Services and their responders: answered once, late, twice, never, from other threads, after everybody has gone.
+#include "support.hpp"
+
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace {
+
+using support::Event;
+using support::text;
+using support::wait_ms;
+
+/// A service that hands its responders to the test.
+struct Desk {
+  std::mutex mutex;
+  std::vector<telelink_service_responder*> responders;
+  std::string seen;
+  Event called, dropped;
+
+  telelink_service_responder* take() {
+    EXPECT_TRUE(called.wait(++taken));
+    const std::lock_guard lock{mutex};
+    return responders.at(static_cast<std::size_t>(taken) - 1);
+  }
+
+  int taken = 0;
+};
+
+void on_request(void* context, const telelink_service_request* request, telelink_service_responder* responder) {
+  auto& desk = *static_cast<Desk*>(context);
+  EXPECT_EQ(request->struct_size, sizeof *request);
+  {
+    const std::lock_guard lock{desk.mutex};
+    desk.seen = support::string(request->service) + " " + support::string(telelink_client_identity(request->client)) + " " +
+                support::string(request->encoding) + " " +
+                std::string{reinterpret_cast<const char*>(request->payload.data), request->payload.len};
+    desk.responders.push_back(responder);
+  }
+  desk.called.set();
+}
+
+class Services : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    robot.options.capabilities = TELELINK_CAPABILITY_SERVICES;
+    robot.options.supported_encodings = &json;
+    robot.options.supported_encodings_count = 1;
+    ASSERT_EQ(telelink_service_init(&service, sizeof service), TELELINK_STATUS_OK);
+    service.context = &desk;
+    service.drop = [](void* context) { static_cast<Desk*>(context)->dropped.set(); };
+    service.on_request = &on_request;
+    service.name = text("/ask");
+    robot.start();
+    robot.join();
+    ASSERT_EQ(telelink_session_add_services(robot.session, services, 1), TELELINK_STATUS_OK)
+        << telelink_last_error_message();
+    ASSERT_EQ(telelink_test_answer_init(&answer, sizeof answer), TELELINK_STATUS_OK);
+  }
+
+  std::uint32_t call() {
+    std::uint32_t id = 0;
+    EXPECT_EQ(telelink_test_viewer_call(robot.viewer, text("/ask"), json, telelink_text_data("42"), wait_ms, &id),
+              TELELINK_STATUS_OK)
+        << telelink_last_error_message();
+    return id;
+  }
+
+  void expect_answer(std::uint32_t id) {
+    ASSERT_EQ(telelink_test_viewer_answer(robot.viewer, id, wait_ms, &answer), TELELINK_STATUS_OK)
+        << telelink_last_error_message();
+  }
+
+  std::string payload() const { return {reinterpret_cast<const char*>(answer.payload.data), answer.payload.len}; }
+
+  telelink_str json = text("json");
+  Desk desk;
+  telelink_service service;
+  const telelink_service* services[1] = {&service};
+  telelink_test_answer answer;
+  support::Robot robot;
+};
+
+TEST_F(Services, AnswersFromAnotherThreadAfterTheCallbackReturned) {
+  const auto id = call();
+  auto* responder = desk.take();
+  std::thread([&] {
+    EXPECT_EQ(telelink_service_responder_respond(responder, telelink_text_data("43")), TELELINK_STATUS_OK);
+    telelink_service_responder_free(responder);
+  }).join();
+  expect_answer(id);
+  EXPECT_EQ(answer.failed, 0U);
+  EXPECT_EQ(support::string(answer.encoding), "json");
+  EXPECT_EQ(payload(), "43");
+  const std::lock_guard lock{desk.mutex};
+  EXPECT_EQ(desk.seen, "/ask operator json 42");
+}
+
+TEST_F(Services, AnswersInAnEncodingOfItsOwn) {
+  const auto id = call();
+  auto* responder = desk.take();
+  EXPECT_EQ(telelink_service_responder_respond_encoded(responder, text("cbor"), telelink_text_data("x")),
+            TELELINK_STATUS_OK);
+  telelink_service_responder_free(responder);
+  expect_answer(id);
+  EXPECT_EQ(support::string(answer.encoding), "cbor");
+}
+
+TEST_F(Services, SecondAnswerIsRefusedAndNotSent) {
+  const auto id = call();
+  auto* responder = desk.take();
+  EXPECT_EQ(telelink_service_responder_fail(responder, text("not today")), TELELINK_STATUS_OK);
+  EXPECT_EQ(telelink_service_responder_respond(responder, telelink_text_data("43")), TELELINK_STATUS_ALREADY_RESPONDED);
+  EXPECT_EQ(telelink_service_responder_fail(responder, text("again")), TELELINK_STATUS_ALREADY_RESPONDED);
+  EXPECT_STREQ(telelink_last_error_message(), "the call was answered already");
+  telelink_service_responder_free(responder);
+  expect_answer(id);
+  EXPECT_EQ(answer.failed, 1U);
+  EXPECT_EQ(support::string(answer.message), "not today");
+  EXPECT_EQ(telelink_test_viewer_answer(robot.viewer, id, 0, &answer), TELELINK_STATUS_TIMEOUT);
+}
+
+TEST_F(Services, FreeWithoutAnAnswerTellsTheViewer) {
+  const auto id = call();
+  telelink_service_responder_free(desk.take());
+  expect_answer(id);
+  EXPECT_EQ(answer.failed, 1U);
+  EXPECT_FALSE(support::string(answer.message).empty());
+}
+
+TEST_F(Services, WrongTextsAnswerNothing) {
+  const auto id = call();
+  auto* responder = desk.take();
+  const telelink_str garbage = {"\xff", 1};
+  EXPECT_EQ(telelink_service_responder_fail(responder, garbage), TELELINK_STATUS_INVALID_UTF8);
+  EXPECT_EQ(telelink_service_responder_respond_encoded(responder, garbage, telelink_text_data("x")),
+            TELELINK_STATUS_INVALID_UTF8);
+  EXPECT_EQ(telelink_service_responder_respond(responder, telelink_bytes{nullptr, 1}), TELELINK_STATUS_NULL_ARGUMENT);
+  EXPECT_EQ(telelink_service_responder_respond(responder, telelink_text_data("ok")), TELELINK_STATUS_OK);
+  telelink_service_responder_free(responder);
+  expect_answer(id);
+  EXPECT_EQ(payload(), "ok");
+}
+
+TEST_F(Services, AnswerToAViewerThatHasLeftGoesNowhere) {
+  call();
+  auto* responder = desk.take();
+  telelink_test_viewer_free(robot.viewer);
+  robot.viewer = nullptr;
+  EXPECT_EQ(telelink_service_responder_respond(responder, telelink_text_data("43")), TELELINK_STATUS_OK);
+  EXPECT_EQ(telelink_service_responder_respond(responder, telelink_text_data("43")), TELELINK_STATUS_ALREADY_RESPONDED);
+  telelink_service_responder_free(responder);
+}
+
+TEST_F(Services, ResponderOutlivesItsSession) {
+  call();
+  auto* responder = desk.take();
+  call();
+  auto* unanswered = desk.take();
+  telelink_session_free(robot.release());
+  EXPECT_EQ(desk.dropped.count(), 1);
+  EXPECT_EQ(telelink_service_responder_respond(responder, telelink_text_data("43")), TELELINK_STATUS_OK);
+  telelink_service_responder_free(responder);
+  telelink_service_responder_free(unanswered);
+}
+
+TEST_F(Services, RemovingDropsTheHandlerOnceItsCallsHaveReturned) {
+  const auto id = call();
+  auto* responder = desk.take();
+  const auto name = text("/ask");
+  ASSERT_EQ(telelink_session_remove_services(robot.session, &name, 1), TELELINK_STATUS_OK);
+  ASSERT_EQ(telelink_test_viewer_wait_no_service(robot.viewer, name, wait_ms), TELELINK_STATUS_OK);
+  ASSERT_TRUE(desk.dropped.wait());
+  EXPECT_EQ(desk.dropped.count(), 1);
+  EXPECT_EQ(telelink_service_responder_respond(responder, telelink_text_data("late")), TELELINK_STATUS_OK);
+  telelink_service_responder_free(responder);
+  expect_answer(id);
+  EXPECT_EQ(payload(), "late");
+}
+
+TEST_F(Services, OfOneNameThereIsOne) {
+  Desk other;
+  service.context = &other;
+  EXPECT_EQ(telelink_session_add_services(robot.session, services, 1), TELELINK_STATUS_DUPLICATE);
+  EXPECT_TRUE(other.dropped.wait());
+  EXPECT_EQ(other.dropped.count(), 1);
+  EXPECT_EQ(desk.dropped.count(), 0);
+}
+
+TEST_F(Services, SessionCanBeFreedInsideAHandler) {
+  struct Freeing {
+    telelink_session* session = nullptr;
+    Event done, dropped;
+  } freeing;
+  telelink_service freer;
+  ASSERT_EQ(telelink_service_init(&freer, sizeof freer), TELELINK_STATUS_OK);
+  freer.context = &freeing;
+  freer.drop = [](void* context) { static_cast<Freeing*>(context)->dropped.set(); };
+  freer.name = text("/free");
+  freer.on_request = [](void* context, const telelink_service_request*, telelink_service_responder* responder) {
+    auto& me = *static_cast<Freeing*>(context);
+    telelink_session_free(me.session);
+    EXPECT_EQ(me.dropped.count(), 0) << "dropped under a running handler";
+    telelink_service_responder_free(responder);
+    me.done.set();
+  };
+  const telelink_service* both[] = {&freer};
+  ASSERT_EQ(telelink_session_add_services(robot.session, both, 1), TELELINK_STATUS_OK) << telelink_last_error_message();
+  freeing.session = robot.release();
+  std::uint32_t id = 0;
+  ASSERT_EQ(telelink_test_viewer_call(robot.viewer, text("/free"), json, telelink_text_data(""), wait_ms, &id),
+            TELELINK_STATUS_OK);
+  ASSERT_TRUE(freeing.done.wait());
+  ASSERT_TRUE(freeing.dropped.wait());
+  ASSERT_TRUE(desk.dropped.wait());
+  EXPECT_EQ(freeing.dropped.count(), 1);
+}
+
+}  // namespace
