@@ -134,11 +134,14 @@ fn an_undecodable_event_drops_the_handles_that_it_did_give() {
 
 #[test]
 fn overdue_waiters_that_only_hold_handles_are_swept() {
-    let dispatcher = Dispatcher::new();
-    dispatcher.expect(Duration::ZERO, vec![handle(50)], |_| ());
+    let (mut waiters, start) = (Waiters::default(), Instant::now());
+    let waiter = |id, expires| Waiter { deliver: Box::new(|_| ()), held: vec![handle(id)], expires };
     take_dropped();
-    std::thread::sleep(Duration::from_millis(1));
-    dispatcher.expect(Duration::from_secs(5), vec![], |_| ());
+    let second = Duration::from_secs(1);
+    drop(waiters.insert(1, waiter(50, start + second), start));
+    drop(waiters.insert(2, waiter(51, start + second * 9), start + second));
+    assert_eq!(take_dropped(), [0_u64; 0], "not before their time");
+    drop(waiters.insert(3, waiter(52, start + second * 9), start + second * 2));
     assert_eq!(take_dropped(), [50]);
 }
 
