@@ -1639,36 +1639,6 @@ telelink_status telelink_session_client(const struct telelink_session *session,
                                         struct telelink_client **out);
 
 /**
- * Prepares the struct for telelink_session_stats_read().
- *
- * @param stats        Written.
- * @param struct_size  sizeof *stats.
- * @return TELELINK_STATUS_OK             filled
- *         TELELINK_STATUS_NULL_ARGUMENT  `stats` is NULL
- *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
- * @threading Any thread, never blocks, allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API telelink_status telelink_session_stats_init(struct telelink_session_stats *stats, size_t struct_size);
-
-/**
- * Reads the session's figures.
- *
- * @param session  Borrowed.
- * @param stats    Set up with telelink_session_stats_init(); written.
- * @return TELELINK_STATUS_OK             read
- *         TELELINK_STATUS_NULL_ARGUMENT  `session` or `stats` is NULL
- *         TELELINK_STATUS_STRUCT_SIZE    `stats` was not set up
- *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
- *         TELELINK_STATUS_CLOSED         the session is closed
- * @threading Any thread, blocks up to 5 s, allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_session_stats_read(const struct telelink_session *session,
-                                            struct telelink_session_stats *stats);
-
-/**
  * Fills callbacks with the defaults.
  *
  * @param callbacks  Written.
@@ -1710,6 +1680,36 @@ TELELINK_API telelink_status telelink_session_policy_init(struct telelink_sessio
 TELELINK_API
 telelink_status telelink_session_options_init(struct telelink_session_options *options,
                                               size_t struct_size);
+
+/**
+ * Prepares the struct for telelink_session_stats_read().
+ *
+ * @param stats        Written.
+ * @param struct_size  sizeof *stats.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `stats` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_session_stats_init(struct telelink_session_stats *stats, size_t struct_size);
+
+/**
+ * Reads the session's figures.
+ *
+ * @param session  Borrowed.
+ * @param stats    Set up with telelink_session_stats_init(); written.
+ * @return TELELINK_STATUS_OK             read
+ *         TELELINK_STATUS_NULL_ARGUMENT  `session` or `stats` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    `stats` was not set up
+ *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+ *         TELELINK_STATUS_CLOSED         the session is closed
+ * @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_stats_read(const struct telelink_session *session,
+                                            struct telelink_session_stats *stats);
 
 /**
  * The name of a status without its prefix, for example "CLOSED".

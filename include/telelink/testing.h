@@ -125,6 +125,39 @@ extern "C" {
 #endif // __cplusplus
 
 /**
+ * Fills the struct with zeros and its size.
+ *
+ * @param message      Written.
+ * @param struct_size  sizeof *message.
+ * @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
+ * @threading Any thread, never blocks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_test_message_init(struct telelink_test_message *message, size_t struct_size);
+
+/**
+ * Fills the struct with zeros and its size.
+ *
+ * @param answer       Written.
+ * @param struct_size  sizeof *answer.
+ * @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
+ * @threading Any thread, never blocks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_test_answer_init(struct telelink_test_answer *answer, size_t struct_size);
+
+/**
+ * Fills the struct with zeros and its size.
+ *
+ * @param status       Written.
+ * @param struct_size  sizeof *status.
+ * @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
+ * @threading Any thread, never blocks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_test_status_init(struct telelink_test_status *status, size_t struct_size);
+
+/**
  * Starts a server without rooms. A room comes into being when somebody joins it.
  *
  * @param out  Receives the server; free it with telelink_test_server_free(). Written only on success.
@@ -231,39 +264,6 @@ TELELINK_API telelink_status telelink_test_server_set_loss(const struct telelink
 TELELINK_API
 telelink_status telelink_test_server_set_delay(const struct telelink_test_server *server,
                                                uint64_t delay_ms);
-
-/**
- * Fills the struct with zeros and its size.
- *
- * @param message      Written.
- * @param struct_size  sizeof *message.
- * @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
- * @threading Any thread, never blocks.
- * @since 0.1
- */
-TELELINK_API telelink_status telelink_test_message_init(struct telelink_test_message *message, size_t struct_size);
-
-/**
- * Fills the struct with zeros and its size.
- *
- * @param answer       Written.
- * @param struct_size  sizeof *answer.
- * @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
- * @threading Any thread, never blocks.
- * @since 0.1
- */
-TELELINK_API telelink_status telelink_test_answer_init(struct telelink_test_answer *answer, size_t struct_size);
-
-/**
- * Fills the struct with zeros and its size.
- *
- * @param status       Written.
- * @param struct_size  sizeof *status.
- * @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
- * @threading Any thread, never blocks.
- * @since 0.1
- */
-TELELINK_API telelink_status telelink_test_status_init(struct telelink_test_status *status, size_t struct_size);
 
 /**
  * Joins a room as a viewer. The robot need not be there yet.

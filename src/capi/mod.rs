@@ -27,6 +27,7 @@ pub mod service;
 pub mod session;
 pub mod session_callbacks;
 pub mod session_options;
+pub mod session_stats;
 pub mod status;
 /// cbindgen:ignore
 pub mod testing;
