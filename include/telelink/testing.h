@@ -371,7 +371,8 @@ telelink_status telelink_test_viewer_wait_no_service(const struct telelink_test_
                                                      uint64_t timeout_ms);
 
 /**
- * Waits for a channel of that topic and subscribes to it. When this returns, the next message logged is for this viewer.
+ * Waits for a channel of that topic and subscribes to it. When this returns, the next message logged is for this
+ * viewer.
  *
  * @param viewer      Borrowed.
  * @param topic       Borrowed.

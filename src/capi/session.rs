@@ -15,8 +15,8 @@ use super::view::{self, telelink_str};
 use crate::gateway::Session;
 use crate::session::{ConnectionStatus, DropCounts, SessionStats, StatusLevel};
 
-/// How long freeing a session waits for the drops of its tables once its last callback has returned.
-const DROP_WAIT: Duration = Duration::from_secs(5);
+/// How often freeing a session says that it waits for its callback tables.
+const DROP_WAIT: Duration = Duration::from_secs(1);
 
 /// A link between a context and the viewers in a LiveKit room.
 pub struct telelink_session {
@@ -62,7 +62,8 @@ pub enum telelink_status_level {
     Error = 2,
 }
 
-/// Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are over the channels that exist now.
+/// Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are over the channels that exist
+/// now.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct telelink_session_stats {
@@ -225,8 +226,8 @@ pub unsafe extern "C" fn telelink_session_close(session: *const telelink_session
     })
 }
 
-/// Closes the session and frees it. Waits until running callbacks have returned; none starts afterwards, and each `drop`
-/// has run.
+/// Closes the session and frees it. Waits until running callbacks have returned; none starts afterwards, and each
+/// `drop` has run.
 ///
 /// Called from a callback of telelink it does not wait: the rest is finished after that callback has returned, and
 /// `drop` marks the end. Responders may be freed later.
@@ -246,9 +247,9 @@ pub unsafe extern "C" fn telelink_session_free(session: *mut telelink_session) {
         }
         let telelink_session { session, tables } = *session;
         drop(session);
-        // The last callback has returned, but another thread may hold a table for a moment longer.
-        if !Session::on_callback_thread() && !tables.wait(DROP_WAIT) {
-            tracing::warn!("a callback table of a freed session is still in use; its drop follows");
+        // Events have ended, but a thread may still be inside a token callback or letting go of a table.
+        while !Session::on_callback_thread() && !tables.wait(DROP_WAIT) {
+            tracing::warn!("waiting for the callbacks of a freed session to return");
         }
     });
 }

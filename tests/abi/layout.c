@@ -4,8 +4,8 @@
 #include <string.h>
 
 int main(void) {
-  telelink_context *context = NULL;
-  telelink_channel *channel = NULL;
+  telelink_context* context = NULL;
+  telelink_channel* channel = NULL;
   if (telelink_abi_version() != TELELINK_ABI_VERSION) return 1;
   if (telelink_context_create(&context) != TELELINK_STATUS_OK) return 2;
   if (telelink_channel_create(context, telelink_text("/battery"), NULL, &channel) != TELELINK_STATUS_OK) return 3;

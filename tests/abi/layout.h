@@ -13,8 +13,8 @@
 #else
 #define CHECK(condition) _Static_assert(condition, #condition)
 #endif
-#define SIZE(type, size) CHECK(sizeof(void *) != 8 || sizeof(type) == (size))
-#define AT(type, field, offset) CHECK(sizeof(void *) != 8 || offsetof(type, field) == (offset))
+#define SIZE(type, size) CHECK(sizeof(void*) != 8 || sizeof(type) == (size))
+#define AT(type, field, offset) CHECK(sizeof(void*) != 8 || offsetof(type, field) == (offset))
 
 CHECK(sizeof(telelink_status) == 4);
 CHECK(sizeof(telelink_qos) == 4);

@@ -34,7 +34,9 @@ static_assert(std::is_nothrow_move_constructible_v<telelink::Session>);
 static_assert(std::is_nothrow_move_constructible_v<telelink::Channel>);
 static_assert(std::is_nothrow_move_assignable_v<telelink::Channel>);
 
-std::size_t size_of(Bytes bytes) { return bytes.size(); }
+std::size_t size_of(Bytes bytes) {
+  return bytes.size();
+}
 
 TEST(Bytes, AreMadeFromWhatHasBytes) {
   EXPECT_EQ(size_of("abc"), 3U);

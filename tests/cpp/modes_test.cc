@@ -1,5 +1,5 @@
-// Objects compiled with and without exceptions in one program: each session has the trampolines of the part that started
-// it, whichever of the inline functions the linker kept.
+// Objects compiled with and without exceptions in one program: each session has the trampolines of the part that
+// started it, whichever of the inline functions the linker kept.
 #include "modes.hpp"
 
 #include <gtest/gtest.h>

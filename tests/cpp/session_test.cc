@@ -71,7 +71,8 @@ TEST(Session, SaysWhichOptionCannotWork) {
   two_tokens.api_key = telelink::ApiKey{"key", "secret", "room", "identity"};
   const auto refused = Session::start(context, std::move(two_tokens));
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().message, "more than one of options.token, options.token_callbacks and options.api_key is set");
+  EXPECT_EQ(refused.error().message,
+            "more than one of options.token, options.token_callbacks and options.api_key is set");
 }
 
 TEST(Session, TokenCallbackGivesTheToken) {
@@ -109,7 +110,8 @@ TEST(Session, CallbacksAreDestroyedOnceAndBeforeTheDestructorReturns) {
   options.channel_filter = [end = support::counts_its_end(ended)](telelink::ChannelView) { return true; };
   options.qos = [end = support::counts_its_end(ended)](telelink::ChannelView) { return telelink::Qos::reliable; };
   options.services.push_back(telelink::Service{
-      "/echo", "", [end = support::counts_its_end(ended)](const telelink::ServiceRequest&, telelink::ServiceResponder) {},
+      "/echo", "",
+      [end = support::counts_its_end(ended)](const telelink::ServiceRequest&, telelink::ServiceResponder) {},
       telelink::json_schema("A", "{}")});
   {
     const auto session = Session::start(context, std::move(options));
@@ -171,7 +173,8 @@ TEST(Session, WhatCallbacksThrowGoesNoFurther) {
   options.callbacks.on_unsubscribe = [&](telelink::ClientView, telelink::ChannelView) { throw 1; };
   options.callbacks.on_client_advertise = [&](telelink::ClientView, telelink::ClientChannelView) { throw 1; };
   options.callbacks.on_client_unadvertise = [&](telelink::ClientView, telelink::ClientChannelView) { throw 1; };
-  options.callbacks.on_message = [&](telelink::ClientView, telelink::ClientChannelView, const telelink::ClientMessage&) {
+  options.callbacks.on_message = [&](telelink::ClientView, telelink::ClientChannelView,
+                                     const telelink::ClientMessage&) {
     thrown.add();
     throw std::string("not even an exception");
   };
@@ -181,7 +184,8 @@ TEST(Session, WhatCallbacksThrowGoesNoFurther) {
   };
   options.qos = [](telelink::ChannelView) -> telelink::Qos { throw 1; };
   options.services.push_back(telelink::Service{
-      "/throws", "", [](const telelink::ServiceRequest&, telelink::ServiceResponder) { throw std::runtime_error("no"); }});
+      "/throws", "",
+      [](const telelink::ServiceRequest&, telelink::ServiceResponder) { throw std::runtime_error("no"); }});
   ::testing::internal::CaptureStderr();
   {
     auto hidden = context.channel("/hidden", telelink::json());
@@ -286,13 +290,13 @@ TEST(Session, ServicesAreCalledAddedAndRemoved) {
   EXPECT_FALSE(echo->failed) << echo->message;
   EXPECT_EQ(echo->payload, "[1]");
 
-  const auto added = session->add_service(telelink::Service{
-      "/fails", "", [](const telelink::ServiceRequest&, telelink::ServiceResponder responder) {
-        std::thread([responder = std::move(responder)] {
-          EXPECT_EQ(responder.fail("out of order"), Status::ok);
-          EXPECT_EQ(responder.respond("late"), Status::already_responded);
-        }).join();
-      }});
+  const auto added = session->add_service(
+      telelink::Service{"/fails", "", [](const telelink::ServiceRequest&, telelink::ServiceResponder responder) {
+                          std::thread([responder = std::move(responder)] {
+                            EXPECT_EQ(responder.fail("out of order"), Status::ok);
+                            EXPECT_EQ(responder.respond("late"), Status::already_responded);
+                          }).join();
+                        }});
   ASSERT_TRUE(added) << added.error().message;
   const auto failed = viewer->call("/fails", "json", "");
   ASSERT_TRUE(failed) << failed.error().message;
@@ -302,8 +306,8 @@ TEST(Session, ServicesAreCalledAddedAndRemoved) {
   EXPECT_EQ(session->add_service(telelink::Service{"/empty", "", {}}).error().message,
             "service.on_request of service /empty is NULL");
   EXPECT_EQ(session
-                ->add_service(telelink::Service{
-                    "/echo", "", [](const telelink::ServiceRequest&, telelink::ServiceResponder) {}})
+                ->add_service(
+                    telelink::Service{"/echo", "", [](const telelink::ServiceRequest&, telelink::ServiceResponder) {}})
                 .status(),
             Status::duplicate);
   ASSERT_TRUE(session->remove_service("/fails"));
@@ -324,12 +328,12 @@ TEST(Session, MovedFromAnswersNullArgument) {
 TEST(Log, ReachesAReceiverThatMayThrow) {
   Count heard, ended;
   ::testing::internal::CaptureStderr();
-  const auto set = telelink::set_log(
-      telelink::LogLevel::warn, [&, end = support::counts_its_end(ended)](const telelink::LogRecord& record) {
-        EXPECT_FALSE(record.message.empty());
-        heard.add();
-        throw 1;
-      });
+  const auto set = telelink::set_log(telelink::LogLevel::warn,
+                                     [&, end = support::counts_its_end(ended)](const telelink::LogRecord& record) {
+                                       EXPECT_FALSE(record.message.empty());
+                                       heard.add();
+                                       throw 1;
+                                     });
   ASSERT_TRUE(set) << set.error().message;
   telelink::testing::Server server;
   telelink::Context context;

@@ -353,7 +353,8 @@ pub unsafe extern "C" fn telelink_test_viewer_wait_no_service(
     })
 }
 
-/// Waits for a channel of that topic and subscribes to it. When this returns, the next message logged is for this viewer.
+/// Waits for a channel of that topic and subscribes to it. When this returns, the next message logged is for this
+/// viewer.
 ///
 /// @param viewer      Borrowed.
 /// @param topic       Borrowed.

@@ -226,7 +226,7 @@ fn subscriptions_mode(video: bool) -> crate::session::core::subscriptions::Mode 
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 300,
+        cases: 150,
         // The same sequences in every run.
         rng_seed: proptest::test_runner::RngSeed::Fixed(0x7e1e_11c5),
         failure_persistence: None,
