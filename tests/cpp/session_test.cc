@@ -1,6 +1,7 @@
 // Session of the C++ wrapper, on the in-memory room.
 #include "support.hpp"
 
+#include <atomic>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -99,6 +100,31 @@ TEST(Session, TokenCallbackGivesTheToken) {
     EXPECT_NE(error->message.find("not yet"), std::string::npos) << error->message;
   }
   EXPECT_EQ(ended.get(), 1);
+}
+
+TEST(Session, DestructorWaitsForARunningTokenCallback) {
+  telelink::testing::Server server;
+  telelink::Context context;
+  Count entered, go_on, ended;
+  std::atomic<bool> left{false};
+  auto options = support::robot(server);
+  options.token.clear();
+  options.token_callback = [&, end = support::counts_its_end(ended)]() -> telelink::Result<std::string> {
+    entered.add();
+    go_on.wait();
+    left = true;
+    return telelink::Error{Status::unauthorized, "too late"};
+  };
+  auto session = Session::start(context, std::move(options));
+  ASSERT_TRUE(session) << session.error().message;
+  ASSERT_TRUE(entered.wait());
+  std::thread destroying([&, mine = std::move(*session)]() mutable {
+    { const Session last = std::move(mine); }
+    EXPECT_TRUE(left) << "destroyed under a running callback";
+    EXPECT_EQ(ended.get(), 1);
+  });
+  go_on.add();
+  destroying.join();
 }
 
 TEST(Session, CallbacksAreDestroyedOnceAndBeforeTheDestructorReturns) {
