@@ -139,3 +139,29 @@ pub(crate) fn answer(value: &impl Serialize) {
     serde_json::to_writer(&mut out, value).expect("an answer encodes");
     out.write_all(b"\n").and_then(|()| out.flush()).expect("the orchestrator reads answers");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The peer's robot, in Python, reads these names.
+    #[test]
+    fn a_burst_is_one_flat_object() {
+        let burst = Burst {
+            prefix: "/c".into(),
+            channels: 1,
+            count: 2,
+            size: 3,
+            rate: 4.0,
+            group: 5,
+            window: 6,
+            seconds: 7.0,
+            coalesce: false,
+        };
+        let json = serde_json::to_value(Command::Burst(burst)).expect("a command encodes");
+        let script = include_str!("../python/peer_robot.py");
+        for name in json.as_object().expect("an object").keys().filter(|name| *name != "do") {
+            assert!(script.contains(&format!("        {name}: ")), "peer_robot.py does not take {name}");
+        }
+    }
+}

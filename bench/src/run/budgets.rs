@@ -161,3 +161,19 @@ fn scale_rows(v: &mut Verdicts, scale: &[Scale]) {
     let over = ours.zip(of(Kind::Raw)).map(|(ours, raw)| ours.rss_after_mib - raw.rss_after_mib);
     v.at_most("memory with them and 5 idle viewers, over raw", over, 32.0, " MiB");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_is_met_missed_or_not_measured() {
+        let mut verdicts = Verdicts::default();
+        verdicts.at_most("a", Some(5.0), 5.0, " us");
+        verdicts.at_most("b", Some(5.1), 5.0, " us");
+        verdicts.at_least("c", Some(f64::NAN), 5.0, "x");
+        let met: Vec<_> = verdicts.0.iter().map(|verdict| verdict.met).collect();
+        assert_eq!(met, [Some(true), Some(false), None]);
+        assert_eq!(verdicts.0[2].measured, "not measured");
+    }
+}

@@ -50,9 +50,9 @@ pub(crate) fn svg(rows: &[Row], note: &str) -> String {
     );
     for (n, who) in Who::ALL.into_iter().enumerate() {
         let x = LEFT + n as f64 * 130.0;
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<rect x=\"{x}\" y=\"56\" width=\"12\" height=\"12\" fill=\"{}\"/><text x=\"{}\" y=\"67\">{}</text>\n",
+            "<rect x=\"{x}\" y=\"56\" width=\"12\" height=\"12\" fill=\"{}\"/><text x=\"{}\" y=\"67\">{}</text>",
             color(who),
             x + 18.0,
             who.name()
@@ -142,7 +142,7 @@ fn draw(out: &mut String, panel: &Panel, x: f64, y: f64) {
         y + height - ((value - low) / (high - low)).clamp(0.0, 1.0) * height
     };
     let _ =
-        write!(out, "<text x=\"{x}\" y=\"{}\" font-weight=\"bold\">{}, {}</text>\n", y - 10.0, panel.title, panel.unit);
+        writeln!(out, "<text x=\"{x}\" y=\"{}\" font-weight=\"bold\">{}, {}</text>", y - 10.0, panel.title, panel.unit);
     let ticks: Vec<f64> = if panel.logarithmic {
         (low as i32..=high as i32).map(|power| 10_f64.powi(power)).collect()
     } else {
@@ -157,10 +157,10 @@ fn draw(out: &mut String, panel: &Panel, x: f64, y: f64) {
         } else {
             format!("{tick}")
         };
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<line x1=\"{x}\" x2=\"{}\" y1=\"{line}\" y2=\"{line}\" stroke=\"#ddd\"/>\
-             <text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"#555\">{label}</text>\n",
+             <text x=\"{}\" y=\"{}\" text-anchor=\"end\" fill=\"#555\">{label}</text>",
             x + width,
             x - 6.0,
             line + 4.0,
@@ -172,10 +172,10 @@ fn draw(out: &mut String, panel: &Panel, x: f64, y: f64) {
         let start = x + n as f64 * slot + (slot - bar * group.bars.len() as f64) / 2.0;
         for (k, (who, value)) in group.bars.iter().enumerate() {
             let (left, top) = (start + k as f64 * bar, at(*value));
-            let _ = write!(
+            let _ = writeln!(
                 out,
                 "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{:.1}\" height=\"{:.1}\" fill=\"{}\"/>\
-                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"9\">{}</text>\n",
+                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\" font-size=\"9\">{}</text>",
                 bar - 2.0,
                 (y + height - top).max(0.5),
                 color(*who),
@@ -186,17 +186,17 @@ fn draw(out: &mut String, panel: &Panel, x: f64, y: f64) {
         }
         let middle = x + (n as f64 + 0.5) * slot;
         for (line, part) in group.label.split(", ").enumerate() {
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\n",
+                "<text x=\"{middle:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
                 y + height + 16.0 + line as f64 * 14.0,
                 escape(part)
             );
         }
     }
-    let _ = write!(
+    let _ = writeln!(
         out,
-        "<line x1=\"{x}\" x2=\"{}\" y1=\"{}\" y2=\"{}\" stroke=\"#333\"/>\n",
+        "<line x1=\"{x}\" x2=\"{}\" y1=\"{}\" y2=\"{}\" stroke=\"#333\"/>",
         x + width,
         y + height,
         y + height

@@ -172,3 +172,15 @@ pub(crate) struct Scale {
     /// `advertise` messages that it took.
     pub(crate) advertise_messages: f64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_ignores_what_was_not_measured() {
+        assert_eq!(median([3.0, f64::NAN, 1.0, 2.0].into_iter()), 2.0);
+        assert_eq!(median([4.0, 1.0].into_iter()), 2.5);
+        assert!(median([f64::NAN].into_iter()).is_nan());
+    }
+}

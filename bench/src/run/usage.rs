@@ -39,3 +39,20 @@ pub(crate) fn of(pid: u32) -> Result<Usage> {
         status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok());
     Ok(Usage { threads, rss: rss.ok_or("/proc/<pid>/status has no VmRSS")? * 1024 })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn work_of_this_process_shows_in_its_usage() {
+        let before = of(std::process::id()).expect("this process has a /proc entry");
+        let mut after = of(std::process::id()).expect("this process has a /proc entry");
+        // The kernel counts at its ticks.
+        while after.cpu_s_since(&before) <= 0.0 {
+            std::hint::black_box((0..1_000_000_u64).sum::<u64>());
+            after = of(std::process::id()).expect("this process has a /proc entry");
+        }
+        assert!(after.rss > 0);
+    }
+}

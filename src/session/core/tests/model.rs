@@ -105,7 +105,7 @@ impl Model {
                 self.made += 1;
                 let topic = format!("/{}", self.made);
                 let channel = match kind {
-                    0 => robot.with_schema(&topic, if self.made % 2 == 0 { "A" } else { "B" }, "{}"),
+                    0 => robot.with_schema(&topic, if self.made.is_multiple_of(2) { "A" } else { "B" }, "{}"),
                     1 => robot.reliable(&topic),
                     _ => robot.image(&topic),
                 };
