@@ -134,7 +134,7 @@ impl Rig {
 
 /// Messages of `size` bytes that a held writer's queue takes with room to spare: 16,384 messages or 32 MiB.
 pub(crate) fn batch(size: usize) -> u64 {
-    (8_000_000 / size.max(1)).clamp(1, 4_000) as u64
+    (6_000_000 / size.max(1)).clamp(1, 4_000) as u64
 }
 
 fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {

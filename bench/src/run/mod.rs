@@ -31,6 +31,8 @@ pub(crate) use process::Result;
 pub(crate) struct Options {
     pub(crate) output: PathBuf,
     pub(crate) python: PathBuf,
+    /// Rounds; default 3, 1 of a smoke.
+    pub(crate) rounds: Option<usize>,
     pub(crate) smoke: bool,
 }
 
@@ -38,7 +40,8 @@ pub(crate) struct Options {
 pub(crate) async fn all(options: Options) -> Result<()> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let paths = Paths { root, python: options.python, program: std::env::current_exe()? };
-    let effort = if options.smoke { Effort::SMOKE } else { Effort::FULL };
+    let mut effort = if options.smoke { Effort::SMOKE } else { Effort::FULL };
+    effort.rounds = options.rounds.unwrap_or(effort.rounds);
     let connector = Arc::new(LivekitConnector::new(Library::load(&LibraryOptions::default())?));
     let server = Server::start(&paths).await?;
 

@@ -81,18 +81,18 @@ fn scenarios(effort: Effort) -> Vec<Scenario> {
         let burst = Burst { size, channels, ..burst };
         list.push(Scenario { case: Case { scenario, size, viewers }, who, channels, reliable, burst });
     };
-    for size in SIZES {
+    let sizes: &[usize] = if effort.smoke { &SIZES[..1] } else { &SIZES };
+    for &size in sizes {
         // Half of our queue and of the peer's, which are of the same length, but not more than what the transport carries
         // in half a second: it must never run dry, and what still waits at the end takes its time.
         let window = ((1 << 20) as f64 * effort.share) as u64 / size as u64;
         let window = window.clamp(8, 8192);
-        let flow = Burst { window, seconds: 2.5 * effort.share.sqrt(), count: u64::MAX, ..template.clone() };
+        let flow = Burst { window, seconds: 2.0 * effort.share.sqrt(), count: u64::MAX, ..template.clone() };
         add(FLOW, size, 1, &[Telelink, Peer, Raw, Single], 1, flow.clone());
         add(FLOW, size, many, &[Telelink, Peer, Raw], 1, flow);
     }
-    let sizes: &[usize] = if effort.smoke { &SIZES[..1] } else { &SIZES };
     for &size in sizes {
-        let idle = Burst { rate: 50.0, count: effort.count(150), ..template.clone() };
+        let idle = Burst { rate: 50.0, count: effort.count(100), ..template.clone() };
         add(RELIABLE_IDLE, size, 1, &[Telelink, Peer, Single], 1, idle.clone());
         add(LOSSY_IDLE, size, 1, &[Telelink, Peer, Raw], 1, idle);
         // 64 KiB is five packets; 50/s of them are what the transport carries without loss (livekit-ffi.md 5.3).
@@ -108,10 +108,10 @@ fn scenarios(effort: Effort) -> Vec<Scenario> {
     add(BURST, 100, 1, &[Telelink, Peer, Raw], 1, burst.clone());
     add(BURST, 1024, many.min(4), &[Telelink, Peer, Raw], 1, burst);
     let channels = MANY_CHANNELS as u64;
-    let tick = Burst { rate: 1000.0, count: effort.count(5000), ..template.clone() };
+    let tick = Burst { rate: 1000.0, count: effort.count(4000), ..template.clone() };
     add(LOSSY_SPREAD, 100, 1, &[Telelink, Peer, Raw], MANY_CHANNELS, tick.clone());
     add(LOSSY_TOGETHER, 100, 1, &[Telelink, Peer, Raw], MANY_CHANNELS, Burst { group: channels, ..tick });
-    let overload = Burst { rate: 5000.0, count: effort.count(15_000), ..template };
+    let overload = Burst { rate: 5000.0, count: effort.count(10_000), ..template };
     add(LOSSY_OVERLOAD, 100, 1, &[Telelink, Peer, Raw], MANY_CHANNELS, overload);
     list
 }

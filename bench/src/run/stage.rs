@@ -172,9 +172,11 @@ impl Stage {
             }
         }
         let after = self.robot.process.usage()?;
+        let stats: Vec<Vec<ChannelStats>> = (self.viewers[..channels.viewers].iter())
+            .map(|viewer| channels.ids.iter().map(|&id| viewer.stats(id)).collect())
+            .collect();
+        let lost_seen = if channels.reliable { 0.0 } else { self.lost_seen(channels).await? };
         let viewers = &self.viewers[..channels.viewers];
-        let stats: Vec<Vec<ChannelStats>> =
-            viewers.iter().map(|viewer| channels.ids.iter().map(|&id| viewer.stats(id)).collect()).collect();
         let resets: u64 = viewers.iter().map(|viewer| viewer.totals().server_infos).sum();
         let done = done.unwrap_or_default();
         let mut latency = Latency::default();
@@ -193,7 +195,7 @@ impl Stage {
             delivered_percent: 100.0 * per_viewer / logged,
             worst_channel_percent: 100.0 * shares.clone().fold(f64::INFINITY, f64::min),
             best_channel_percent: 100.0 * shares.fold(0.0, f64::max),
-            lost_seen: stats.iter().flatten().map(|stats| stats.lost).sum::<u64>() as f64 / channels.viewers as f64,
+            lost_seen,
             overrun: stats.iter().flatten().map(|stats| stats.overrun).sum::<u64>() as f64,
             messages_per_s: per_viewer / seconds,
             bytes_per_s: per_viewer * burst.size as f64 / seconds,
@@ -206,6 +208,17 @@ impl Stage {
             call_mean_ns: if burst.rate > 0.0 { f64::NAN } else { done.wall_ns as f64 / logged },
             resets: (resets - resets_before) as f64,
         })
+    }
+
+    /// Frames that the viewers know are missing, each on average. A last message on every channel makes a gap at the end
+    /// of a burst one that can be seen.
+    async fn lost_seen(&mut self, channels: &Channels) -> Result<f64> {
+        let tail = Burst { rate: 100.0, ..channels.burst(channels.ids.len() as u64, 100) };
+        let _: BurstDone = self.robot.process.ask(&Command::Burst(tail)).await?;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        let viewers = &self.viewers[..channels.viewers];
+        let lost: u64 = viewers.iter().flat_map(|viewer| channels.ids.iter().map(|&id| viewer.stats(id).lost)).sum();
+        Ok(lost as f64 / channels.viewers as f64)
     }
 
     /// Leaves the room, viewers first.
