@@ -5,6 +5,8 @@
 
 use std::hint::black_box;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{json, Map, Value};
@@ -46,6 +48,7 @@ pub(crate) fn write() {
             rig.release_writers();
         }
     }
+    wakes.insert("unpark".into(), unpark_cost(if smoke { 50 } else { 3000 }));
     let out = json!({ "allocations": allocations, "wake": wakes });
     println!("{out:#}");
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -78,7 +81,7 @@ fn allocations_per_call(rig: &mut Rig, size: usize) -> Value {
 /// Nanoseconds of a call that finds everything asleep.
 fn wake_cost(rig: &mut Rig, samples: usize) -> Value {
     let payload = [7; 100];
-    let mut costs: Vec<u64> = (0..samples)
+    let costs = (0..samples)
         .map(|_| {
             std::thread::sleep(REST);
             let start = Instant::now();
@@ -88,7 +91,34 @@ fn wake_cost(rig: &mut Rig, samples: usize) -> Value {
             cost
         })
         .collect();
+    quantiles(costs)
+}
+
+/// The same of waking a thread that does nothing else: what the machine takes for any wake-up.
+fn unpark_cost(samples: usize) -> Value {
+    let stop = Arc::new(AtomicBool::new(false));
+    let seen = stop.clone();
+    let sleeper = std::thread::spawn(move || {
+        while !seen.load(Ordering::Relaxed) {
+            std::thread::park();
+        }
+    });
+    let costs = (0..samples)
+        .map(|_| {
+            std::thread::sleep(REST);
+            let start = Instant::now();
+            sleeper.thread().unpark();
+            start.elapsed().as_nanos() as u64
+        })
+        .collect();
+    stop.store(true, Ordering::Relaxed);
+    sleeper.thread().unpark();
+    sleeper.join().expect("the sleeper does not panic");
+    quantiles(costs)
+}
+
+fn quantiles(mut costs: Vec<u64>) -> Value {
     costs.sort_unstable();
     let at = |share: f64| costs[((costs.len() - 1) as f64 * share) as usize];
-    json!({ "p50_ns": at(0.5), "p99_ns": at(0.99), "samples": samples })
+    json!({ "p50_ns": at(0.5), "p99_ns": at(0.99), "samples": costs.len() })
 }

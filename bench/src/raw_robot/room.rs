@@ -1,13 +1,15 @@
 //! The raw robot's room: a byte stream to everybody who comes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use telelink::protocol::data_track::data_track_name;
 use telelink::protocol::schema::RELIABLE_KEY;
-use telelink::protocol::{Advertise, AdvertisedSchema, ChannelAdvertisement, ServerInfo, ToViewer, CONTROL_TOPIC};
+use telelink::protocol::{
+    Advertise, AdvertisedSchema, ChannelAdvertisement, FrameDecoder, FromViewer, ServerInfo, ToViewer, CONTROL_TOPIC,
+};
 use telelink::room::livekit::{Library, LibraryOptions, LivekitConnector};
 use telelink::room::{
     ByteReader, ByteStream, Connector, DataTrack, Identity, JoinRequest, Participant, Room, RoomEvent, RoomEvents,
@@ -31,6 +33,7 @@ struct Shared {
 struct State {
     viewers: HashMap<Identity, (Arc<RawSource>, Option<ByteStream>)>,
     channels: BTreeMap<u64, ChannelAdvertisement>,
+    subscriptions: BTreeSet<(u64, Identity)>,
     coalesce: bool,
 }
 
@@ -78,10 +81,15 @@ impl RawRoom {
         state.viewers.values().for_each(|(source, _)| source.set_coalesce(coalesce));
     }
 
-    /// One message to everybody.
+    /// One message to everybody who subscribed.
     pub(crate) fn send(&self, channel: u64, log_time: u64, payload: &Arc<[u8]>) {
-        for (source, _) in self.shared.state.lock().viewers.values() {
-            source.message(channel, log_time, payload.clone());
+        let state = self.shared.state.lock();
+        for (_, identity) in
+            state.subscriptions.range((channel, Identity::from(""))..).take_while(|(id, _)| *id == channel)
+        {
+            if let Some((source, _)) = state.viewers.get(identity) {
+                source.message(channel, log_time, payload.clone());
+            }
         }
     }
 
@@ -123,8 +131,8 @@ async fn serve(room: Arc<dyn Room>, shared: Arc<Shared>, there: Vec<Participant>
             RoomEvent::ParticipantDisconnected { identity, .. } => {
                 shared.state.lock().viewers.remove(&identity);
             }
-            RoomEvent::ByteStreamOpened { reader, .. } => {
-                tokio::spawn(discard(reader));
+            RoomEvent::ByteStreamOpened { reader, sender, .. } => {
+                tokio::spawn(listen(shared.clone(), sender, reader));
             }
             _ => (),
         }
@@ -150,7 +158,22 @@ async fn welcome(room: &Arc<dyn Room>, shared: &Shared, identity: Identity) {
     }
 }
 
-/// What viewers say is not of interest here, but they must be able to say it.
-async fn discard(mut reader: ByteReader) {
-    while let Some(Ok(_)) = reader.next().await {}
+/// Notes what a viewer subscribes to; all else that it says is of no interest here.
+async fn listen(shared: Arc<Shared>, viewer: Identity, mut reader: ByteReader) {
+    let mut frames = FrameDecoder::new(1 << 20);
+    while let Some(Ok(chunk)) = reader.next().await {
+        frames.push(chunk);
+        while let Ok(Some(frame)) = frames.next() {
+            let mut state = shared.state.lock();
+            match FromViewer::decode(&frame) {
+                Ok(FromViewer::Subscribe { channels }) => {
+                    state.subscriptions.extend(channels.iter().map(|channel| (channel.id, viewer.clone())));
+                }
+                Ok(FromViewer::Unsubscribe { channel_ids }) => {
+                    state.subscriptions.retain(|(id, who)| *who != viewer || !channel_ids.contains(id));
+                }
+                _ => (),
+            }
+        }
+    }
 }

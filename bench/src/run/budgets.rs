@@ -103,7 +103,8 @@ fn reliable_rows(v: &mut Verdicts, table: &Table, viewers: usize) {
     let paced = ratio(table, (RELIABLE_PACED, 1024, 1), Who::Peer, cpu);
     v.at_most("the same at 500/s, one message a write", paced, 0.8, "x");
     for (size, to) in [(100, 1), (1024, viewers.min(4))] {
-        let name = format!("burst of 5,000 x {size} B to {to}");
+        let count = if size == 100 { "5,000" } else { "1,000" };
+        let name = format!("burst of {count} x {size} B to {to}");
         let delivered = table.get(BURST, size, to, Who::Telelink).map(|m| m.worst_channel_percent);
         v.at_least(&format!("{name}, delivered"), delivered, 100.0, " %");
         let p99 = ratio(table, (BURST, size, to), Who::Peer, |m| m.latency_p99_ms);

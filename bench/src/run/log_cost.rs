@@ -16,7 +16,7 @@ pub(crate) struct LogCost {
     pub(crate) allocations: BTreeMap<String, f64>,
     /// Bytes allocated by a call.
     pub(crate) allocated_bytes: BTreeMap<String, f64>,
-    /// Median ns of a 100 B call that wakes an idle writer, by path.
+    /// Median ns of a 100 B call that wakes an idle writer, by path; `unpark`: of waking a bare thread.
     pub(crate) wake_p50_ns: BTreeMap<String, f64>,
     /// Median ns of `telelink_channel_log` in the shared library, by the names of `ns`.
     pub(crate) c_ns: BTreeMap<String, f64>,
@@ -46,7 +46,9 @@ impl LogCost {
                 cost.allocations.extend(allocations["count"].as_f64().map(|n| (name.clone(), n)));
                 cost.allocated_bytes.extend(allocations["bytes"].as_f64().map(|n| (name, n)));
             }
-            cost.wake_p50_ns.extend(counts["wake"][path]["p50_ns"].as_f64().map(|ns| (path.to_owned(), ns)));
+        }
+        for (path, wake) in counts["wake"].as_object().into_iter().flatten() {
+            cost.wake_p50_ns.extend(wake["p50_ns"].as_f64().map(|ns| (path.clone(), ns)));
         }
         cost
     }

@@ -40,7 +40,8 @@ fn log_table(log: &LogCost) -> String {
         let _ = writeln!(out, "| {name}, C call | {} | | |", short(*ns));
     }
     for (path, ns) in &log.wake_p50_ns {
-        let _ = writeln!(out, "| {path}/100B, wakes an idle thread (p50) | {} | | |", short(*ns));
+        let what = if path == "unpark" { "waking a bare thread" } else { "100 B, wakes an idle thread" };
+        let _ = writeln!(out, "| {path}: {what} (p50) | {} | | |", short(*ns));
     }
     out
 }

@@ -84,10 +84,10 @@ fn scenarios(effort: Effort) -> Vec<Scenario> {
     let sizes: &[usize] = if effort.smoke { &SIZES[..1] } else { &SIZES };
     for &size in sizes {
         // Half of our queue and of the peer's, which are of the same length, but not more than what the transport carries
-        // in half a second: it must never run dry, and what still waits at the end takes its time.
-        let window = ((1 << 20) as f64 * effort.share) as u64 / size as u64;
+        // in a fifth of a second: it must never run dry, and what still waits at the end takes its time.
+        let window = ((1 << 19) as f64 * effort.share) as u64 / size as u64;
         let window = window.clamp(8, 8192);
-        let flow = Burst { window, seconds: 2.0 * effort.share.sqrt(), count: u64::MAX, ..template.clone() };
+        let flow = Burst { window, seconds: 1.5 * effort.share.sqrt(), count: u64::MAX, ..template.clone() };
         add(FLOW, size, 1, &[Telelink, Peer, Raw, Single], 1, flow.clone());
         add(FLOW, size, many, &[Telelink, Peer, Raw], 1, flow);
     }
@@ -106,6 +106,7 @@ fn scenarios(effort: Effort) -> Vec<Scenario> {
     }
     let burst = Burst { count: effort.count(5000), ..template.clone() };
     add(BURST, 100, 1, &[Telelink, Peer, Raw], 1, burst.clone());
+    let burst = Burst { count: effort.count(1000), ..burst };
     add(BURST, 1024, many.min(4), &[Telelink, Peer, Raw], 1, burst);
     let channels = MANY_CHANNELS as u64;
     let tick = Burst { rate: 1000.0, count: effort.count(4000), ..template.clone() };
