@@ -19,7 +19,7 @@ use super::library::{self, Library};
 use super::logs;
 use super::messages::{
     ByteStreamOpenCallback, ConnectCallback, DisconnectRequest, FfiEvent, FfiRequest, GetSessionStatsCallback,
-    LocalDataTrackUnpublishRequest, PublishDataTrackCallback,
+    LocalDataTrackUnpublishRequest, PublishDataTrackCallback, ReadyForRoomEventRequest,
 };
 use super::room::RoomState;
 use super::streams::{Incoming, Writer};
@@ -195,8 +195,11 @@ impl Dispatcher {
     pub(super) fn discard(&self, answer: Answer) {
         let Some(library) = library::current() else { return };
         match answer {
-            // Dropping a room's handle would leave the participant in the room (livekit-ffi.md 3.2).
+            // Dropping a room's handle would leave the participant in the room (livekit-ffi.md 3.2). A room that nobody
+            // ever listened to would be reported as a panic 15 s later, so it is told that somebody does (3.4).
             Answer::Connected(ConnectCallback { result: Some(result), .. }) => {
+                let ready = ReadyForRoomEventRequest { room_handle: result.room.handle.id() };
+                let _ = library.request(&FfiRequest { ready_for_room_event: Some(ready), ..Default::default() });
                 self.leave(library, result.room.handle, vec![result.local_participant.handle], |_| ());
             }
             Answer::TrackPublished(PublishDataTrackCallback { track: Some(track), .. }) => {
@@ -287,6 +290,12 @@ impl Dispatcher {
     /// The library reports an internal panic: every room is lost, the process lives (livekit-ffi.md 3.4).
     fn on_panic(&self, message: &str) {
         let message = super::redact::error_text(message, "");
+        // Not a panic at all: the library has closed one room, to whose events nobody had listened in time (3.4). If we
+        // know that room it ends by itself.
+        if message.contains("ReadyForRoomEvent") {
+            tracing::warn!(target: "telelink::livekit", "the LiveKit library closed a room: {message}");
+            return;
+        }
         tracing::error!(target: "telelink::livekit", "the LiveKit library panicked: {message}");
         let rooms: Vec<_> = self.rooms.lock().values().cloned().collect();
         for room in rooms {

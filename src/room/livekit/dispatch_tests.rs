@@ -154,3 +154,13 @@ fn a_panic_of_the_library_fails_every_waiter() {
     dispatcher.on_event(&FfiEvent { panic: Some(panic), ..Default::default() }.encode_to_vec());
     assert_eq!(rx.try_iter().collect::<Vec<_>>(), [true]);
 }
+
+#[test]
+fn a_room_that_nobody_listened_to_is_no_panic() {
+    let dispatcher = Dispatcher::new();
+    let (tx, rx) = mpsc::channel();
+    dispatcher.expect(Duration::from_secs(5), vec![], move |answer| tx.send(answer.done().is_err()).unwrap());
+    let message = "timed out waiting for ReadyForRoomEventRequest after ConnectCallback (room_handle=7)".into();
+    dispatcher.on_event(&FfiEvent { panic: Some(Panic { message }), ..Default::default() }.encode_to_vec());
+    assert_eq!(rx.try_iter().count(), 0, "the requests of other rooms go on");
+}
