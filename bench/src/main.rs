@@ -1,5 +1,5 @@
 //! Runs the end-to-end benchmarks beside the peers and reports all of them against their budgets:
-//! `telelink-bench --output FOLDER --python PYTHON [--rounds N] [--smoke]`. docs/performance.md explains the figures.
+//! `telelink-bench --output FOLDER --python PYTHON [--rounds N] [--only TEXT] [--smoke]`. docs/performance.md explains the figures.
 //!
 //! It starts three robots, which take the same commands: ours ([`own_robot`]), the peer (`python/peer_robot.py`) and
 //! LiveKit without a session ([`raw_robot`]). Ours and the raw one are this same program, so that it is linked once.
@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use run::Options;
 
-const USAGE: &str = "usage: telelink-bench --output FOLDER --python PYTHON [--rounds N] [--smoke]";
+const USAGE: &str = "usage: telelink-bench --output FOLDER --python PYTHON [--rounds N] [--only TEXT] [--smoke]";
 
 /// First argument that makes this program our robot.
 const OWN_ROBOT: &str = "own-robot";
@@ -50,15 +50,16 @@ fn main() -> ExitCode {
 }
 
 fn parse(mut arguments: impl Iterator<Item = String>) -> Option<Options> {
-    let (mut output, mut python, mut rounds, mut smoke) = (None, None, None, false);
+    let (mut output, mut python, mut rounds, mut only, mut smoke) = (None, None, None, String::new(), false);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--output" => output = Some(PathBuf::from(arguments.next()?)),
             "--python" => python = Some(PathBuf::from(arguments.next()?)),
             "--rounds" => rounds = Some(arguments.next()?.parse().ok().filter(|rounds| *rounds > 0)?),
+            "--only" => only = arguments.next()?,
             "--smoke" => smoke = true,
             _ => return None,
         }
     }
-    Some(Options { output: output?, python: python?, rounds, smoke })
+    Some(Options { output: output?, python: python?, rounds, only, smoke })
 }

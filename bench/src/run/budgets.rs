@@ -64,7 +64,6 @@ fn log_rows(v: &mut Verdicts, log: &LogCost, table: &Table) {
     v.at_most("the same, allocations", log.allocations.get("nobody/100B").copied(), 0.0, "");
     v.at_most("the same, C call", log.c_ns.get("nobody/100B").copied(), 10.0, " ns");
     v.at_most("log 100 B, writer awake", ns("reliable/1/100B"), 400.0, " ns");
-    v.at_most("the same, C call in a burst", log.c_ns.get("reliable/1/100B").copied(), 400.0, " ns");
     v.at_most("log 100 B, pacer awake", ns("lossy/1/100B"), 400.0, " ns");
     let further = ns("reliable/5/100B").zip(ns("reliable/1/100B")).map(|(five, one)| (five - one) / 4.0);
     v.at_most("each further viewer", further, 60.0, " ns");

@@ -33,6 +33,8 @@ pub(crate) struct Options {
     pub(crate) python: PathBuf,
     /// Rounds; default 3, 1 of a smoke.
     pub(crate) rounds: Option<usize>,
+    /// Only scenarios with this text in their names.
+    pub(crate) only: String,
     pub(crate) smoke: bool,
 }
 
@@ -55,7 +57,7 @@ pub(crate) async fn all(options: Options) -> Result<()> {
         stages.insert(kind, stage);
     }
     let mut table = Table::default();
-    let mut failures = scenarios::run(&mut stages, effort, &mut table).await;
+    let mut failures = scenarios::run(&mut stages, effort, &options.only, &mut table).await;
     for (kind, stage) in stages {
         if let Err(error) = stage.end().await {
             failures.push(format!("{}: leaving: {error}", kind.name()));

@@ -118,9 +118,14 @@ fn scenarios(effort: Effort) -> Vec<Scenario> {
 }
 
 /// Runs everything; what a robot could not do is told in the list returned.
-pub(crate) async fn run(stages: &mut BTreeMap<Kind, Stage>, effort: Effort, table: &mut Table) -> Vec<String> {
+pub(crate) async fn run(
+    stages: &mut BTreeMap<Kind, Stage>,
+    effort: Effort,
+    only: &str,
+    table: &mut Table,
+) -> Vec<String> {
     let mut failures = Vec::new();
-    for scenario in scenarios(effort) {
+    for scenario in scenarios(effort).into_iter().filter(|scenario| scenario.case.scenario.contains(only)) {
         let Case { scenario: name, size, viewers } = scenario.case;
         eprintln!("{name}, {size} B, {viewers} viewer(s)");
         let mut open: BTreeMap<Kind, Channels> = BTreeMap::new();
