@@ -23,8 +23,11 @@ done
 
 if [ -f CMakeLists.txt ]; then
   say "building C and C++"
+  # CMake takes the library that was just built: asked for the library alone, cargo would choose other features for the
+  # same dependencies and compile them all a second time.
   cmake -S . -B build/cmake -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_RUNTIME_OUTPUT_DIRECTORY="$ROOT/build/bin" \
     -DTELELINK_BUILD_TESTS=ON -DTELELINK_BUILD_EXAMPLES=ON \
+    -DTELELINK_PREBUILT_DIR="$(realpath "${CARGO_TARGET_DIR:-target}")/release" \
     -DTELELINK_LIVEKIT_LIBRARY="$TOOLS/livekit/$LIVEKIT_VERSION/liblivekit_ffi.so" >build/cmake-configure.log ||
     { cat build/cmake-configure.log >&2 && die "cmake could not configure the C++ side"; }
   cmake --build build/cmake

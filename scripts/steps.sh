@@ -1,8 +1,6 @@
 # Runs named steps one after the other, with their times, and sums up. Source it after lib.sh; scripts/test.sh shows how.
 #   step "name" command...      runs the command in the checkout, without standard input; after a failure the later
 #                               steps are not run
-#   step_if PATH "name" command...  only if PATH is in the tree, for parts whose first commit is still to come: make it a
-#                               plain `step` when they are there, so that nobody loses them unnoticed
 #   finish                      prints the table and, last and alone on its line, "N passed, N failed"
 # KEEP_GOING=1 runs the later steps after a failure all the same.
 # STEPS_BUDGET=N begins no step after N seconds; the table says which were left out.
@@ -33,16 +31,6 @@ step() {
   fi
   steps_note "$result" "$((SECONDS - started)) s" "$name"
   printf -- '--- %s: %s, %d s\n' "$name" "$result" $((SECONDS - started))
-}
-
-step_if() {
-  local path="$1"
-  shift
-  if [ -e "$ROOT/$path" ]; then
-    step "$@"
-  else
-    steps_note "no such" "" "$1 ($path is not in the tree yet)"
-  fi
 }
 
 finish() {

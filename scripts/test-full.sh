@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # `make test-full`: make test, then what takes longer. FULL_ONLY=1 leaves out make test (CI does that, having run it).
-# Miri and a Rust build under the thread sanitizer need a nightly toolchain with rust-src and miri, which no package
-# registry has; CONTRIBUTING.md says how to run them by hand.
+# Miri and the thread sanitizer need a nightly toolchain with rust-src and miri; CONTRIBUTING.md says how to run them by hand.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/scripts/env.sh"
@@ -15,8 +14,7 @@ HOST="$(rustc -vV | sed -n 's/^host: //p')"
 step "Rust unit tests, address sanitizer" \
   env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/asan \
   cargo test --locked --workspace --lib --target "$HOST"
-step_if CMakeLists.txt "C and C++ tests, address and undefined-behaviour sanitizers" scripts/test-sanitized.sh address,undefined
-step_if CMakeLists.txt "C and C++ tests, thread sanitizer" scripts/test-sanitized.sh thread
-step_if fuzz/Cargo.toml "fuzzing" env SECONDS_EACH="${SECONDS_EACH:-60}" scripts/fuzz.sh
+step "C and C++ tests, address and undefined-behaviour sanitizers" scripts/test-sanitized.sh address,undefined
+step "fuzzing" env SECONDS_EACH="${SECONDS_EACH:-60}" scripts/fuzz.sh
 step "licences, bans, sources" scripts/deny.sh
 finish

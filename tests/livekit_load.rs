@@ -31,7 +31,9 @@ const CASES: &[Case] = &[
     Case { name: "wrong_paths_are_named_with_reason_and_cure", setup: |_, _, _| (), check: wrong_paths },
     Case {
         name: "a_variable_that_names_nothing_is_an_error",
-        setup: |command, _, _| drop(command.env(VARIABLE, "/nowhere/lib.so")),
+        setup: |command, _, _| {
+            command.env(VARIABLE, "/nowhere/lib.so");
+        },
         check: || {
             let text = load_error(LibraryOptions::default());
             assert!(text.contains("/nowhere/lib.so (TELELINK_LIVEKIT_LIBRARY): no such file"), "{text}");
@@ -40,12 +42,16 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "the_variable_of_the_python_binding_counts_too",
-        setup: |command, _, library| drop(command.env_remove(VARIABLE).env(OTHER_VARIABLE, library)),
+        setup: |command, _, library| {
+            command.env_remove(VARIABLE).env(OTHER_VARIABLE, library);
+        },
         check: || loads_from(&PathBuf::from(std::env::var_os(OTHER_VARIABLE).expect("set"))),
     },
     Case {
         name: "the_file_beside_the_program_is_found",
-        setup: |command, _, _| drop(command.env_remove(VARIABLE).env_remove(OTHER_VARIABLE)),
+        setup: |command, _, _| {
+            command.env_remove(VARIABLE).env_remove(OTHER_VARIABLE);
+        },
         check: || loads_from(&std::env::current_exe().expect("a path").with_file_name(FILE_NAME)),
     },
     Case {
@@ -68,12 +74,16 @@ const CASES: &[Case] = &[
     },
     Case {
         name: "a_library_in_use_by_somebody_else_is_loaded_as_a_copy",
-        setup: |command, _, library| drop(command.env("LD_PRELOAD", library)),
+        setup: |command, _, library| {
+            command.env("LD_PRELOAD", library);
+        },
         check: private_copy,
     },
     Case {
         name: "no_token_appears_in_logs",
-        setup: |command, _, _| drop(command.env("TELELINK_LIVEKIT_LOG", "debug")),
+        setup: |command, _, _| {
+            command.env("TELELINK_LIVEKIT_LOG", "debug");
+        },
         check: logs,
     },
 ];

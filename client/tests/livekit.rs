@@ -3,7 +3,6 @@
 #![allow(unreachable_pub, reason = "a test target has no outside")]
 
 mod robot;
-#[allow(unused_imports, reason = "shared with tests that use more of it")]
 #[path = "../../tests/support/mod.rs"]
 mod support;
 

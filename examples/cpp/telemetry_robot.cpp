@@ -144,7 +144,7 @@ class Cpu {
    public:
     double update(const std::string& line) {
       // user nice system idle iowait irq softirq steal; guest time is part of user time.
-      const auto ticks = numbers<8>(line.substr(line.find(' ')));
+      const auto ticks = numbers<8>(line.substr(std::min(line.find(' '), line.size())));
       double total = 0;
       for (const double t : ticks)
         total += t;

@@ -358,8 +358,8 @@ typedef struct telelink_token_request telelink_token_request;
 /**
  * A text: UTF-8, not ended by NUL. Owns nothing.
  *
- * As an argument it is borrowed for the call; `data` may be NULL only when `len` is 0. As a result its function says how
- * long it lives.
+ * As an argument it is borrowed for the call; `data` may be NULL only when `len` is 0. As a result its function says
+ * how long it lives.
  */
 typedef struct telelink_str {
   /**
@@ -371,62 +371,6 @@ typedef struct telelink_str {
    */
   size_t len;
 } telelink_str;
-
-/**
- * One record of the log. Borrowed, valid during the callback.
- */
-typedef struct telelink_log_record {
-  /**
-   * Size of this struct as the library knows it, bytes.
-   */
-  size_t struct_size;
-  /**
-   * When, nanoseconds since the Unix epoch.
-   */
-  uint64_t time_ns;
-  /**
-   * A telelink_log_level.
-   */
-  int32_t level;
-  /**
-   * Not used; 0.
-   */
-  uint32_t reserved;
-  /**
-   * Which part of the library.
-   */
-  struct telelink_str target;
-  /**
-   * What. Never contains a token.
-   */
-  struct telelink_str message;
-} telelink_log_record;
-
-/**
- * Receives the log. Set up with telelink_log_callbacks_init().
- *
- * Records come one after another on the library's thread `tl-log`, with no lock of the library held. When more than
- * 1,024 wait, further ones are dropped, and the next record that fits says how many. `drop` runs on that thread, after the
- * last record, when another receiver has taken over.
- */
-typedef struct telelink_log_callbacks {
-  /**
-   * Size of this struct as the caller knows it, bytes.
-   */
-  size_t struct_size;
-  /**
-   * Passed first to the function below. Consumed by telelink_log_set_callbacks(), also on failure.
-   */
-  void *context;
-  /**
-   * Exactly once, after the last record; may be NULL.
-   */
-  void (*drop)(void *context);
-  /**
-   * One record. May call anything of telelink; what the library logs meanwhile on that thread is left out. Required.
-   */
-  void (*on_record)(void *context, const struct telelink_log_record *record);
-} telelink_log_callbacks;
 
 /**
  * Bytes. Owns nothing; the rules of telelink_str hold.
@@ -509,6 +453,62 @@ typedef struct telelink_channel_options {
 } telelink_channel_options;
 
 /**
+ * One record of the log. Borrowed, valid during the callback.
+ */
+typedef struct telelink_log_record {
+  /**
+   * Size of this struct as the library knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * When, nanoseconds since the Unix epoch.
+   */
+  uint64_t time_ns;
+  /**
+   * A telelink_log_level.
+   */
+  int32_t level;
+  /**
+   * Not used; 0.
+   */
+  uint32_t reserved;
+  /**
+   * Which part of the library.
+   */
+  struct telelink_str target;
+  /**
+   * What. Never contains a token.
+   */
+  struct telelink_str message;
+} telelink_log_record;
+
+/**
+ * Receives the log. Set up with telelink_log_callbacks_init().
+ *
+ * Records come one after another on the library's thread `tl-log`, with no lock of the library held. When more than
+ * 1,024 wait, further ones are dropped, and the next record that fits says how many. `drop` runs on that thread, after
+ * the last record, when another receiver has taken over.
+ */
+typedef struct telelink_log_callbacks {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Passed first to the function below. Consumed by telelink_log_set_callbacks(), also on failure.
+   */
+  void *context;
+  /**
+   * Exactly once, after the last record; may be NULL.
+   */
+  void (*drop)(void *context);
+  /**
+   * One record. May call anything of telelink; what the library logs meanwhile on that thread is left out. Required.
+   */
+  void (*on_record)(void *context, const struct telelink_log_record *record);
+} telelink_log_callbacks;
+
+/**
  * One call of a service. Borrowed, valid during the callback.
  */
 typedef struct telelink_service_request {
@@ -578,8 +578,8 @@ typedef struct telelink_service {
    */
   void (*drop)(void *context);
   /**
-   * A call. `request` is borrowed for the callback; `responder` is owned by it: telelink_service_responder_free() it,
-   * now or later. Required.
+   * A call. `request` is borrowed for the callback; `responder` is owned by it: telelink_service_responder_free()
+   * it, now or later. Required.
    */
   void (*on_request)(void *context,
                      const struct telelink_service_request *request,
@@ -603,6 +603,67 @@ typedef struct telelink_service {
 } telelink_service;
 
 /**
+ * Makes access tokens when they are needed. Set up with telelink_token_callbacks_init().
+ */
+typedef struct telelink_token_callbacks {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Passed first to the function below. Consumed by telelink_session_create(), also on failure.
+   */
+  void *context;
+  /**
+   * Exactly once, after the last question; may be NULL.
+   */
+  void (*drop)(void *context);
+  /**
+   * Asked before every join, on a thread of its own; may block up to 30 s. Answers with telelink_token_request_set()
+   * or telelink_token_request_fail(); no answer is a failure, and failures are tried again. Required.
+   */
+  void (*on_token)(void *context, const struct telelink_token_request *request);
+} telelink_token_callbacks;
+
+/**
+ * A LiveKit API key pair: the library makes a fresh token for every join. Set up with telelink_api_key_init().
+ */
+typedef struct telelink_api_key {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * API key. Required.
+   */
+  struct telelink_str key;
+  /**
+   * API secret. Required; never logged.
+   */
+  struct telelink_str secret;
+  /**
+   * Room to join. Required.
+   */
+  struct telelink_str room;
+  /**
+   * Identity to join as. Required.
+   */
+  struct telelink_str identity;
+  /**
+   * Life time of each token, seconds, 60 to 2,592,000. Default 21,600.
+   */
+  uint64_t ttl_s;
+  /**
+   * LiveKit attributes of the participant. Default none.
+   */
+  const struct telelink_pair *attributes;
+  /**
+   * Number of attributes.
+   */
+  size_t attributes_count;
+} telelink_api_key;
+
+/**
  * A message from a viewer. Borrowed, valid during the callback.
  */
 typedef struct telelink_client_message {
@@ -624,9 +685,9 @@ typedef struct telelink_client_message {
  * Events of one session. Set up with telelink_session_callbacks_init().
  *
  * They run one after another, in order, on the session's own thread `tl-events`; none runs on the stack of a telelink
- * call, none after `drop` has begun. Arguments are borrowed for the callback. A callback may call anything of telelink,
- * also close or free its session; a slow one delays the following ones and nothing else. No lock of the library is held
- * meanwhile. A callback that throws or jumps out ends the process.
+ * call, none after `drop` has begun. Arguments are borrowed for the callback. A callback may call anything of
+ * telelink, also close or free its session; a slow one delays the following ones and nothing else. No lock of the
+ * library is held meanwhile. A callback that throws or jumps out ends the process.
  */
 typedef struct telelink_session_callbacks {
   /**
@@ -710,67 +771,6 @@ typedef struct telelink_session_policy {
 } telelink_session_policy;
 
 /**
- * Makes access tokens when they are needed. Set up with telelink_token_callbacks_init().
- */
-typedef struct telelink_token_callbacks {
-  /**
-   * Size of this struct as the caller knows it, bytes.
-   */
-  size_t struct_size;
-  /**
-   * Passed first to the function below. Consumed by telelink_session_create(), also on failure.
-   */
-  void *context;
-  /**
-   * Exactly once, after the last question; may be NULL.
-   */
-  void (*drop)(void *context);
-  /**
-   * Asked before every join, on a thread of its own; may block up to 30 s. Answers with telelink_token_request_set()
-   * or telelink_token_request_fail(); no answer is a failure, and failures are tried again. Required.
-   */
-  void (*on_token)(void *context, const struct telelink_token_request *request);
-} telelink_token_callbacks;
-
-/**
- * A LiveKit API key pair: the library makes a fresh token for every join. Set up with telelink_api_key_init().
- */
-typedef struct telelink_api_key {
-  /**
-   * Size of this struct as the caller knows it, bytes.
-   */
-  size_t struct_size;
-  /**
-   * API key. Required.
-   */
-  struct telelink_str key;
-  /**
-   * API secret. Required; never logged.
-   */
-  struct telelink_str secret;
-  /**
-   * Room to join. Required.
-   */
-  struct telelink_str room;
-  /**
-   * Identity to join as. Required.
-   */
-  struct telelink_str identity;
-  /**
-   * Life time of each token, seconds, 60 to 2,592,000. Default 21,600.
-   */
-  uint64_t ttl_s;
-  /**
-   * LiveKit attributes of the participant. Default none.
-   */
-  const struct telelink_pair *attributes;
-  /**
-   * Number of attributes.
-   */
-  size_t attributes_count;
-} telelink_api_key;
-
-/**
  * One STUN or TURN server.
  */
 typedef struct telelink_ice_server {
@@ -850,7 +850,8 @@ typedef struct telelink_session_options {
    */
   const struct telelink_session_policy *policy;
   /**
-   * Services offered from the start: pointers, whose contexts are consumed. Default none.
+   * Services offered from the start: pointers, whose contexts are consumed. Of equal names the last counts. Default
+   * none.
    */
   const struct telelink_service *const *services;
   /**
@@ -904,7 +905,8 @@ typedef struct telelink_session_options {
 } telelink_session_options;
 
 /**
- * Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are over the channels that exist now.
+ * Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are over the channels that exist
+ * now.
  */
 typedef struct telelink_session_stats {
   /**
@@ -990,119 +992,6 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * The name of a status without its prefix, for example "CLOSED".
- *
- * @param status  Any number.
- * @return A static text that ends with NUL; "UNKNOWN" for a number that this library does not know. Never NULL.
- * @threading Any thread, never blocks, allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API const char *telelink_status_name(int32_t status);
-
-/**
- * The text that explains the last telelink call on this thread that failed.
- *
- * A call that succeeds leaves it alone, so read it only after a status other than TELELINK_STATUS_OK.
- *
- * @return UTF-8 that ends with NUL, at most 2047 bytes, never NULL, empty when nothing failed yet on this thread. Valid
- *         until the next telelink call on this thread fails, or the thread ends.
- * @threading Any thread; each has its own message. Never blocks. Allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API const char *telelink_last_error_message(void);
-
-/**
- * The ABI of the library in use. A program compares it with TELELINK_ABI_VERSION of its header; the C++ wrapper does so
- * when it starts a session.
- *
- * @return The number; never changes while the process runs.
- * @threading Any thread, never blocks.
- * @since 0.1
- */
-TELELINK_API uint32_t telelink_abi_version(void);
-
-/**
- * The version of the library in use, for example "0.1.0".
- *
- * @return A static text that ends with NUL. Never NULL.
- * @threading Any thread, never blocks.
- * @since 0.1
- */
-TELELINK_API const char *telelink_version(void);
-
-/**
- * Nanoseconds since the Unix epoch by the system's clock: the default time of logged messages.
- *
- * @return The time; 0 when the clock stands before 1970.
- * @threading Any thread, never blocks.
- * @since 0.1
- */
-TELELINK_API uint64_t telelink_now_ns(void);
-
-/**
- * Fills callbacks with the defaults.
- *
- * @param callbacks    Written.
- * @param struct_size  sizeof *callbacks.
- * @return TELELINK_STATUS_OK             filled
- *         TELELINK_STATUS_NULL_ARGUMENT  `callbacks` is NULL
- *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
- * @threading Any thread, never blocks, allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API telelink_status telelink_log_callbacks_init(struct telelink_log_callbacks *callbacks, size_t struct_size);
-
-/**
- * Sends the library's log to a receiver of the program's. Until then, and after NULL, nothing is logged.
- *
- * @param level      A telelink_log_level: what to log.
- * @param callbacks  Borrowed; its context is consumed, on failure too. NULL: nobody.
- * @return TELELINK_STATUS_OK             done; the receiver before gets no record made from now on, and its `drop` follows
- *         TELELINK_STATUS_INVALID_VALUE  `level` is no telelink_log_level
- *         TELELINK_STATUS_NULL_ARGUMENT  `on_record` is NULL
- *         TELELINK_STATUS_STRUCT_SIZE    `callbacks` was not set up with telelink_log_callbacks_init()
- *         TELELINK_STATUS_DUPLICATE      a Rust program around the library has installed a log of its own
- *         TELELINK_STATUS_TIMEOUT        called from `on_record` while the queue was full
- *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
- * @threading Any thread, allowed inside callbacks. Can wait for the receiver before to get through its queue.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_log_set_callbacks(int32_t level,
-                                           const struct telelink_log_callbacks *callbacks);
-
-/**
- * Sends the library's log to standard error.
- *
- * @param level  A telelink_log_level: what to log.
- * @return As telelink_log_set_callbacks().
- * @threading As telelink_log_set_callbacks().
- * @since 0.1
- */
-TELELINK_API telelink_status telelink_log_to_stderr(int32_t level);
-
-/**
- * Makes an empty context.
- *
- * @param out  Receives the context; free it with telelink_context_free(). Written only on success.
- * @return TELELINK_STATUS_OK             made
- *         TELELINK_STATUS_NULL_ARGUMENT  `out` is NULL
- *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
- * @threading Any thread, never blocks, allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API telelink_status telelink_context_create(struct telelink_context **out);
-
-/**
- * Frees the handle. Channels and sessions made from the context go on living.
- *
- * @param context  Consumed. NULL does nothing.
- * @threading Any thread, but nobody may use this handle meanwhile. Never blocks. Allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API void telelink_context_free(struct telelink_context *context);
-
-/**
  * Fills options with the defaults.
  *
  * @param options      Written.
@@ -1145,8 +1034,8 @@ telelink_status telelink_channel_create(const struct telelink_context *context,
 /**
  * Logs one message with the time now, for every viewer that wants it.
  *
- * While nobody is subscribed this costs a few nanoseconds and drops the message. A message that a viewer's queue or the
- * network has no room for is dropped and counted in the session's statistics; this call does not say so.
+ * While nobody is subscribed this costs a few nanoseconds and drops the message. A message that a viewer's queue or
+ * the network has no room for is dropped and counted in the session's statistics; this call does not say so.
  *
  * @param channel  Borrowed.
  * @param payload  Borrowed for the call and copied before it returns, if somebody wants it.
@@ -1426,6 +1315,79 @@ bool telelink_client_channel_schema(const struct telelink_client_channel *channe
                                     struct telelink_schema *schema_out);
 
 /**
+ * Makes an empty context.
+ *
+ * @param out  Receives the context; free it with telelink_context_free(). Written only on success.
+ * @return TELELINK_STATUS_OK             made
+ *         TELELINK_STATUS_NULL_ARGUMENT  `out` is NULL
+ *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_context_create(struct telelink_context **out);
+
+/**
+ * Frees the handle. Channels and sessions made from the context go on living.
+ *
+ * @param context  Consumed. NULL does nothing.
+ * @threading Any thread, but nobody may use this handle meanwhile. Never blocks. Allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API void telelink_context_free(struct telelink_context *context);
+
+/**
+ * The text that explains the last telelink call on this thread that failed.
+ *
+ * A call that succeeds leaves it alone, so read it only after a status other than TELELINK_STATUS_OK.
+ *
+ * @return UTF-8 that ends with NUL, at most 2047 bytes, never NULL, empty when nothing failed yet on this thread.
+ *         Valid until the next telelink call on this thread fails, or the thread ends.
+ * @threading Any thread; each has its own message. Never blocks. Allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API const char *telelink_last_error_message(void);
+
+/**
+ * Fills callbacks with the defaults.
+ *
+ * @param callbacks    Written.
+ * @param struct_size  sizeof *callbacks.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `callbacks` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_log_callbacks_init(struct telelink_log_callbacks *callbacks, size_t struct_size);
+
+/**
+ * Sends the library's log to a receiver of the program's. Until then, and after NULL, nothing is logged.
+ *
+ * @param level      A telelink_log_level: what to log.
+ * @param callbacks  Borrowed; its context is consumed, on failure too. NULL: nobody.
+ * @return TELELINK_STATUS_OK             done; the receiver before gets no record made from now on, its `drop` follows
+ *         TELELINK_STATUS_INVALID_VALUE  `level` is no telelink_log_level
+ *         TELELINK_STATUS_NULL_ARGUMENT  `on_record` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    `callbacks` was not set up with telelink_log_callbacks_init()
+ *         TELELINK_STATUS_DUPLICATE      a Rust program around the library has installed a log of its own
+ *         TELELINK_STATUS_TIMEOUT        called from `on_record` while the queue was full
+ *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
+ * @threading Any thread, allowed inside callbacks. Can wait for the receiver before to get through its queue.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_log_set_callbacks(int32_t level, const struct telelink_log_callbacks *callbacks);
+
+/**
+ * Sends the library's log to standard error.
+ *
+ * @param level  A telelink_log_level: what to log.
+ * @return As telelink_log_set_callbacks().
+ * @threading As telelink_log_set_callbacks().
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_log_to_stderr(int32_t level);
+
+/**
  * Fills a service with the defaults.
  *
  * @param service      Written.
@@ -1497,107 +1459,6 @@ telelink_status telelink_service_responder_fail(const struct telelink_service_re
 TELELINK_API void telelink_service_responder_free(struct telelink_service_responder *responder);
 
 /**
- * Fills callbacks with the defaults.
- *
- * @param callbacks  Written.
- * @param struct_size  sizeof *callbacks.
- * @return TELELINK_STATUS_OK             filled
- *         TELELINK_STATUS_NULL_ARGUMENT  `callbacks` is NULL
- *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
- * @threading Any thread, never blocks, allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_session_callbacks_init(struct telelink_session_callbacks *callbacks,
-                                                size_t struct_size);
-
-/**
- * Fills policy with the defaults.
- *
- * @param policy  Written.
- * @param struct_size  sizeof *policy.
- * @return TELELINK_STATUS_OK             filled
- *         TELELINK_STATUS_NULL_ARGUMENT  `policy` is NULL
- *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
- * @threading Any thread, never blocks, allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API telelink_status telelink_session_policy_init(struct telelink_session_policy *policy, size_t struct_size);
-
-/**
- * Fills callbacks with the defaults.
- *
- * @param callbacks  Written.
- * @param struct_size  sizeof *callbacks.
- * @return TELELINK_STATUS_OK             filled
- *         TELELINK_STATUS_NULL_ARGUMENT  `callbacks` is NULL
- *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
- * @threading Any thread, never blocks, allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_token_callbacks_init(struct telelink_token_callbacks *callbacks,
-                                              size_t struct_size);
-
-/**
- * Fills key with the defaults.
- *
- * @param key  Written.
- * @param struct_size  sizeof *key.
- * @return TELELINK_STATUS_OK             filled
- *         TELELINK_STATUS_NULL_ARGUMENT  `key` is NULL
- *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
- * @threading Any thread, never blocks, allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API telelink_status telelink_api_key_init(struct telelink_api_key *key, size_t struct_size);
-
-/**
- * Answers a token request. Of several answers the last counts.
- *
- * @param request  Borrowed.
- * @param token    Borrowed for the call and copied. Never logged.
- * @return TELELINK_STATUS_OK             taken
- *         TELELINK_STATUS_NULL_ARGUMENT  `request` is NULL, or `token` has no data
- *         TELELINK_STATUS_INVALID_UTF8   `token` is not UTF-8
- * @threading During the callback, any thread.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_token_request_set(const struct telelink_token_request *request,
-                                           struct telelink_str token);
-
-/**
- * Answers a token request with a failure. The session reports it and tries again.
- *
- * @param request  Borrowed.
- * @param message  Borrowed for the call and copied. Appears in events and logs, so it must not contain a token.
- * @return TELELINK_STATUS_OK             taken
- *         TELELINK_STATUS_NULL_ARGUMENT  `request` is NULL, or `message` has no data
- *         TELELINK_STATUS_INVALID_UTF8   `message` is not UTF-8
- * @threading During the callback, any thread.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_token_request_fail(const struct telelink_token_request *request,
-                                            struct telelink_str message);
-
-/**
- * Fills options with the defaults.
- *
- * @param options  Written.
- * @param struct_size  sizeof *options.
- * @return TELELINK_STATUS_OK             filled
- *         TELELINK_STATUS_NULL_ARGUMENT  `options` is NULL
- *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
- * @threading Any thread, never blocks, allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_session_options_init(struct telelink_session_options *options,
-                                              size_t struct_size);
-
-/**
  * Starts a session: joins the room in the background, and joins again when it is lost. Returns without waiting for it.
  *
  * Everything logged to the context's channels, now or made later, goes to the viewers in that room. What the options
@@ -1640,8 +1501,8 @@ telelink_status telelink_session_create(const struct telelink_context *context,
 TELELINK_API telelink_status telelink_session_close(const struct telelink_session *session, uint64_t timeout_ms);
 
 /**
- * Closes the session and frees it. Waits until running callbacks have returned; none starts afterwards, and each `drop`
- * has run.
+ * Closes the session and frees it. Waits until running callbacks have returned; none starts afterwards, and each
+ * `drop` has run.
  *
  * Called from a callback of telelink it does not wait: the rest is finished after that callback has returned, and
  * `drop` marks the end. Responders may be freed later.
@@ -1778,6 +1639,49 @@ telelink_status telelink_session_client(const struct telelink_session *session,
                                         struct telelink_client **out);
 
 /**
+ * Fills callbacks with the defaults.
+ *
+ * @param callbacks  Written.
+ * @param struct_size  sizeof *callbacks.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `callbacks` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_callbacks_init(struct telelink_session_callbacks *callbacks,
+                                                size_t struct_size);
+
+/**
+ * Fills policy with the defaults.
+ *
+ * @param policy  Written.
+ * @param struct_size  sizeof *policy.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `policy` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_session_policy_init(struct telelink_session_policy *policy, size_t struct_size);
+
+/**
+ * Fills options with the defaults.
+ *
+ * @param options  Written.
+ * @param struct_size  sizeof *options.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `options` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_options_init(struct telelink_session_options *options,
+                                              size_t struct_size);
+
+/**
  * Prepares the struct for telelink_session_stats_read().
  *
  * @param stats        Written.
@@ -1806,6 +1710,102 @@ TELELINK_API telelink_status telelink_session_stats_init(struct telelink_session
 TELELINK_API
 telelink_status telelink_session_stats_read(const struct telelink_session *session,
                                             struct telelink_session_stats *stats);
+
+/**
+ * The name of a status without its prefix, for example "CLOSED".
+ *
+ * @param status  Any number.
+ * @return A static text that ends with NUL; "UNKNOWN" for a number that this library does not know. Never NULL.
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API const char *telelink_status_name(int32_t status);
+
+/**
+ * Fills callbacks with the defaults.
+ *
+ * @param callbacks  Written.
+ * @param struct_size  sizeof *callbacks.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `callbacks` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_token_callbacks_init(struct telelink_token_callbacks *callbacks,
+                                              size_t struct_size);
+
+/**
+ * Fills key with the defaults.
+ *
+ * @param key  Written.
+ * @param struct_size  sizeof *key.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `key` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_api_key_init(struct telelink_api_key *key, size_t struct_size);
+
+/**
+ * Answers a token request. Of several answers the last counts.
+ *
+ * @param request  Borrowed.
+ * @param token    Borrowed for the call and copied. Never logged.
+ * @return TELELINK_STATUS_OK             taken
+ *         TELELINK_STATUS_NULL_ARGUMENT  `request` is NULL, or `token` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `token` is not UTF-8
+ * @threading During the callback, any thread.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_token_request_set(const struct telelink_token_request *request,
+                                           struct telelink_str token);
+
+/**
+ * Answers a token request with a failure. The session reports it and tries again.
+ *
+ * @param request  Borrowed.
+ * @param message  Borrowed for the call and copied. Appears in events and logs, so it must not contain a token.
+ * @return TELELINK_STATUS_OK             taken
+ *         TELELINK_STATUS_NULL_ARGUMENT  `request` is NULL, or `message` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `message` is not UTF-8
+ * @threading During the callback, any thread.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_token_request_fail(const struct telelink_token_request *request,
+                                            struct telelink_str message);
+
+/**
+ * The ABI of the library in use. A program compares it with TELELINK_ABI_VERSION of its header; the C++ wrapper does
+ * so when it starts a session.
+ *
+ * @return The number; never changes while the process runs.
+ * @threading Any thread, never blocks.
+ * @since 0.1
+ */
+TELELINK_API uint32_t telelink_abi_version(void);
+
+/**
+ * The version of the library in use, for example "0.1.0".
+ *
+ * @return A static text that ends with NUL. Never NULL.
+ * @threading Any thread, never blocks.
+ * @since 0.1
+ */
+TELELINK_API const char *telelink_version(void);
+
+/**
+ * Nanoseconds since the Unix epoch by the system's clock: the default time of logged messages.
+ *
+ * @return The time; 0 when the clock stands before 1970.
+ * @threading Any thread, never blocks.
+ * @since 0.1
+ */
+TELELINK_API uint64_t telelink_now_ns(void);
 
 #ifdef __cplusplus
 }  // extern "C"

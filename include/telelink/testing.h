@@ -125,6 +125,39 @@ extern "C" {
 #endif // __cplusplus
 
 /**
+ * Fills the struct with zeros and its size.
+ *
+ * @param message      Written.
+ * @param struct_size  sizeof *message.
+ * @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
+ * @threading Any thread, never blocks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_test_message_init(struct telelink_test_message *message, size_t struct_size);
+
+/**
+ * Fills the struct with zeros and its size.
+ *
+ * @param answer       Written.
+ * @param struct_size  sizeof *answer.
+ * @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
+ * @threading Any thread, never blocks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_test_answer_init(struct telelink_test_answer *answer, size_t struct_size);
+
+/**
+ * Fills the struct with zeros and its size.
+ *
+ * @param status       Written.
+ * @param struct_size  sizeof *status.
+ * @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
+ * @threading Any thread, never blocks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_test_status_init(struct telelink_test_status *status, size_t struct_size);
+
+/**
  * Starts a server without rooms. A room comes into being when somebody joins it.
  *
  * @param out  Receives the server; free it with telelink_test_server_free(). Written only on success.
@@ -233,39 +266,6 @@ telelink_status telelink_test_server_set_delay(const struct telelink_test_server
                                                uint64_t delay_ms);
 
 /**
- * Fills the struct with zeros and its size.
- *
- * @param message      Written.
- * @param struct_size  sizeof *message.
- * @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
- * @threading Any thread, never blocks.
- * @since 0.1
- */
-TELELINK_API telelink_status telelink_test_message_init(struct telelink_test_message *message, size_t struct_size);
-
-/**
- * Fills the struct with zeros and its size.
- *
- * @param answer       Written.
- * @param struct_size  sizeof *answer.
- * @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
- * @threading Any thread, never blocks.
- * @since 0.1
- */
-TELELINK_API telelink_status telelink_test_answer_init(struct telelink_test_answer *answer, size_t struct_size);
-
-/**
- * Fills the struct with zeros and its size.
- *
- * @param status       Written.
- * @param struct_size  sizeof *status.
- * @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
- * @threading Any thread, never blocks.
- * @since 0.1
- */
-TELELINK_API telelink_status telelink_test_status_init(struct telelink_test_status *status, size_t struct_size);
-
-/**
  * Joins a room as a viewer. The robot need not be there yet.
  *
  * @param server      Borrowed.
@@ -371,7 +371,8 @@ telelink_status telelink_test_viewer_wait_no_service(const struct telelink_test_
                                                      uint64_t timeout_ms);
 
 /**
- * Waits for a channel of that topic and subscribes to it. When this returns, the next message logged is for this viewer.
+ * Waits for a channel of that topic and subscribes to it. When this returns, the next message logged is for this
+ * viewer.
  *
  * @param viewer      Borrowed.
  * @param topic       Borrowed.

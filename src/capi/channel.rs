@@ -231,8 +231,8 @@ pub unsafe extern "C" fn telelink_channel_create(
 
 /// Logs one message with the time now, for every viewer that wants it.
 ///
-/// While nobody is subscribed this costs a few nanoseconds and drops the message. A message that a viewer's queue or the
-/// network has no room for is dropped and counted in the session's statistics; this call does not say so.
+/// While nobody is subscribed this costs a few nanoseconds and drops the message. A message that a viewer's queue or
+/// the network has no room for is dropped and counted in the session's statistics; this call does not say so.
 ///
 /// @param channel  Borrowed.
 /// @param payload  Borrowed for the call and copied before it returns, if somebody wants it.

@@ -27,8 +27,8 @@ pub(super) fn set(message: &str) {
 ///
 /// A call that succeeds leaves it alone, so read it only after a status other than TELELINK_STATUS_OK.
 ///
-/// @return UTF-8 that ends with NUL, at most 2047 bytes, never NULL, empty when nothing failed yet on this thread. Valid
-///         until the next telelink call on this thread fails, or the thread ends.
+/// @return UTF-8 that ends with NUL, at most 2047 bytes, never NULL, empty when nothing failed yet on this thread.
+///         Valid until the next telelink call on this thread fails, or the thread ends.
 /// @threading Any thread; each has its own message. Never blocks. Allowed inside callbacks.
 /// @since 0.1
 #[no_mangle]

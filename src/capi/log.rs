@@ -61,8 +61,8 @@ pub struct telelink_log_record {
 /// Receives the log. Set up with telelink_log_callbacks_init().
 ///
 /// Records come one after another on the library's thread `tl-log`, with no lock of the library held. When more than
-/// 1,024 wait, further ones are dropped, and the next record that fits says how many. `drop` runs on that thread, after the
-/// last record, when another receiver has taken over.
+/// 1,024 wait, further ones are dropped, and the next record that fits says how many. `drop` runs on that thread, after
+/// the last record, when another receiver has taken over.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct telelink_log_callbacks {
@@ -199,7 +199,7 @@ fn deliver(receiver: &Receiver, record: &Record) {
 fn set(level: u8, receiver: Receiver) -> Result<(), Failure> {
     let log = installed()?;
     let _change = log.change.lock();
-    // May wait for the receiver in use to get through its queue, but never for ourselves: on `tl-log` there is no waiting.
+    // May wait for the receiver in use to get through its queue, but never for ourselves: `tl-log` does not wait.
     if RECEIVING.get() {
         if log.queue.try_send(Order::Receiver(receiver)).is_err() {
             return Err(Failure::new(telelink_status::Timeout, "the log is full; try again outside its callback"));
@@ -305,7 +305,7 @@ pub unsafe extern "C" fn telelink_log_callbacks_init(
 ///
 /// @param level      A telelink_log_level: what to log.
 /// @param callbacks  Borrowed; its context is consumed, on failure too. NULL: nobody.
-/// @return TELELINK_STATUS_OK             done; the receiver before gets no record made from now on, and its `drop` follows
+/// @return TELELINK_STATUS_OK             done; the receiver before gets no record made from now on, its `drop` follows
 ///         TELELINK_STATUS_INVALID_VALUE  `level` is no telelink_log_level
 ///         TELELINK_STATUS_NULL_ARGUMENT  `on_record` is NULL
 ///         TELELINK_STATUS_STRUCT_SIZE    `callbacks` was not set up with telelink_log_callbacks_init()

@@ -1,8 +1,8 @@
 //! The C surface: C values in, Rust values out. The only `extern "C"` of the crate; everything is decided in the layers
 //! below.
 //!
-//! One file per C object, in the order of the header. The doc comments of the public items are the text of the generated
-//! header (`include/telelink/telelink.h`, by `scripts/header.sh`) and are written for its readers.
+//! One file per C object, in the order of the header. The doc comments of the public items are the text of the
+//! generated header (`include/telelink/telelink.h`, by `scripts/header.sh`) and are written for its readers.
 //!
 //! Rules that the files share: the body of every exported function is one `guard` call (a test checks it); pointers
 //! become references only through `handle`, `view` and `sized`, which refuse NULL by argument name; enums come in as
@@ -27,6 +27,7 @@ pub mod service;
 pub mod session;
 pub mod session_callbacks;
 pub mod session_options;
+pub mod session_stats;
 pub mod status;
 /// cbindgen:ignore
 pub mod testing;

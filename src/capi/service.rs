@@ -65,8 +65,8 @@ pub struct telelink_service {
     pub context: *mut c_void,
     /// Exactly once, after the last call; may be NULL.
     pub drop: Option<unsafe extern "C" fn(context: *mut c_void)>,
-    /// A call. `request` is borrowed for the callback; `responder` is owned by it: telelink_service_responder_free() it,
-    /// now or later. Required.
+    /// A call. `request` is borrowed for the callback; `responder` is owned by it: telelink_service_responder_free()
+    /// it, now or later. Required.
     pub on_request: Option<
         unsafe extern "C" fn(
             context: *mut c_void,

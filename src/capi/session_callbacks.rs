@@ -17,9 +17,9 @@ use crate::session::{Client, ClientChannel, ClientMessage, ConnectionStatus, Err
 /// Events of one session. Set up with telelink_session_callbacks_init().
 ///
 /// They run one after another, in order, on the session's own thread `tl-events`; none runs on the stack of a telelink
-/// call, none after `drop` has begun. Arguments are borrowed for the callback. A callback may call anything of telelink,
-/// also close or free its session; a slow one delays the following ones and nothing else. No lock of the library is held
-/// meanwhile. A callback that throws or jumps out ends the process.
+/// call, none after `drop` has begun. Arguments are borrowed for the callback. A callback may call anything of
+/// telelink, also close or free its session; a slow one delays the following ones and nothing else. No lock of the
+/// library is held meanwhile. A callback that throws or jumps out ends the process.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct telelink_session_callbacks {

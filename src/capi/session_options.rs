@@ -83,7 +83,8 @@ pub struct telelink_session_options {
     pub callbacks: *const telelink_session_callbacks,
     /// Optional: decisions about channels. Its context is consumed.
     pub policy: *const telelink_session_policy,
-    /// Services offered from the start: pointers, whose contexts are consumed. Default none.
+    /// Services offered from the start: pointers, whose contexts are consumed. Of equal names the last counts. Default
+    /// none.
     pub services: *const *const telelink_service,
     /// Number of services.
     pub services_count: usize,
@@ -147,7 +148,8 @@ sized_struct!(
     },
 );
 
-/// The callback tables that the options name. Their contexts are taken before anything can fail, so that each `drop` runs.
+/// The callback tables that the options name. Their contexts are taken before anything can fail, so that each `drop`
+/// runs.
 struct Tables {
     callbacks: Option<Callbacks>,
     policy: Option<Policy>,

@@ -20,8 +20,8 @@ pub(super) unsafe trait Sized_: Copy {
 /// Declares a struct of the header as [`Sized_`].
 macro_rules! sized_struct {
     ($name:ident, first_size: $first:expr, defaults: $defaults:expr $(,)?) => {
-        // SAFETY: the struct is `repr(C)`, begins with `struct_size` (checked below) and has only integers, pointers and
-        // structs of these.
+        // SAFETY: the struct is `repr(C)`, begins with `struct_size` (checked below) and has only integers, pointers
+        // and structs of these.
         unsafe impl $crate::capi::sized::Sized_ for $name {
             const NAME: &'static str = stringify!($name);
             const FIRST_SIZE: usize = $first;

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, CStr};
 
+use super::guard::guard_or;
 use crate::session::{Error, ErrorKind};
 
 /// What a call answers. Negative numbers are never used; a number, once given, never changes its meaning.
@@ -128,7 +129,7 @@ impl From<Error> for Failure {
 /// @since 0.1
 #[no_mangle]
 pub extern "C" fn telelink_status_name(status: i32) -> *const c_char {
-    super::guard::guard_or(c"UNKNOWN".as_ptr(), || {
+    guard_or(c"UNKNOWN".as_ptr(), || {
         let known = telelink_status::ALL.iter().find(|(value, _)| *value as i32 == status);
         known.map_or(c"UNKNOWN", |(_, name)| name).as_ptr()
     })

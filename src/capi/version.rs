@@ -30,8 +30,8 @@ const _: () = assert!(
         && TELELINK_VERSION_PATCH == number(env!("CARGO_PKG_VERSION_PATCH"))
 );
 
-/// The ABI of the library in use. A program compares it with TELELINK_ABI_VERSION of its header; the C++ wrapper does so
-/// when it starts a session.
+/// The ABI of the library in use. A program compares it with TELELINK_ABI_VERSION of its header; the C++ wrapper does
+/// so when it starts a session.
 ///
 /// @return The number; never changes while the process runs.
 /// @threading Any thread, never blocks.

@@ -7,8 +7,8 @@ use super::status::{telelink_status, Failure};
 
 /// A text: UTF-8, not ended by NUL. Owns nothing.
 ///
-/// As an argument it is borrowed for the call; `data` may be NULL only when `len` is 0. As a result its function says how
-/// long it lives.
+/// As an argument it is borrowed for the call; `data` may be NULL only when `len` is 0. As a result its function says
+/// how long it lives.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct telelink_str {

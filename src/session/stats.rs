@@ -28,6 +28,8 @@ pub struct SessionStats {
     pub ping_rtt_ms: Option<f64>,
     /// The room's own measurements, taken at most 30 s ago. `None` before the first.
     pub room: Option<RoomStats>,
+    /// Round trips of the ICE candidate pair, one sample every 30 s.
+    pub ice_rtt: Option<RttStats>,
     /// Connection quality as LiveKit judges it.
     pub quality: Option<ConnectionQuality>,
     /// Viewer messages dropped because the listener was too slow.
@@ -54,7 +56,7 @@ pub struct ViewerStats {
     pub ping_rtt_ms: Option<RttStats>,
 }
 
-/// Round trips of one viewer's pings, ms (S-257).
+/// Round trips, ms (S-257).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RttStats {
     /// Latest sample.

@@ -9,9 +9,9 @@ constexpr telelink_str no_text = {nullptr, 0};
 constexpr telelink_bytes no_bytes = {nullptr, 0};
 
 /// The call answers NULL_ARGUMENT and the message begins with the argument's name.
-#define EXPECT_REFUSED(name, ...)                             \
-  do {                                                        \
-    EXPECT_EQ((__VA_ARGS__), TELELINK_STATUS_NULL_ARGUMENT);  \
+#define EXPECT_REFUSED(name, ...)                                 \
+  do {                                                            \
+    EXPECT_EQ((__VA_ARGS__), TELELINK_STATUS_NULL_ARGUMENT);      \
     EXPECT_STREQ(telelink_last_error_message(), name " is NULL"); \
   } while (false)
 

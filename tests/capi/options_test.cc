@@ -51,7 +51,8 @@ TEST(StructSize, IsCheckedWhereStructsAreUsed) {
   ASSERT_EQ(telelink_channel_options_init(&channel_options, sizeof channel_options), TELELINK_STATUS_OK);
   channel_options.struct_size = 3;
   telelink_channel* channel = nullptr;
-  EXPECT_EQ(telelink_channel_create(robot.context, text("/a"), &channel_options, &channel), TELELINK_STATUS_STRUCT_SIZE);
+  EXPECT_EQ(telelink_channel_create(robot.context, text("/a"), &channel_options, &channel),
+            TELELINK_STATUS_STRUCT_SIZE);
   EXPECT_EQ(channel, nullptr);
 
   robot.options.struct_size = 0;
@@ -208,7 +209,8 @@ TEST(Drop, RunsForTheOthersWhenOneTableHasAWrongSize) {
   Tables tables;
   tables.policy.struct_size = 1;
   telelink_session* session = nullptr;
-  EXPECT_EQ(telelink_session_create(tables.robot.context, &tables.robot.options, &session), TELELINK_STATUS_STRUCT_SIZE);
+  EXPECT_EQ(telelink_session_create(tables.robot.context, &tables.robot.options, &session),
+            TELELINK_STATUS_STRUCT_SIZE);
   tables.expect_dropped(1, 0, 1, 1);
 }
 
@@ -220,7 +222,8 @@ TEST(Drop, RunsWhenTheContextOrTheResultPointerIsNull) {
     tables.expect_dropped(1, 1, 1, 1);
   }
   Tables tables;
-  EXPECT_EQ(telelink_session_create(tables.robot.context, &tables.robot.options, nullptr), TELELINK_STATUS_NULL_ARGUMENT);
+  EXPECT_EQ(telelink_session_create(tables.robot.context, &tables.robot.options, nullptr),
+            TELELINK_STATUS_NULL_ARGUMENT);
   tables.expect_dropped(1, 1, 1, 1);
 }
 
@@ -268,6 +271,20 @@ TEST(ApiKey, IsChecked) {
   key.identity = text("robot");
   key.ttl_s = 59;
   expect(TELELINK_STATUS_INVALID_VALUE, "the token's ttl is outside 1 min to 30 days");
+}
+
+TEST(Connection, NamesAUrlThatCannotWorkAndALibraryThatIsMissing) {
+  support::Robot robot;
+  robot.options.url = text("not a url");
+  EXPECT_EQ(telelink_session_create(robot.context, &robot.options, &robot.session), TELELINK_STATUS_INVALID_VALUE);
+  EXPECT_NE(std::string{telelink_last_error_message()}.find("url"), std::string::npos) << telelink_last_error_message();
+
+  robot.options.url = text("ws://127.0.0.1:1");
+  robot.options.livekit_library = text("/nowhere/liblivekit_ffi.so");
+  EXPECT_EQ(telelink_session_create(robot.context, &robot.options, &robot.session), TELELINK_STATUS_LIBRARY_MISSING);
+  EXPECT_NE(std::string{telelink_last_error_message()}.find("/nowhere/liblivekit_ffi.so"), std::string::npos)
+      << telelink_last_error_message();
+  EXPECT_EQ(robot.session, nullptr);
 }
 
 TEST(Token, CallbackIsAskedAndItsFailureIsTheSessionsError) {

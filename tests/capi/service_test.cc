@@ -32,8 +32,8 @@ void on_request(void* context, const telelink_service_request* request, telelink
   EXPECT_EQ(request->struct_size, sizeof *request);
   {
     const std::lock_guard lock{desk.mutex};
-    desk.seen = support::string(request->service) + " " + support::string(telelink_client_identity(request->client)) + " " +
-                support::string(request->encoding) + " " +
+    desk.seen = support::string(request->service) + " " + support::string(telelink_client_identity(request->client)) +
+                " " + support::string(request->encoding) + " " +
                 std::string{reinterpret_cast<const char*>(request->payload.data), request->payload.len};
     desk.responders.push_back(responder);
   }

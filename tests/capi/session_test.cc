@@ -47,9 +47,13 @@ class Diary {
   std::vector<std::string> lines_;
 };
 
-Diary& diary(void* context) { return *static_cast<Diary*>(context); }
+Diary& diary(void* context) {
+  return *static_cast<Diary*>(context);
+}
 
-std::string who(const telelink_client* client) { return support::string(telelink_client_identity(client)); }
+std::string who(const telelink_client* client) {
+  return support::string(telelink_client_identity(client));
+}
 
 void record_all(telelink_session_callbacks& callbacks, Diary& to) {
   callbacks.context = &to;
@@ -99,7 +103,8 @@ TEST(Session, TellsItsLifeInOrder) {
     EXPECT_EQ(telelink_session_status(robot.session), TELELINK_CONNECTION_STATUS_CONNECTED);
     ASSERT_EQ(telelink_test_viewer_unsubscribe(robot.viewer, text("/battery"), wait_ms), TELELINK_STATUS_OK);
     ASSERT_EQ(telelink_test_viewer_advertise(robot.viewer, 7, text("/drive"), json, wait_ms), TELELINK_STATUS_OK);
-    ASSERT_EQ(telelink_test_viewer_publish(robot.viewer, 7, telelink_text_data("{\"v\":1}"), wait_ms), TELELINK_STATUS_OK);
+    ASSERT_EQ(telelink_test_viewer_publish(robot.viewer, 7, telelink_text_data("{\"v\":1}"), wait_ms),
+              TELELINK_STATUS_OK);
     ASSERT_EQ(telelink_test_viewer_unadvertise(robot.viewer, 7, wait_ms), TELELINK_STATUS_OK);
     EXPECT_TRUE(told.wait_for("operator unadvertises 7"));
     EXPECT_EQ(telelink_session_close(robot.session, wait_ms), TELELINK_STATUS_OK) << telelink_last_error_message();
@@ -158,9 +163,13 @@ struct Suicide {
   telelink_status status = TELELINK_STATUS_INTERNAL;
 };
 
-Suicide& suicide(void* context) { return *static_cast<Suicide*>(context); }
+Suicide& suicide(void* context) {
+  return *static_cast<Suicide*>(context);
+}
 
-void drop_suicide(void* context) { suicide(context).dropped.set(); }
+void drop_suicide(void* context) {
+  suicide(context).dropped.set();
+}
 
 TEST(Session, CloseInsideACallbackDoesNotWaitForItself) {
   Suicide self;
@@ -264,7 +273,8 @@ TEST(Session, LogsFromManyThreadsWhileItCloses) {
     EXPECT_EQ(telelink_channel_close(lossy), TELELINK_STATUS_OK);
     EXPECT_EQ(telelink_channel_log(lossy, telelink_text_data("{}")), TELELINK_STATUS_CLOSED);
     stop = true;
-    for (auto& thread : threads) thread.join();
+    for (auto& thread : threads)
+      thread.join();
     telelink_channel_free(reliable);
     telelink_channel_free(lossy);
   }
@@ -283,8 +293,9 @@ TEST(Session, CallsOfTelelinkWorkInsideCallbacks) {
     auto& me = *static_cast<Busy*>(context);
     if (me.made != nullptr) return;
     me.made = channel(*me.robot, "/made/in/callback");
-    EXPECT_EQ(telelink_session_publish_status(me.robot->session, TELELINK_STATUS_LEVEL_WARNING, text("hello"), text("id")),
-              TELELINK_STATUS_OK)
+    EXPECT_EQ(
+        telelink_session_publish_status(me.robot->session, TELELINK_STATUS_LEVEL_WARNING, text("hello"), text("id")),
+        TELELINK_STATUS_OK)
         << telelink_last_error_message();
     telelink_session_stats stats;
     EXPECT_EQ(telelink_session_stats_init(&stats, sizeof stats), TELELINK_STATUS_OK);
@@ -372,7 +383,8 @@ TEST(Session, JoinsAgainAfterTheServerEndedTheConnection) {
     const auto lines = told.lines();
     return std::count(lines.begin(), lines.end(), "status 1");
   };
-  while (times_connected() < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  while (times_connected() < 2 && std::chrono::steady_clock::now() < deadline)
+    std::this_thread::yield();
   EXPECT_EQ(times_connected(), 2);
   EXPECT_NE(telelink_session_last_error(robot.session), TELELINK_STATUS_OK);
   telelink_session_free(robot.release());

@@ -69,11 +69,13 @@ TEST(LastError, IsLeftAloneBySuccessAndByOtherThreads) {
 
 TEST(Version, HeaderAndLibraryAgree) {
   EXPECT_EQ(telelink_abi_version(), static_cast<std::uint32_t>(TELELINK_ABI_VERSION));
-  const std::string version = std::to_string(TELELINK_VERSION_MAJOR) + "." + std::to_string(TELELINK_VERSION_MINOR) + "." +
-                              std::to_string(TELELINK_VERSION_PATCH);
+  const std::string version = std::to_string(TELELINK_VERSION_MAJOR) + "." + std::to_string(TELELINK_VERSION_MINOR) +
+                              "." + std::to_string(TELELINK_VERSION_PATCH);
   EXPECT_EQ(telelink_version(), version);
 }
 
-TEST(Now, IsAfter2020) { EXPECT_GT(telelink_now_ns(), 1'577'836'800'000'000'000ULL); }
+TEST(Now, IsAfter2020) {
+  EXPECT_GT(telelink_now_ns(), 1'577'836'800'000'000'000ULL);
+}
 
 }  // namespace

@@ -19,9 +19,13 @@ namespace support {
 /// Longest wait for something that has to happen; nothing here waits so long when all is well.
 inline constexpr std::uint64_t wait_ms = 20'000;
 
-inline telelink_str text(std::string_view view) { return telelink_str{view.data(), view.size()}; }
+inline telelink_str text(std::string_view view) {
+  return telelink_str{view.data(), view.size()};
+}
 
-inline std::string string(telelink_str view) { return view.len == 0 ? std::string{} : std::string{view.data, view.len}; }
+inline std::string string(telelink_str view) {
+  return view.len == 0 ? std::string{} : std::string{view.data, view.len};
+}
 
 /// An event that one thread waits for and another makes.
 class Event {
@@ -50,7 +54,9 @@ class Event {
 };
 
 /// The `drop` of tables whose context is an Event.
-inline void drop_event(void* context) { static_cast<Event*>(context)->set(); }
+inline void drop_event(void* context) {
+  static_cast<Event*>(context)->set();
+}
 
 /// A context, a memory server, and options for a session on it.
 class Robot {
@@ -77,7 +83,8 @@ class Robot {
 
   void start() {
     options.callbacks = &callbacks;
-    ASSERT_EQ(telelink_session_create(context, &options, &session), TELELINK_STATUS_OK) << telelink_last_error_message();
+    ASSERT_EQ(telelink_session_create(context, &options, &session), TELELINK_STATUS_OK)
+        << telelink_last_error_message();
   }
 
   void join() {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use telelink::context::Qos;
 use telelink::session::SessionOptions;
-use telelink_client::Via;
+use telelink_viewer_client::Via;
 
 use crate::rig::{Robot, LIMIT};
 

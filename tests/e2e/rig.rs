@@ -12,7 +12,7 @@ use telelink::protocol::version;
 use telelink::room::livekit::{Library, LibraryOptions, LivekitConnector};
 use telelink::room::{JoinRequest, RoomOptions, Secret};
 use telelink::session::{Client, ConnectionStatus, Error, Listener, SessionOptions};
-use telelink_client::{Viewer, ViewerOptions};
+use telelink_viewer_client::{Viewer, ViewerOptions};
 
 use crate::support::{self, required_file, Server, TokenOptions};
 

@@ -7,6 +7,7 @@ mod support;
 
 mod data_tracks;
 mod descriptors;
+mod pacer;
 mod rig;
 
 mod reconnect;

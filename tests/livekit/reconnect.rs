@@ -170,7 +170,9 @@ async fn a_server_that_stays_away_ends_the_room_and_its_streams() {
     });
     assert_eq!(reason.await, DisconnectReason::ConnectionLost);
     assert!(robot.events.recv().await.is_none(), "Disconnected is the last event");
-    assert_eq!(within("the end of the stream", LIMIT, stream.ended()).await, Err(RoomError::Closed));
+    // Which of the two is seen first, the room's end or the failed write, is the library's choice.
+    let ended = within("the end of the stream", LIMIT, stream.ended()).await;
+    assert!(matches!(ended, Err(RoomError::Closed | RoomError::Transport(_))), "{ended:?}");
     within("close", LIMIT, robot.room.close()).await;
     within("close", LIMIT, viewer.room.close()).await;
 }

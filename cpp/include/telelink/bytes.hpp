@@ -9,9 +9,10 @@
 
 namespace telelink {
 
-/// A view of bytes: two words, owns nothing. Made implicitly from a text literal and from anything that has `data()` and
-/// `size()` with elements of one byte: std::string, std::string_view, std::vector<std::uint8_t>, std::array<std::byte, N>,
-/// std::span, QByteArray and so on. A `const char*` is a text that ends with NUL (which is not part of the view).
+/// A view of bytes: two words, owns nothing. Made implicitly from a text literal and from anything that has `data()`
+/// and `size()` with elements of one byte: std::string, std::string_view, std::vector<std::uint8_t>,
+/// std::array<std::byte, N>, std::span, QByteArray and so on. A `const char*` is a text that ends with NUL (which is
+/// not part of the view).
 class Bytes {
   template <class T>
   static constexpr bool is_byte = std::is_same_v<T, char> || std::is_same_v<T, unsigned char> ||

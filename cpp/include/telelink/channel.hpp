@@ -29,11 +29,12 @@ using Time = std::chrono::time_point<std::chrono::system_clock, std::chrono::nan
 
 /// Optional properties of a channel.
 struct ChannelOptions {
-  Qos qos = Qos::lossy;                               ///< how messages travel
+  Qos qos = Qos::lossy;                              ///< how messages travel
   std::map<std::string, std::string> metadata = {};  ///< for the viewer's information
 };
 
-/// What there is to know about a channel. Owns nothing: lives as long as the Channel, or the callback that was given it.
+/// What there is to know about a channel. Owns nothing: lives as long as the Channel, or the callback that was given
+/// it.
 class ChannelView {
  public:
   explicit ChannelView(const telelink_channel_info* info) noexcept : info_{info} {}
@@ -69,8 +70,8 @@ class Channel {
  public:
   /// Logs one message with the time now, for every viewer that wants it.
   ///
-  /// While nobody is subscribed this costs a few nanoseconds. Dropped messages are counted in the session's statistics, so
-  /// that a robot's loop need not look at the answer: Status::ok, or Status::closed after close().
+  /// While nobody is subscribed this costs a few nanoseconds. Dropped messages are counted in the session's statistics,
+  /// so that a robot's loop need not look at the answer: Status::ok, or Status::closed after close().
   Status log(Bytes payload) const noexcept {
     return static_cast<Status>(telelink_channel_log(handle_.get(), detail::byte_view(payload)));
   }
@@ -78,8 +79,8 @@ class Channel {
   /// Logs one message with a time of your own.
   Status log(Bytes payload, Time time) const noexcept {
     const auto ns = time.time_since_epoch().count();
-    return static_cast<Status>(
-        telelink_channel_log_at(handle_.get(), detail::byte_view(payload), ns < 0 ? 0 : static_cast<std::uint64_t>(ns)));
+    return static_cast<Status>(telelink_channel_log_at(handle_.get(), detail::byte_view(payload),
+                                                       ns < 0 ? 0 : static_cast<std::uint64_t>(ns)));
   }
 
   /// Whether somebody wants messages now: lets you skip building one.

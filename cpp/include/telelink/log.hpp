@@ -56,8 +56,8 @@ struct LogTrampoline {
 
 }  // namespace detail
 
-/// Sends the library's log to `receiver`; an empty one ends the logging. Records come one after another on a thread of the
-/// library; the receiver is destroyed there after its last record.
+/// Sends the library's log to `receiver`; an empty one ends the logging. Records come one after another on a thread of
+/// the library; the receiver is destroyed there after its last record.
 template <class Mode = detail::Mode>
 Result<void> set_log(LogLevel level, std::function<void(const LogRecord&)> receiver) {
   if (!receiver) return detail::check(telelink_log_set_callbacks(static_cast<std::int32_t>(level), nullptr));

@@ -16,25 +16,25 @@ namespace telelink {
 
 /// What a call answers. @copydetails telelink_status
 enum class Status : std::int32_t {
-  ok = 0,                    ///< done
-  null_argument = 1,         ///< an object was moved from, or was never made
-  invalid_utf8 = 2,          ///< a text is not UTF-8
-  invalid_value = 3,         ///< an argument or option cannot work
-  struct_size = 4,           ///< header and library do not fit together
-  duplicate = 5,             ///< something of that name exists already
-  not_found = 6,             ///< there is no such thing
-  not_supported = 7,         ///< the session's capabilities do not allow it
-  closed = 100,              ///< the session or channel is closed
-  already_responded = 102,   ///< the request was answered already
-  timeout = 104,             ///< it did not happen in time
-  connect_failed = 200,      ///< the server could not be reached
-  unauthorized = 201,        ///< the server rejected the token
-  library_missing = 202,     ///< the LiveKit library is missing or wrong
-  duplicate_identity = 204,  ///< another device joined with the same identity
-  removed = 205,             ///< the server's operator removed this device
-  unsupported_version = 301, ///< header and library belong to different versions
-  internal = 900,            ///< a fault of telelink
-  panic = 901,               ///< a fault of telelink; the process goes on
+  ok = 0,                     ///< done
+  null_argument = 1,          ///< an object was moved from, or was never made
+  invalid_utf8 = 2,           ///< a text is not UTF-8
+  invalid_value = 3,          ///< an argument or option cannot work
+  struct_size = 4,            ///< header and library do not fit together
+  duplicate = 5,              ///< something of that name exists already
+  not_found = 6,              ///< there is no such thing
+  not_supported = 7,          ///< the session's capabilities do not allow it
+  closed = 100,               ///< the session or channel is closed
+  already_responded = 102,    ///< the request was answered already
+  timeout = 104,              ///< it did not happen in time
+  connect_failed = 200,       ///< the server could not be reached
+  unauthorized = 201,         ///< the server rejected the token
+  library_missing = 202,      ///< the LiveKit library is missing or wrong
+  duplicate_identity = 204,   ///< another device joined with the same identity
+  removed = 205,              ///< the server's operator removed this device
+  unsupported_version = 301,  ///< header and library belong to different versions
+  internal = 900,             ///< a fault of telelink
+  panic = 901,                ///< a fault of telelink; the process goes on
 };
 
 /// The name of a status, for example "CLOSED"; "UNKNOWN" for a number that the library does not know.
@@ -69,7 +69,7 @@ class [[nodiscard]] Result {
  public:
   using value_type = T;
 
-  Result(T value) : state_{std::in_place_index<0>, std::move(value)} {}        // NOLINT(google-explicit-constructor)
+  Result(T value) : state_{std::in_place_index<0>, std::move(value)} {}      // NOLINT(google-explicit-constructor)
   Result(Error error) : state_{std::in_place_index<1>, std::move(error)} {}  // NOLINT(google-explicit-constructor)
 
   bool has_value() const noexcept { return state_.index() == 0; }

@@ -18,30 +18,32 @@ struct Schema {
   std::string data = {};      ///< text, or the bytes of a FileDescriptorSet; at most 8 MiB
 };
 
-/// How messages are written, and what they mean: the second argument of Context::channel(). The functions below make the
-/// usual ones.
+/// How messages are written, and what they mean: the second argument of Context::channel(). The functions below make
+/// the usual ones.
 struct Format {
-  std::string encoding = {};     ///< message encoding: "json", "protobuf", "cdr", "ros1", "flatbuffer" or your own
-  bool has_schema = false;       ///< whether `schema` counts
-  Schema schema = {};            ///< viewers need one for "protobuf", "flatbuffer", "ros1" and "cdr"
+  std::string encoding = {};  ///< message encoding: "json", "protobuf", "cdr", "ros1", "flatbuffer" or your own
+  bool has_schema = false;    ///< whether `schema` counts
+  Schema schema = {};         ///< viewers need one for "protobuf", "flatbuffer", "ros1" and "cdr"
 };
 
 /// JSON without a schema.
-inline Format json() { return Format{"json", false, {}}; }
+inline Format json() {
+  return Format{"json", false, {}};
+}
 
 /// JSON objects described by the JSON Schema `text`; `name` is the name of the type.
 inline Format json_schema(std::string name, std::string text) {
   return Format{"json", true, Schema{std::move(name), "jsonschema", std::move(text)}};
 }
 
-/// Protocol buffers: `name` is the full name of the message type, `descriptor_set` a serialized FileDescriptorSet that has
-/// it and all it needs.
+/// Protocol buffers: `name` is the full name of the message type, `descriptor_set` a serialized FileDescriptorSet that
+/// has it and all it needs.
 inline Format protobuf(std::string name, Bytes descriptor_set) {
   return Format{"protobuf", true, Schema{std::move(name), "protobuf", std::string{descriptor_set.text()}}};
 }
 
-/// ROS 2 messages (CDR): `name` like "sensor_msgs/msg/Imu", `text` the .msg definition with its dependencies, each after a
-/// line of 80 `=` and a line `MSG: <name>`.
+/// ROS 2 messages (CDR): `name` like "sensor_msgs/msg/Imu", `text` the .msg definition with its dependencies, each
+/// after a line of 80 `=` and a line `MSG: <name>`.
 inline Format ros2msg(std::string name, std::string text) {
   return Format{"cdr", true, Schema{std::move(name), "ros2msg", std::move(text)}};
 }
@@ -57,7 +59,9 @@ inline Format flatbuffer(std::string name, Bytes bfbs) {
 }
 
 /// Any other encoding, without a schema.
-inline Format encoding(std::string name) { return Format{std::move(name), false, {}}; }
+inline Format encoding(std::string name) {
+  return Format{std::move(name), false, {}};
+}
 
 /// A schema that somebody else owns.
 struct SchemaView {
@@ -69,8 +73,7 @@ struct SchemaView {
 namespace detail {
 
 inline telelink_schema view(const Schema& schema) noexcept {
-  return telelink_schema{view(schema.name), view(schema.encoding),
-                         byte_view(schema.data)};
+  return telelink_schema{view(schema.name), view(schema.encoding), byte_view(schema.data)};
 }
 
 inline SchemaView schema_view(const telelink_schema& schema) noexcept {

@@ -23,16 +23,16 @@ namespace telelink {
 
 /// One call of a service. Owns nothing: valid during the callback.
 struct ServiceRequest {
-  std::string_view service = {};     ///< name of the service
-  ClientView client{nullptr};        ///< who calls
-  std::string_view encoding = {};    ///< encoding of the payload
-  Bytes payload = {};                ///< request bytes
-  std::uint32_t call_id = 0;         ///< chosen by the viewer; two calls may have the same
+  std::string_view service = {};   ///< name of the service
+  ClientView client{nullptr};      ///< who calls
+  std::string_view encoding = {};  ///< encoding of the payload
+  Bytes payload = {};              ///< request bytes
+  std::uint32_t call_id = 0;       ///< chosen by the viewer; two calls may have the same
 };
 
-/// Answers one call of a service: once, from any thread, also after the callback has returned, also after the session has
-/// gone. Destroyed unanswered, it tells the viewer that the request was dropped. Answers to a viewer that has left go
-/// nowhere and are Status::ok; a second answer is Status::already_responded.
+/// Answers one call of a service: once, from any thread, also after the callback has returned, also after the session
+/// has gone. Destroyed unanswered, it tells the viewer that the request was dropped. Answers to a viewer that has left
+/// go nowhere and are Status::ok; a second answer is Status::already_responded.
 class ServiceResponder {
  public:
   /// Answers in the declared encoding of responses, else in the request's.
@@ -42,8 +42,8 @@ class ServiceResponder {
 
   /// Answers in an encoding of its own.
   Status respond_encoded(std::string_view encoding, Bytes payload) const noexcept {
-    return static_cast<Status>(telelink_service_responder_respond_encoded(handle_.get(), detail::view(encoding),
-                                                                          detail::byte_view(payload)));
+    return static_cast<Status>(
+        telelink_service_responder_respond_encoded(handle_.get(), detail::view(encoding), detail::byte_view(payload)));
   }
 
   /// Answers with a failure; the viewer sees `message`.
@@ -60,11 +60,11 @@ class ServiceResponder {
 
 /// Something viewers can call.
 ///
-/// The handler runs on threads of the session, up to 32 calls at once, also of the same service; it may block, or keep the
-/// responder and return. An exception that leaves it is reported on standard error, and the viewer gets an error.
+/// The handler runs on threads of the session, up to 32 calls at once, also of the same service; it may block, or keep
+/// the responder and return. An exception that leaves it is reported on standard error, and the viewer gets an error.
 struct Service {
-  std::string name = {};                                                       ///< unique in the session
-  std::string type = {};                                                       ///< type name, may be empty
+  std::string name = {};                                                      ///< unique in the session
+  std::string type = {};                                                      ///< type name, may be empty
   std::function<void(const ServiceRequest&, ServiceResponder)> handler = {};  ///< required
   std::optional<Format> request = std::nullopt;   ///< what requests look like; others are refused
   std::optional<Format> response = std::nullopt;  ///< what responses look like

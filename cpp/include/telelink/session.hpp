@@ -32,16 +32,16 @@ enum class StatusLevel : std::int32_t {
 
 /// Figures of a session. Counts of messages are over the channels that exist now.
 struct SessionStats {
-  std::chrono::milliseconds uptime{0};                 ///< since the session was started
-  std::uint64_t joins = 0;                             ///< rooms entered so far; the first counts
-  std::uint64_t viewers = 0;                           ///< registered now
-  std::uint64_t subscriptions = 0;                     ///< of all viewers now
-  std::uint64_t backlog_bytes = 0;                     ///< waiting for all viewers now
-  std::optional<double> ice_rtt_ms = std::nullopt;     ///< round trip to the LiveKit server
-  std::optional<double> ping_rtt_ms = std::nullopt;    ///< mean round trip of the viewers' pings
-  std::uint64_t reliable_messages = 0;                 ///< given to control streams, once each
+  std::chrono::milliseconds uptime{0};               ///< since the session was started
+  std::uint64_t joins = 0;                           ///< rooms entered so far; the first counts
+  std::uint64_t viewers = 0;                         ///< registered now
+  std::uint64_t subscriptions = 0;                   ///< of all viewers now
+  std::uint64_t backlog_bytes = 0;                   ///< waiting for all viewers now
+  std::optional<double> ice_rtt_ms = std::nullopt;   ///< round trip to the LiveKit server
+  std::optional<double> ping_rtt_ms = std::nullopt;  ///< mean round trip of the viewers' pings
+  std::uint64_t reliable_messages = 0;               ///< given to control streams, once each
   std::uint64_t reliable_bytes = 0;
-  std::uint64_t lossy_messages = 0;                    ///< given to data tracks
+  std::uint64_t lossy_messages = 0;  ///< given to data tracks
   std::uint64_t lossy_bytes = 0;
   std::uint64_t dropped_overwritten = 0;     ///< a newer message came before the network took them
   std::uint64_t dropped_not_ready = 0;       ///< logged before their data track was ready
@@ -52,14 +52,15 @@ struct SessionStats {
   std::uint64_t viewer_resets = 0;           ///< viewers that were too slow or sent garbage
 };
 
-/// A link between a context and the viewers in a LiveKit room. The destructor closes it and waits until running callbacks
-/// have returned; destroyed inside a callback, it does not wait, and the rest is finished after that callback.
+/// A link between a context and the viewers in a LiveKit room. The destructor closes it and waits until running
+/// callbacks have returned; destroyed inside a callback, it does not wait, and the rest is finished after that
+/// callback.
 ///
 /// Thread-safe; everything may be called from callbacks too.
 class Session {
  public:
-  /// Starts a session: joins the room in the background, and joins again when it is lost. Returns without waiting for it;
-  /// SessionCallbacks::on_status and status() tell how it goes.
+  /// Starts a session: joins the room in the background, and joins again when it is lost. Returns without waiting for
+  /// it; SessionCallbacks::on_status and status() tell how it goes.
   ///
   /// Everything logged to the context's channels, made before or after, goes to the viewers in that room.
   ///
@@ -69,8 +70,8 @@ class Session {
   static Result<Session> start(const Context& context, SessionOptions options) {
     if (telelink_abi_version() != TELELINK_ABI_VERSION) {
       return Error{Status::unsupported_version, "this program was compiled for ABI " +
-                                                    std::to_string(TELELINK_ABI_VERSION) + " of telelink, the library " +
-                                                    telelink_version() + " has ABI " +
+                                                    std::to_string(TELELINK_ABI_VERSION) +
+                                                    " of telelink, the library " + telelink_version() + " has ABI " +
                                                     std::to_string(telelink_abi_version())};
     }
     detail::SessionTables<Mode> tables{std::move(options)};
@@ -94,8 +95,8 @@ class Session {
     return detail::last_error(status);
   }
 
-  /// Leaves the room and waits for it, at most `timeout`; 0 does not wait. Status::timeout when it took longer (it goes on)
-  /// and, at once, inside a callback of this session.
+  /// Leaves the room and waits for it, at most `timeout`; 0 does not wait. Status::timeout when it took longer (it goes
+  /// on) and, at once, inside a callback of this session.
   Result<void> close(std::chrono::milliseconds timeout = std::chrono::seconds{5}) const {
     const auto ms = timeout.count();
     return detail::check(telelink_session_close(handle_.get(), ms < 0 ? 0 : static_cast<std::uint64_t>(ms)));

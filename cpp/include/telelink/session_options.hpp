@@ -42,9 +42,9 @@ constexpr Capabilities operator|(Capabilities a, Capabilities b) noexcept {
 /// Events of one session; set those that you want.
 ///
 /// They run one after another, in order, on a thread of the session, and may call anything of telelink, also close or
-/// destroy their session. A slow one delays the following ones and nothing else. Arguments are valid during the callback.
-/// What a callback throws is reported on standard error and goes no further. The functions are destroyed, exactly once,
-/// when none of them can run any more.
+/// destroy their session. A slow one delays the following ones and nothing else. Arguments are valid during the
+/// callback. What a callback throws is reported on standard error and goes no further. The functions are destroyed,
+/// exactly once, when none of them can run any more.
 struct SessionCallbacks {
   /// The connection changed; `reason` is null, or why.
   std::function<void(ConnectionStatus status, const Error* reason)> on_status = {};
@@ -62,12 +62,12 @@ struct SessionCallbacks {
 
 /// A LiveKit API key pair: the library makes a fresh token for every join.
 struct ApiKey {
-  std::string key = {};                                  ///< required
-  std::string secret = {};                               ///< required; never logged
-  std::string room = {};                                 ///< room to join, required
-  std::string identity = {};                             ///< identity to join as, required
-  std::chrono::seconds ttl = std::chrono::hours{6};      ///< life time of each token: 1 min to 30 days
-  std::map<std::string, std::string> attributes = {};    ///< LiveKit attributes of the participant
+  std::string key = {};                                ///< required
+  std::string secret = {};                             ///< required; never logged
+  std::string room = {};                               ///< room to join, required
+  std::string identity = {};                           ///< identity to join as, required
+  std::chrono::seconds ttl = std::chrono::hours{6};    ///< life time of each token: 1 min to 30 days
+  std::map<std::string, std::string> attributes = {};  ///< LiveKit attributes of the participant
 };
 
 /// One STUN or TURN server.
@@ -79,12 +79,12 @@ struct IceServer {
 
 /// What a slow or hostile viewer can cost.
 struct Limits {
-  std::size_t message_backlog_size = 16'384;              ///< control frames that wait for one viewer: 16 to 1,048,576
-  std::size_t message_backlog_bytes = 32u << 20;          ///< bytes that wait for one viewer: from 1 MiB
-  std::size_t session_backlog_bytes = 256u << 20;         ///< bytes that wait for all viewers together
-  std::size_t max_data_track_message_size = 102'400;      ///< largest message of a lossy channel: 1,200 to 16 MiB
-  std::size_t eager_data_tracks = 64;                     ///< lossy channels published before anybody subscribes
-  std::size_t max_viewers = 64;                           ///< viewers served at a time: 1 to 1,024
+  std::size_t message_backlog_size = 16'384;          ///< control frames that wait for one viewer: 16 to 1,048,576
+  std::size_t message_backlog_bytes = 32u << 20;      ///< bytes that wait for one viewer: from 1 MiB
+  std::size_t session_backlog_bytes = 256u << 20;     ///< bytes that wait for all viewers together
+  std::size_t max_data_track_message_size = 102'400;  ///< largest message of a lossy channel: 1,200 to 16 MiB
+  std::size_t eager_data_tracks = 64;                 ///< lossy channels published before anybody subscribes
+  std::size_t max_viewers = 64;                       ///< viewers served at a time: 1 to 1,024
 };
 
 /// How to start a session. Needed are `url` and one of `token`, `token_callback` and `api_key`.
@@ -109,15 +109,16 @@ struct SessionOptions {
 
   SessionCallbacks callbacks = {};  ///< events
 
-  /// Do viewers see this channel? Asked once per channel on the thread that creates it or starts the session. Default: all.
+  /// Do viewers see this channel? Asked once per channel on the thread that creates it or starts the session. Default:
+  /// all.
   std::function<bool(ChannelView channel)> channel_filter = {};
   /// How do this channel's messages travel? Asked like channel_filter. Default: as each channel says itself.
   std::function<Qos(ChannelView channel)> qos = {};
 
-  Limits limits = {};                         ///< what a slow or hostile viewer can cost
-  bool auto_reconnect = true;                 ///< join again, with back-off, when the room is lost
-  std::vector<IceServer> ice_servers = {};    ///< replace those that the LiveKit server names
-  std::string livekit_library = {};           ///< file of the LiveKit library; empty: searched
+  Limits limits = {};                       ///< what a slow or hostile viewer can cost
+  bool auto_reconnect = true;               ///< join again, with back-off, when the room is lost
+  std::vector<IceServer> ice_servers = {};  ///< replace those that the LiveKit server names
+  std::string livekit_library = {};         ///< file of the LiveKit library; empty: searched
 };
 
 }  // namespace telelink

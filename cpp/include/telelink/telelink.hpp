@@ -1,7 +1,7 @@
 // Copyright telelink contributors. SPDX-License-Identifier: Apache-2.0
 //
-// telelink links a robot to remote people. This header is its C++17 interface; read it, and the headers it includes in the
-// order below, from top to bottom, and you know all of it.
+// telelink links a robot to remote people. This header is its C++17 interface; read it, and the headers it includes in
+// the order below, from top to bottom, and you know all of it.
 //
 //   #include <telelink/telelink.hpp>
 //
@@ -17,23 +17,25 @@
 //     while (running) battery->log(R"({"percent": 81})");
 //   }
 //
-// Words. A *context* has *channels*; the robot logs messages to them. A *session* carries what is logged to the *viewers*
-// in a LiveKit room, and brings back what they subscribe to, publish and call.
+// Words. A *context* has *channels*; the robot logs messages to them. A *session* carries what is logged to the
+// *viewers* in a LiveKit room, and brings back what they subscribe to, publish and call.
 //
-// Errors. Nothing here throws. What can fail returns a Result<T>: `if (!result)` and then `result.error()`, whose message
-// says what was wrong and with which argument. Only Channel::log() and the answers of a responder return a plain Status,
-// because a robot's loop seldom looks at it. Compiles with -fno-exceptions and -fno-rtti, and objects compiled with and
-// without exceptions can be linked together.
+// Errors. Nothing here throws. What can fail returns a Result<T>: `if (!result)` and then `result.error()`, whose
+// message says what was wrong and with which argument. Only Channel::log() and the answers of a responder return a
+// plain Status, because a robot's loop seldom looks at it. Compiles with -fno-exceptions and -fno-rtti, and objects
+// compiled with and without exceptions can be linked together.
 //
-// Lifetimes. Context, Channel, Session, Client and ServiceResponder own an object of the library and are moved, not copied;
-// one that was moved from answers Status::null_argument. They may be destroyed in any order. Types named ...View, Bytes
-// and the structs given to callbacks own nothing and say how long they live.
+// Lifetimes. Context, Channel, Session, Client and ServiceResponder own an object of the library and are moved, not
+// copied; one that was moved from answers Status::null_argument. They may be destroyed in any order. Types named
+// ...View, Bytes and the structs given to callbacks own nothing and say how long they live.
 //
 // Threads. Every method may be called from every thread and from every callback; but an object must not be destroyed or
 // moved while another thread uses it. Callbacks run on threads of the library, so what they share with the rest of your
 // program needs a lock. Nothing here may be called from a signal handler, nor in a child after fork().
 #pragma once
 
+// In the order of reading:
+// clang-format off
 #include <telelink/result.hpp>           // Status, Error, Result<T>
 #include <telelink/bytes.hpp>            // Bytes: what a message is made from
 #include <telelink/schema.hpp>           // json(), json_schema(), protobuf(), ros2msg(): how messages are written
@@ -44,5 +46,6 @@
 #include <telelink/session_options.hpp>  // SessionOptions and SessionCallbacks
 #include <telelink/session.hpp>          // Session: start()
 #include <telelink/log.hpp>              // the library's own log
+// clang-format on
 
 // Not included: <telelink/testing.hpp>, an in-memory room for your tests.

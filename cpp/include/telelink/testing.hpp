@@ -16,7 +16,8 @@
 //   ASSERT_TRUE(message) << message.error().message;
 //   EXPECT_EQ(message->payload, R"({"percent": 81})");
 //
-// Everything that is waited for has a time limit, and a call that returned has reached the robot: no test needs to sleep.
+// Everything that is waited for has a time limit, and a call that returned has reached the robot: no test needs to
+// sleep.
 #pragma once
 
 #include <telelink/bytes.hpp>
@@ -71,8 +72,12 @@ inline std::uint64_t ms(std::chrono::milliseconds time) noexcept {
   return time.count() < 0 ? 0 : static_cast<std::uint64_t>(time.count());
 }
 
-inline std::string string(telelink_str text) { return std::string{telelink::detail::text(text)}; }
-inline std::string string(telelink_bytes bytes) { return std::string{telelink::detail::bytes(bytes).text()}; }
+inline std::string string(telelink_str text) {
+  return std::string{telelink::detail::text(text)};
+}
+inline std::string string(telelink_bytes bytes) {
+  return std::string{telelink::detail::bytes(bytes).text()};
+}
 
 }  // namespace detail
 
@@ -99,8 +104,7 @@ class Viewer {
 
   /// Waits until no channel of the robot has that topic.
   Result<void> wait_no_channel(std::string_view topic, Timeout timeout = default_timeout) const {
-    return detail::check(
-        telelink_test_viewer_wait_no_channel(handle_.get(), detail::view(topic), detail::ms(timeout)));
+    return detail::check(telelink_test_viewer_wait_no_channel(handle_.get(), detail::view(topic), detail::ms(timeout)));
   }
 
   /// Waits until the robot offers no service of that name.
@@ -234,7 +238,9 @@ class Server {
   }
 
   /// Loses a share of the messages of lossy channels: 0 to 1.
-  Result<void> set_loss(double share) const { return detail::check(telelink_test_server_set_loss(handle_.get(), share)); }
+  Result<void> set_loss(double share) const {
+    return detail::check(telelink_test_server_set_loss(handle_.get(), share));
+  }
 
   /// Delays everything on its way.
   Result<void> set_delay(std::chrono::milliseconds delay) const {

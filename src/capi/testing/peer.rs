@@ -1,5 +1,5 @@
-//! A small viewer over the room port: joins, keeps what the robot tells it, and waits for it with a deadline. It is made
-//! for tests, so it keeps things simple rather than fast.
+//! A small viewer over the room port: joins, keeps what the robot tells it, and waits for it with a deadline. It is
+//! made for tests, so it keeps things simple rather than fast.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, OnceLock};

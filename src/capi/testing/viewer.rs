@@ -6,6 +6,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::peer::{Answer, Message, Peer, TooLate};
+use super::results::{telelink_test_answer, telelink_test_message, telelink_test_status};
 use super::server::telelink_test_server;
 use crate::capi::guard::{guard, guard_or, is_forked};
 use crate::capi::handle;
@@ -32,99 +33,6 @@ struct Last {
     info: Option<ServerInfo>,
 }
 
-/// A message that a viewer got. Set up with telelink_test_message_init().
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-pub struct telelink_test_message {
-    /// Size of this struct as the caller knows it, bytes.
-    pub struct_size: usize,
-    /// The robot's channel.
-    pub channel_id: u64,
-    /// Its topic.
-    pub topic: telelink_str,
-    /// The bytes.
-    pub payload: telelink_bytes,
-    /// Log time, nanoseconds since the Unix epoch.
-    pub log_time_ns: u64,
-    /// 1 when it came over the lossy path, else 0.
-    pub lossy: u32,
-    /// Not used; 0.
-    pub reserved: u32,
-}
-
-sized_struct!(
-    telelink_test_message,
-    first_size: size_of::<telelink_test_message>(),
-    defaults: telelink_test_message {
-        struct_size: size_of::<telelink_test_message>(),
-        channel_id: 0,
-        topic: telelink_str::EMPTY,
-        payload: telelink_bytes { data: std::ptr::null(), len: 0 },
-        log_time_ns: 0,
-        lossy: 0,
-        reserved: 0,
-    },
-);
-
-/// The answer of a service call. Set up with telelink_test_answer_init().
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-pub struct telelink_test_answer {
-    /// Size of this struct as the caller knows it, bytes.
-    pub struct_size: usize,
-    /// Encoding of the response.
-    pub encoding: telelink_str,
-    /// The response.
-    pub payload: telelink_bytes,
-    /// Why the call failed.
-    pub message: telelink_str,
-    /// 1 when the call failed, else 0.
-    pub failed: u32,
-    /// Not used; 0.
-    pub reserved: u32,
-}
-
-sized_struct!(
-    telelink_test_answer,
-    first_size: size_of::<telelink_test_answer>(),
-    defaults: telelink_test_answer {
-        struct_size: size_of::<telelink_test_answer>(),
-        encoding: telelink_str::EMPTY,
-        payload: telelink_bytes { data: std::ptr::null(), len: 0 },
-        message: telelink_str::EMPTY,
-        failed: 0,
-        reserved: 0,
-    },
-);
-
-/// A status that a viewer got. Set up with telelink_test_status_init().
-#[repr(C)]
-#[derive(Debug, Clone, Copy)]
-pub struct telelink_test_status {
-    /// Size of this struct as the caller knows it, bytes.
-    pub struct_size: usize,
-    /// The text.
-    pub message: telelink_str,
-    /// Its id, or empty.
-    pub id: telelink_str,
-    /// A telelink_status_level.
-    pub level: i32,
-    /// Not used; 0.
-    pub reserved: u32,
-}
-
-sized_struct!(
-    telelink_test_status,
-    first_size: size_of::<telelink_test_status>(),
-    defaults: telelink_test_status {
-        struct_size: size_of::<telelink_test_status>(),
-        message: telelink_str::EMPTY,
-        id: telelink_str::EMPTY,
-        level: 0,
-        reserved: 0,
-    },
-);
-
 fn ms(timeout_ms: u64) -> Duration {
     Duration::from_millis(timeout_ms)
 }
@@ -136,54 +44,6 @@ fn too_late(what: impl std::fmt::Display) -> impl FnOnce(TooLate) -> Failure {
 
 fn timeout(text: String) -> Failure {
     Failure::new(telelink_status::Timeout, text)
-}
-
-/// Fills the struct with zeros and its size.
-///
-/// @param message      Written.
-/// @param struct_size  sizeof *message.
-/// @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
-/// @threading Any thread, never blocks.
-/// @since 0.1
-#[no_mangle]
-pub unsafe extern "C" fn telelink_test_message_init(
-    message: *mut telelink_test_message,
-    struct_size: usize,
-) -> telelink_status {
-    // SAFETY: the header asks for `struct_size` writable bytes.
-    guard(|| unsafe { sized::init(message, struct_size, "message") })
-}
-
-/// Fills the struct with zeros and its size.
-///
-/// @param answer       Written.
-/// @param struct_size  sizeof *answer.
-/// @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
-/// @threading Any thread, never blocks.
-/// @since 0.1
-#[no_mangle]
-pub unsafe extern "C" fn telelink_test_answer_init(
-    answer: *mut telelink_test_answer,
-    struct_size: usize,
-) -> telelink_status {
-    // SAFETY: the header asks for `struct_size` writable bytes.
-    guard(|| unsafe { sized::init(answer, struct_size, "answer") })
-}
-
-/// Fills the struct with zeros and its size.
-///
-/// @param status       Written.
-/// @param struct_size  sizeof *status.
-/// @return TELELINK_STATUS_OK, TELELINK_STATUS_NULL_ARGUMENT or TELELINK_STATUS_STRUCT_SIZE
-/// @threading Any thread, never blocks.
-/// @since 0.1
-#[no_mangle]
-pub unsafe extern "C" fn telelink_test_status_init(
-    status: *mut telelink_test_status,
-    struct_size: usize,
-) -> telelink_status {
-    // SAFETY: the header asks for `struct_size` writable bytes.
-    guard(|| unsafe { sized::init(status, struct_size, "status") })
 }
 
 /// Joins a room as a viewer. The robot need not be there yet.
@@ -353,7 +213,8 @@ pub unsafe extern "C" fn telelink_test_viewer_wait_no_service(
     })
 }
 
-/// Waits for a channel of that topic and subscribes to it. When this returns, the next message logged is for this viewer.
+/// Waits for a channel of that topic and subscribes to it. When this returns, the next message logged is for this
+/// viewer.
 ///
 /// @param viewer      Borrowed.
 /// @param topic       Borrowed.

@@ -1,4 +1,4 @@
-//! The newest-wins slot.
+//! The slot between `log` and a data track.
 
 use super::*;
 
@@ -49,29 +49,60 @@ impl Made {
 }
 
 #[test]
-fn p_155_numbers_count_from_zero_and_show_what_was_overwritten() {
+fn p_155_numbers_count_from_zero_and_show_what_was_pushed_out() {
     let made = Made::attached(100);
     made.slot.log(b"a", 1);
     assert_eq!(made.take(), Some((0, b"a".to_vec(), 1)));
-    made.slot.log(b"b", 2);
-    made.slot.log(b"c", 3);
-    made.slot.log(b"d", 4);
-    assert_eq!(made.take(), Some((3, b"d".to_vec(), 4)), "newest wins, and two are seen to be missing");
-    assert_eq!(made.take(), None);
+    for n in 1..=10u8 {
+        made.slot.log(&[n], n.into());
+    }
+    assert_eq!(made.counters.read().overwritten, 2, "eight frames wait");
+    let taken: Vec<u32> = std::iter::from_fn(|| made.take()).map(|(number, ..)| number).collect();
+    assert!(taken.iter().all(|number| *number >= 3) && taken.is_sorted(), "{taken:?}");
+    assert_eq!(taken.last(), Some(&10), "the newest always comes");
     let counts = made.counters.read();
-    assert_eq!((counts.lossy_messages, counts.lossy_bytes, counts.overwritten), (4, 4, 2));
+    assert_eq!((counts.lossy_messages, counts.lossy_bytes), (11, 11));
+    assert_eq!(counts.overwritten + taken.len() as u64, 10, "every gap is counted, stale frames too");
 }
 
 #[test]
-fn the_room_is_notified_only_when_an_empty_slot_fills() {
+fn what_waits_is_bounded_by_bytes_and_one_frame_always_fits() {
+    let made = Made::attached(1 << 20);
+    for n in 0..3u8 {
+        made.slot.log(&vec![n; 100 << 10], 0);
+    }
+    assert_eq!(made.take().unwrap().0, 2);
+    made.slot.log(&vec![9; 1 << 20], 0);
+    assert_eq!((made.take().unwrap().0, made.counters.read().overwritten), (3, 2));
+}
+
+#[test]
+fn a_stale_frame_goes_when_a_newer_one_is_there_and_stays_when_it_is_the_newest() {
+    let made = Made::attached(100);
+    made.slot.log(b"old", 0);
+    std::thread::sleep(std::time::Duration::from_millis(25));
+    made.slot.log(b"new", 0);
+    assert_eq!(made.take(), Some((1, b"new".to_vec(), 0)));
+    assert_eq!((made.take(), made.counters.read().overwritten), (None, 1));
+    made.slot.log(b"alone", 0);
+    std::thread::sleep(std::time::Duration::from_millis(25));
+    assert_eq!(made.take().unwrap().0, 2);
+}
+
+#[test]
+fn the_room_is_notified_once_for_each_turn_of_the_channel() {
     let made = Made::attached(100);
     for _ in 0..5 {
         made.slot.log(b"x", 0);
     }
     assert_eq!(made.notified(), 1);
-    made.take();
+    let mut turns = 0;
+    while made.take().is_some() {
+        turns += 1;
+    }
+    assert_eq!(made.notified(), turns, "what still waits after a turn is announced again");
     made.slot.log(b"x", 0);
-    assert_eq!(made.notified(), 2);
+    assert_eq!(made.notified(), turns + 1);
 }
 
 #[test]
@@ -134,9 +165,8 @@ fn threads_that_log_and_take_at_the_same_time_account_for_every_message() {
     let made = Made::attached(100);
     let mut taken = 0;
     std::thread::scope(|scope| {
-        let loggers: Vec<_> = (0..3)
-            .map(|_| scope.spawn(|| (0..2000u64).for_each(|n| made.slot.log(&n.to_le_bytes(), n))))
-            .collect();
+        let loggers: Vec<_> =
+            (0..3).map(|_| scope.spawn(|| (0..2000u64).for_each(|n| made.slot.log(&n.to_le_bytes(), n)))).collect();
         let mut last = None;
         while !loggers.iter().all(|logger| logger.is_finished()) {
             if let Some((number, ..)) = made.take() {
@@ -146,7 +176,7 @@ fn threads_that_log_and_take_at_the_same_time_account_for_every_message() {
             }
         }
     });
-    taken += u64::from(made.take().is_some());
+    taken += std::iter::from_fn(|| made.take()).count() as u64;
     let counts = made.counters.read();
     assert_eq!((counts.lossy_messages, counts.overwritten + taken), (6000, 6000));
     assert!(made.notified() as u64 >= taken, "every frame taken was announced");

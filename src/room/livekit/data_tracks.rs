@@ -39,15 +39,29 @@ pub(super) async fn publish(
     source: Arc<dyn FrameSource>,
 ) -> Result<Arc<dyn DataTrack>, PublishError> {
     room.check_open()?;
-    let answer = dispatch::ask(&room.library, "publishing a data track", PUBLISH_LIMIT, |id| FfiRequest {
+    let request = |id| FfiRequest {
         publish_data_track: Some(PublishDataTrackRequest {
             local_participant_handle: room.local_handle,
             options: DataTrackOptions { name: name.clone() },
             request_async_id: Some(id),
         }),
         ..Default::default()
-    });
-    let answer = match answer.await? {
+    };
+    let make = {
+        let (room, name) = (room.clone(), name.clone());
+        move |answer| published(room, name, source, answer)
+    };
+    dispatch::ask_for(&room.library, "publishing a data track", PUBLISH_LIMIT, request, make).await?
+}
+
+/// Makes a track of the library's answer.
+fn published(
+    room: Arc<RoomState>,
+    name: String,
+    source: Arc<dyn FrameSource>,
+    answer: Answer,
+) -> Result<Arc<dyn DataTrack>, PublishError> {
+    let answer = match answer {
         Answer::TrackPublished(answer) => answer,
         other => return Err(other.unexpected().into()),
     };

@@ -19,10 +19,10 @@ use super::library::{self, Library};
 use super::logs;
 use super::messages::{
     ByteStreamOpenCallback, ConnectCallback, DisconnectRequest, FfiEvent, FfiRequest, GetSessionStatsCallback,
-    LocalDataTrackUnpublishRequest, PublishDataTrackCallback,
+    LocalDataTrackUnpublishRequest, PublishDataTrackCallback, ReadyForRoomEventRequest,
 };
 use super::room::RoomState;
-use super::streams::Incoming;
+use super::streams::{Incoming, Writer};
 use crate::room::RoomError;
 
 /// Our request ids start here, far above the library's own, which count from 1 (livekit-ffi.md 3.1): logs stay readable.
@@ -71,10 +71,32 @@ struct Waiter {
     expires: Instant,
 }
 
+/// Who waits, by request id.
+#[derive(Default)]
+struct Waiters {
+    map: HashMap<u64, Waiter>,
+    swept: Option<Instant>,
+}
+
+impl Waiters {
+    /// Adds one and answers those whose time has passed. A waiter with a future behind it is removed by that; the rest
+    /// only hold handles and are in no hurry.
+    fn insert(&mut self, id: u64, waiter: Waiter, now: Instant) -> Vec<Waiter> {
+        const SWEEP_EVERY: Duration = Duration::from_secs(1);
+        self.map.insert(id, waiter);
+        if self.swept.is_some_and(|swept| now.saturating_duration_since(swept) < SWEEP_EVERY) {
+            return Vec::new();
+        }
+        self.swept = Some(now);
+        let overdue: Vec<u64> = self.map.iter().filter(|(_, w)| w.expires < now).map(|(&id, _)| id).collect();
+        overdue.iter().filter_map(|id| self.map.remove(id)).collect()
+    }
+}
+
 /// Who waits for what.
 pub(super) struct Dispatcher {
     next_id: AtomicU64,
-    waiters: Mutex<HashMap<u64, Waiter>>,
+    waiters: Mutex<Waiters>,
     rooms: Mutex<HashMap<u64, Arc<RoomState>>>,
     readers: Mutex<HashMap<u64, Arc<Incoming>>>,
     subscriptions: Mutex<HashMap<u64, Arc<Subscription>>>,
@@ -108,19 +130,14 @@ impl Dispatcher {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let now = Instant::now();
         let waiter = Waiter { deliver: Box::new(deliver), held, expires: now + limit };
-        let mut waiters = self.waiters.lock();
-        // Waiters with a future behind them are removed by it; this ends those that only hold handles.
-        let overdue: Vec<u64> = waiters.iter().filter(|(_, w)| w.expires < now).map(|(&id, _)| id).collect();
-        let overdue: Vec<Waiter> = overdue.iter().filter_map(|id| waiters.remove(id)).collect();
-        waiters.insert(id, waiter);
-        drop(waiters);
+        let overdue = self.waiters.lock().insert(id, waiter, now);
         drop(overdue);
         id
     }
 
     /// Nobody waits for this answer any more.
     pub(super) fn forget(&self, id: u64) {
-        let waiter = self.waiters.lock().remove(&id);
+        let waiter = self.waiters.lock().map.remove(&id);
         drop(waiter);
     }
 
@@ -164,7 +181,7 @@ impl Dispatcher {
     }
 
     fn answer(&self, id: u64, answer: Answer) {
-        let waiter = self.waiters.lock().remove(&id);
+        let waiter = self.waiters.lock().map.remove(&id);
         match waiter {
             Some(Waiter { deliver, held, .. }) => {
                 deliver(answer);
@@ -178,8 +195,11 @@ impl Dispatcher {
     pub(super) fn discard(&self, answer: Answer) {
         let Some(library) = library::current() else { return };
         match answer {
-            // Dropping a room's handle would leave the participant in the room (livekit-ffi.md 3.2).
+            // Dropping a room's handle would leave the participant in the room (livekit-ffi.md 3.2). A room that nobody
+            // ever listened to would be reported as a panic 15 s later, so it is told that somebody does (3.4).
             Answer::Connected(ConnectCallback { result: Some(result), .. }) => {
+                let ready = ReadyForRoomEventRequest { room_handle: result.room.handle.id() };
+                let _ = library.request(&FfiRequest { ready_for_room_event: Some(ready), ..Default::default() });
                 self.leave(library, result.room.handle, vec![result.local_participant.handle], |_| ());
             }
             Answer::TrackPublished(PublishDataTrackCallback { track: Some(track), .. }) => {
@@ -187,6 +207,9 @@ impl Dispatcher {
                 let request = FfiRequest { local_data_track_unpublish: Some(unpublish), ..Default::default() };
                 // A track of a room that is gone is gone too: nothing to report.
                 let _ = library.request(&request);
+            }
+            Answer::StreamOpened(ByteStreamOpenCallback { writer: Some(writer), .. }) => {
+                drop(Writer::new(library.clone(), writer.handle));
             }
             other => drop(other),
         }
@@ -267,6 +290,12 @@ impl Dispatcher {
     /// The library reports an internal panic: every room is lost, the process lives (livekit-ffi.md 3.4).
     fn on_panic(&self, message: &str) {
         let message = super::redact::error_text(message, "");
+        // Not a panic at all: the library has closed one room, to whose events nobody had listened in time (3.4). If we
+        // know that room it ends by itself.
+        if message.contains("ReadyForRoomEvent") {
+            tracing::warn!(target: "telelink::livekit", "the LiveKit library closed a room: {message}");
+            return;
+        }
         tracing::error!(target: "telelink::livekit", "the LiveKit library panicked: {message}");
         let rooms: Vec<_> = self.rooms.lock().values().cloned().collect();
         for room in rooms {
@@ -276,7 +305,7 @@ impl Dispatcher {
     }
 
     fn fail_all(&self, why: &'static str) {
-        let waiters: Vec<Waiter> = self.waiters.lock().drain().map(|(_, waiter)| waiter).collect();
+        let waiters: Vec<Waiter> = self.waiters.lock().map.drain().map(|(_, waiter)| waiter).collect();
         for waiter in waiters {
             (waiter.deliver)(Answer::Broken(why));
         }
@@ -340,12 +369,20 @@ pub(super) async fn ask(
     limit: Duration,
     request: impl FnOnce(u64) -> FfiRequest,
 ) -> Result<Answer, RoomError> {
+    ask_for(library, what, limit, request, |answer| answer).await
+}
+
+/// As [`ask`], with the answer made into something on the library's thread already. For answers that bring something into
+/// being: what `make` returns undoes it when dropped, so that a future dropped at any moment leaves nothing behind.
+pub(super) async fn ask_for<T: Send + 'static>(
+    library: &Library,
+    what: &'static str,
+    limit: Duration,
+    request: impl FnOnce(u64) -> FfiRequest,
+    make: impl FnOnce(Answer) -> T + Send + 'static,
+) -> Result<T, RoomError> {
     let (tx, rx) = oneshot::channel();
-    let id = dispatcher().expect(limit, Vec::new(), move |answer| {
-        if let Err(late) = tx.send(answer) {
-            dispatcher().discard(late);
-        }
-    });
+    let id = dispatcher().expect(limit, Vec::new(), move |answer| drop(tx.send(make(answer))));
     let _forget = Forget(id);
     library.request(&request(id))?;
     await_answer(rx, what, limit).await

@@ -134,11 +134,14 @@ fn an_undecodable_event_drops_the_handles_that_it_did_give() {
 
 #[test]
 fn overdue_waiters_that_only_hold_handles_are_swept() {
-    let dispatcher = Dispatcher::new();
-    dispatcher.expect(Duration::ZERO, vec![handle(50)], |_| ());
+    let (mut waiters, start) = (Waiters::default(), Instant::now());
+    let waiter = |id, expires| Waiter { deliver: Box::new(|_| ()), held: vec![handle(id)], expires };
     take_dropped();
-    std::thread::sleep(Duration::from_millis(1));
-    dispatcher.expect(Duration::from_secs(5), vec![], |_| ());
+    let second = Duration::from_secs(1);
+    drop(waiters.insert(1, waiter(50, start + second), start));
+    drop(waiters.insert(2, waiter(51, start + second * 9), start + second));
+    assert_eq!(take_dropped(), [0_u64; 0], "not before their time");
+    drop(waiters.insert(3, waiter(52, start + second * 9), start + second * 2));
     assert_eq!(take_dropped(), [50]);
 }
 
@@ -150,4 +153,14 @@ fn a_panic_of_the_library_fails_every_waiter() {
     let panic = Panic { message: "internal".into() };
     dispatcher.on_event(&FfiEvent { panic: Some(panic), ..Default::default() }.encode_to_vec());
     assert_eq!(rx.try_iter().collect::<Vec<_>>(), [true]);
+}
+
+#[test]
+fn a_room_that_nobody_listened_to_is_no_panic() {
+    let dispatcher = Dispatcher::new();
+    let (tx, rx) = mpsc::channel();
+    dispatcher.expect(Duration::from_secs(5), vec![], move |answer| tx.send(answer.done().is_err()).unwrap());
+    let message = "timed out waiting for ReadyForRoomEventRequest after ConnectCallback (room_handle=7)".into();
+    dispatcher.on_event(&FfiEvent { panic: Some(Panic { message }), ..Default::default() }.encode_to_vec());
+    assert_eq!(rx.try_iter().count(), 0, "the requests of other rooms go on");
 }

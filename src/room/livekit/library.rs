@@ -239,3 +239,24 @@ fn own_file() -> Option<PathBuf> {
     let name = unsafe { CStr::from_ptr(info.dli_fname) };
     Path::new(std::ffi::OsStr::from_bytes(name.to_bytes())).canonicalize().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    extern "C" fn request(_: *const u8, _: usize, _: *mut *const u8, _: *mut usize) -> u64 {
+        panic!("the library was called");
+    }
+
+    extern "C" fn drop_handle(_: u64) -> bool {
+        panic!("the library was called");
+    }
+
+    #[test]
+    fn a_forked_child_never_calls_the_library() {
+        let pid = std::process::id() ^ 1;
+        let library = Library { request, drop_handle, pid, path: PathBuf::new(), private_copy: false };
+        assert_eq!(library.request(&FfiRequest::default()).unwrap_err(), RoomError::Closed);
+        assert!(!library.usable());
+    }
+}

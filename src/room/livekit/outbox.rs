@@ -8,14 +8,17 @@ use crate::room::{DisconnectReason, Participant, RoomEvent, Sid};
 
 /// How long after the library's `reconnected` the room's word about our own SID is waited for. In a resumed connection it
 /// comes before `reconnected`; in a new one within milliseconds, or with the next change of the room.
-pub(super) const SID_LIMIT: Duration = Duration::from_secs(1);
+pub(super) const SID_LIMIT: Duration = Duration::from_millis(300);
 
 /// Sends events on, in order.
 ///
 /// The library has no flag that tells a resumed connection from a new one (livekit-ffi.md section 6); the own SID
 /// decides. But the room may name the new SID only after `reconnected`, so where nothing proves that the connection is
-/// the old one, that event waits for the next word about us, and those that follow wait behind it. Without any word the
-/// connection counts as new: streams taken for void are opened again, streams wrongly kept would be dead for ever.
+/// the old one, that event waits for the next word about us. Without any word the connection counts as new: streams taken
+/// for void are opened again, streams wrongly kept would be dead for ever.
+///
+/// What happens after `reconnecting` belongs to the connection that comes next, so it is held back and follows the report
+/// of that connection: whoever takes such a report as the end of all streams must not have opened new ones yet.
 pub(super) struct Outbox {
     /// `None` once no further event may follow.
     sender: Option<mpsc::UnboundedSender<RoomEvent>>,
@@ -29,7 +32,9 @@ pub(super) struct Outbox {
     confirmed: bool,
     /// The connections there at `reconnecting`. A new connection of ours forgets all of them first.
     company: Vec<Sid>,
-    /// `reconnected` waits, and these behind it. Bounded by [`SID_LIMIT`].
+    /// `reconnected` came and waits for a word about us, at most for [`SID_LIMIT`].
+    waiting: bool,
+    /// What follows the report of the reconnection. The library reconnects or gives up within some 16 s.
     held: Option<Vec<RoomEvent>>,
 }
 
@@ -51,6 +56,7 @@ impl Outbox {
             under_way: false,
             confirmed: false,
             company: Vec::new(),
+            waiting: false,
             held: None,
         }
     }
@@ -67,6 +73,7 @@ impl Outbox {
     /// The last event. Later ones go nowhere.
     pub(super) fn end(&mut self, reason: DisconnectReason) {
         self.release();
+        self.flush(None);
         self.emit(RoomEvent::Disconnected { reason });
         self.sender = None;
     }
@@ -82,19 +89,25 @@ impl Outbox {
         // One that follows on the heels of another is a reconnection of its own.
         let full = self.release();
         (self.under_way, self.confirmed, self.company) = (true, false, company);
+        // Lost again before it came back: what was held is still to be said after the next report.
+        let held = self.held.take();
         self.emit(RoomEvent::Reconnecting);
+        self.held = Some(held.unwrap_or_default());
         full
     }
 
     /// The library has its link back.
     pub(super) fn reconnected(&mut self, sid: &Sid, remote: &[Participant]) -> Verdict {
-        let company_stayed = remote.iter().any(|participant| self.company.contains(&participant.sid));
-        let changed = *sid != self.sid;
-        self.under_way = false;
-        self.company = Vec::new();
+        let company = std::mem::take(&mut self.company);
+        let stayed = remote.iter().any(|participant| company.contains(&participant.sid));
+        (self.under_way, self.waiting) = (false, true);
         self.held.get_or_insert_default();
-        if changed || self.confirmed || company_stayed {
+        if *sid != self.sid || self.confirmed || stayed {
             return Verdict::Reported(self.report(sid));
+        }
+        // A resumed connection would have told us about those who were there, and about us.
+        if !company.is_empty() {
+            return Verdict::Reported(self.release());
         }
         Verdict::Waiting
     }
@@ -102,42 +115,49 @@ impl Outbox {
     /// The room has repeated what it knows about us. Answers whether that reveals a new connection.
     pub(super) fn own_update(&mut self, sid: &Sid) -> bool {
         self.confirmed = true;
+        if self.waiting {
+            return self.report(sid);
+        }
         // While it reconnects, `reconnected` is still to come. At any other time another SID means a new connection,
         // whatever the library says or does not say about it.
-        if self.held.is_none() && !self.under_way && *sid != self.sid {
-            if std::mem::take(&mut self.sid_due) {
-                self.sid = sid.clone();
-                return false;
-            }
-            self.held = Some(Vec::new());
+        if self.under_way || *sid == self.sid {
+            return false;
+        }
+        if std::mem::take(&mut self.sid_due) {
+            self.sid = sid.clone();
+            return false;
         }
         self.report(sid)
     }
 
     /// Ends the wait for a word about us, if there is one. Answers whether a full reconnection was reported.
     pub(super) fn release(&mut self) -> bool {
-        self.sid_due |= self.held.is_some();
-        self.flush(true)
-    }
-
-    /// Reports the reconnection that waits, if one does, for a connection with this SID. Answers whether it was a full one.
-    fn report(&mut self, sid: &Sid) -> bool {
-        if self.held.is_none() {
+        if !std::mem::take(&mut self.waiting) {
             return false;
         }
-        let full = self.sid != *sid;
-        self.sid = sid.clone();
-        self.sid_due = false;
-        self.flush(full)
+        self.sid_due = true;
+        self.flush(Some(true));
+        true
     }
 
-    fn flush(&mut self, full: bool) -> bool {
-        let Some(held) = self.held.take() else { return false };
-        self.emit(RoomEvent::Reconnected { full });
-        for event in held {
+    /// Reports the connection with this SID. Answers whether it is a new one.
+    fn report(&mut self, sid: &Sid) -> bool {
+        let full = self.sid != *sid;
+        self.sid = sid.clone();
+        (self.sid_due, self.waiting) = (false, false);
+        self.flush(Some(full));
+        full
+    }
+
+    /// Sends what was held, after the report of a connection if there is one.
+    fn flush(&mut self, connection: Option<bool>) {
+        let held = self.held.take();
+        if let Some(full) = connection {
+            self.emit(RoomEvent::Reconnected { full });
+        }
+        for event in held.unwrap_or_default() {
             self.emit(event);
         }
-        full
     }
 }
 
@@ -191,13 +211,45 @@ mod tests {
 
     #[test]
     fn without_proof_the_next_word_about_us_decides() {
+        for (sid, report) in [("new", "full"), ("old", "resumed")] {
+            let (mut outbox, mut rx) = outbox();
+            outbox.reconnecting(vec![]);
+            assert_eq!(outbox.reconnected(&"old".into(), &[somebody("new here")]), Verdict::Waiting);
+            outbox.emit(other());
+            assert_eq!(names(&mut rx), ["reconnecting"]);
+            assert_eq!(outbox.own_update(&sid.into()), sid == "new");
+            assert_eq!(names(&mut rx), [report, "other"]);
+        }
+    }
+
+    #[test]
+    fn what_belongs_to_the_next_connection_follows_its_report() {
         let (mut outbox, mut rx) = outbox();
-        outbox.reconnecting(vec!["gone".into()]);
-        assert_eq!(outbox.reconnected(&"old".into(), &[somebody("back")]), Verdict::Waiting);
+        outbox.reconnecting(vec![]);
         outbox.emit(other());
-        assert_eq!(names(&mut rx), ["reconnecting"]);
-        assert!(outbox.own_update(&"new".into()));
-        assert_eq!(names(&mut rx), ["full", "other"]);
+        assert!(!outbox.own_update(&"new".into()));
+        outbox.reconnecting(vec![]);
+        outbox.emit(other());
+        assert_eq!(names(&mut rx), ["reconnecting", "reconnecting"]);
+        assert_eq!(outbox.reconnected(&"new".into(), &[]), Verdict::Reported(true));
+        assert_eq!(names(&mut rx), ["full", "other", "other"]);
+    }
+
+    #[test]
+    fn company_that_vanished_without_a_word_means_a_new_connection() {
+        let (mut outbox, mut rx) = outbox();
+        outbox.reconnecting(vec!["x".into()]);
+        assert_eq!(outbox.reconnected(&"old".into(), &[somebody("y")]), Verdict::Reported(true));
+        assert_eq!(names(&mut rx), ["reconnecting", "full"]);
+    }
+
+    #[test]
+    fn a_reconnection_that_fails_ends_the_room() {
+        let (mut outbox, mut rx) = outbox();
+        outbox.reconnecting(vec![]);
+        outbox.emit(other());
+        outbox.end(DisconnectReason::ConnectionLost);
+        assert_eq!(names(&mut rx), ["reconnecting", "other", "disconnected"]);
     }
 
     #[test]

@@ -11,9 +11,11 @@ use tokio::sync::{oneshot, watch};
 
 use super::dispatch::{self, dispatcher, Answer};
 use super::handle::Handle;
+use super::library::Library;
 use super::messages::{
-    ByteStreamOpenRequest, ByteStreamOpened, ByteStreamReaderEvent, ByteStreamReaderReadIncrementalRequest,
-    ByteStreamWriterCloseRequest, ByteStreamWriterWriteRequest, FfiRequest, StreamByteOptions,
+    ByteStreamOpenCallback, ByteStreamOpenRequest, ByteStreamOpened, ByteStreamReaderEvent,
+    ByteStreamReaderReadIncrementalRequest, ByteStreamWriterCloseRequest, ByteStreamWriterWriteRequest, FfiRequest,
+    StreamByteOptions,
 };
 use super::room::{Life, RoomState, REQUEST_LIMIT};
 use crate::room::{byte_pipe, ByteSink, ByteSource, ByteStream, Fill, Identity, RoomError, RoomEvent};
@@ -50,7 +52,8 @@ pub(super) async fn open(
 ) -> Result<ByteStream, RoomError> {
     room.check_open()?;
     let life = room.life.subscribe();
-    let answer = dispatch::ask(&room.library, "opening a stream", REQUEST_LIMIT, |id| FfiRequest {
+    let library = room.library.clone();
+    let request = |id| FfiRequest {
         byte_stream_open: Some(ByteStreamOpenRequest {
             local_participant_handle: room.local_handle,
             options: StreamByteOptions {
@@ -60,15 +63,16 @@ pub(super) async fn open(
             request_async_id: Some(id),
         }),
         ..Default::default()
-    });
-    let writer = match answer.await? {
-        Answer::StreamOpened(opened) => match (opened.writer, opened.error) {
-            (Some(writer), _) => writer.handle,
-            (None, Some(_)) if room.check_open().is_err() => return Err(RoomError::Closed),
-            (None, error) => return Err(RoomError::Transport(error.unwrap_or_default().description)),
-        },
-        other => return Err(other.unexpected()),
     };
+    let make = move |answer| match answer {
+        Answer::StreamOpened(ByteStreamOpenCallback { writer: Some(writer), .. }) => {
+            Ok(Writer::new(library, writer.handle))
+        }
+        Answer::StreamOpened(failed) => Err(RoomError::Transport(failed.error.unwrap_or_default().description)),
+        other => Err(other.unexpected()),
+    };
+    let opened = dispatch::ask_for(&room.library, "opening a stream", REQUEST_LIMIT, request, make).await?;
+    let writer = opened.map_err(|error| room.check_open().err().unwrap_or(error))?;
     let (stream, ended) = ByteStream::new();
     let since = *life.borrow();
     let pump = Pump { since, life, writer, source, room: room.clone() };
@@ -82,7 +86,7 @@ struct Pump {
     life: watch::Receiver<Life>,
     /// The room's life when the stream was opened.
     since: Life,
-    writer: Handle,
+    writer: Writer,
     source: Arc<dyn ByteSource>,
 }
 
@@ -96,9 +100,8 @@ impl Pump {
             _ = life.wait_for(|now| *now != since) => Some(Err(self.cut_off())),
             result = self.pump() => Some(result),
         };
-        // A broken or abandoned stream is closed as well, for the other side must not wait for the rest, but with a
-        // reason: an end without one would make what has arrived look complete.
-        let reason = (!matches!(result, Some(Ok(())))).then_some("abandoned");
+        // A broken or abandoned stream is closed as well: the other side must not wait for the rest.
+        let reason = (!matches!(result, Some(Ok(())))).then_some(UNFINISHED);
         let closed = self.close(reason).await;
         if let Some(result) = result {
             // Nobody waits for the answer: then there is nobody to tell.
@@ -147,23 +150,54 @@ impl Pump {
         })
     }
 
-    /// Closes the stream, which consumes the writer. In a room that is gone there is nothing to close.
+    /// Closes the stream.
     async fn close(self, reason: Option<&str>) -> Result<(), RoomError> {
-        let writer_handle = self.writer.id();
-        let answer = dispatch::ask(&self.room.library, "closing a stream", WRITE_DEADLINE, |id| FfiRequest {
-            byte_stream_close: Some(ByteStreamWriterCloseRequest {
-                writer_handle,
-                reason: reason.map(str::to_owned),
-                request_async_id: Some(id),
-            }),
-            ..Default::default()
-        });
-        let result = answer.await;
-        if !matches!(result, Err(RoomError::Closed)) {
-            self.writer.consumed();
-        }
-        result.and_then(Answer::done)
+        let handle = self.writer.into_handle();
+        let request = |id| close_request(handle.id(), reason, Some(id));
+        let answer = dispatch::ask(&self.room.library, "closing a stream", WRITE_DEADLINE, request).await;
+        // The request consumes the writer; a library that rejects it has none.
+        handle.consumed();
+        answer.and_then(Answer::done)
     }
+}
+
+/// An open stream of ours. Dropping it ends the stream as unfinished.
+pub(super) struct Writer {
+    library: Arc<Library>,
+    handle: Option<Handle>,
+}
+
+impl Writer {
+    pub(super) fn new(library: Arc<Library>, handle: Handle) -> Self {
+        Self { library, handle: Some(handle) }
+    }
+
+    fn id(&self) -> u64 {
+        self.handle.as_ref().map_or(0, Handle::id)
+    }
+
+    fn into_handle(mut self) -> Handle {
+        self.handle.take().unwrap_or_default()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        let Some(handle) = self.handle.take() else { return };
+        // Nobody waits for the answer. A rejected request means that the library has no such writer any more.
+        let _ = self.library.request(&close_request(handle.id(), Some(UNFINISHED), None));
+        handle.consumed();
+    }
+}
+
+/// Reason given to the other side for a stream that its source has not ended: without one, what has arrived would look
+/// complete.
+const UNFINISHED: &str = "unfinished";
+
+fn close_request(writer_handle: u64, reason: Option<&str>, request_async_id: Option<u64>) -> FfiRequest {
+    let reason = reason.map(str::to_owned);
+    let close = ByteStreamWriterCloseRequest { writer_handle, reason, request_async_id };
+    FfiRequest { byte_stream_close: Some(close), ..Default::default() }
 }
 
 /// One incoming stream: chunks go into the pipe whose reader the session has.

@@ -35,11 +35,11 @@ use super::service::{ServiceAnswer, ServiceHandler, ServiceRequest};
 use super::{Client, ClientChannel, ClientId, ClientMessage, Error, RttStats, Service, SessionCapability};
 
 pub(crate) use channels::{ChannelAdded, VideoCapability};
+pub(crate) use ping::RttTracker;
 pub(crate) use services::CallKey;
 
 use channels::ChannelState;
 use participants::Registration;
-use ping::RttTracker;
 use resets::Resets;
 use services::ServiceMap;
 use status::StatusBoard;
@@ -243,6 +243,11 @@ impl Core {
     /// The registered viewers, in order of registration.
     pub(crate) fn clients(&self) -> impl Iterator<Item = &Arc<Client>> {
         self.clients.values().map(|r| &r.client)
+    }
+
+    /// Session id of `serverInfo`.
+    pub(crate) fn session_id(&self) -> &str {
+        self.config.info.session_id.as_deref().unwrap_or_default()
     }
 
     /// Subscriptions of all viewers, data and video (S-259).

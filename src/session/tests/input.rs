@@ -7,9 +7,8 @@ use crate::room::memory::{Chunking, HeldEvent};
 
 /// An `advertise` frame of one client channel.
 pub(super) fn advertise(id: u32) -> Bytes {
-    let json = format!(
-        r#"{{"op":"advertise","channels":[{{"id":{id},"topic":"/t","encoding":"json","schemaName":""}}]}}"#
-    );
+    let json =
+        format!(r#"{{"op":"advertise","channels":[{{"id":{id},"topic":"/t","encoding":"json","schemaName":""}}]}}"#);
     text_frame(json.as_bytes()).unwrap()
 }
 

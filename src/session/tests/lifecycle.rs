@@ -4,8 +4,8 @@ use super::*;
 
 use crate::room::memory::Gate;
 use crate::room::{
-    BoxFuture, ByteSource, DataTrack, DisconnectReason, FrameReceiver, FrameSource, Identity, Participant, PublishError,
-    RoomError, RoomStats,
+    BoxFuture, ByteSource, DataTrack, DisconnectReason, FrameReceiver, FrameSource, Identity, Participant,
+    PublishError, RoomError, RoomStats,
 };
 
 #[tokio::test(start_paused = true)]

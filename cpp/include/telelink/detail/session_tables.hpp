@@ -36,9 +36,9 @@ struct SessionTrampolines {
     });
   }
 
-  static void on_subscribe(void* context, const telelink_client* client, const telelink_channel_info* channel) noexcept {
-    Contain<Mode>::run("on_subscribe",
-                       [&] { self(context).on_subscribe(ClientView{client}, ChannelView{channel}); });
+  static void on_subscribe(void* context, const telelink_client* client,
+                           const telelink_channel_info* channel) noexcept {
+    Contain<Mode>::run("on_subscribe", [&] { self(context).on_subscribe(ClientView{client}, ChannelView{channel}); });
   }
 
   static void on_unsubscribe(void* context, const telelink_client* client,
@@ -192,8 +192,7 @@ class SessionTables {
     ice_urls_.reserve(options_.ice_servers.size());  // pointers into it stay valid
     for (const auto& server : options_.ice_servers) {
       ice_urls_.push_back(views(server.urls));
-      ice_.push_back(telelink_ice_server{ice_urls_.back().data(), ice_urls_.back().size(),
-                                         view(server.username),
+      ice_.push_back(telelink_ice_server{ice_urls_.back().data(), ice_urls_.back().size(), view(server.username),
                                          view(server.password)});
     }
     c_.ice_servers = ice_.data();

@@ -11,26 +11,34 @@
 
 namespace telelink::detail {
 
-inline telelink_str view(std::string_view text) noexcept { return telelink_str{text.data(), text.size()}; }
-inline telelink_bytes byte_view(Bytes bytes) noexcept { return telelink_bytes{bytes.data(), bytes.size()}; }
+inline telelink_str view(std::string_view text) noexcept {
+  return telelink_str{text.data(), text.size()};
+}
+inline telelink_bytes byte_view(Bytes bytes) noexcept {
+  return telelink_bytes{bytes.data(), bytes.size()};
+}
 
 inline std::string_view text(telelink_str view) noexcept {
   return view.len == 0 ? std::string_view{} : std::string_view{view.data, view.len};
 }
 
-inline Bytes bytes(telelink_bytes view) noexcept { return Bytes{view.data, view.len}; }
+inline Bytes bytes(telelink_bytes view) noexcept {
+  return Bytes{view.data, view.len};
+}
 
 inline std::vector<telelink_pair> pairs(const std::map<std::string, std::string>& map) {
   std::vector<telelink_pair> pairs;
   pairs.reserve(map.size());
-  for (const auto& [key, value] : map) pairs.push_back(telelink_pair{view(key), view(value)});
+  for (const auto& [key, value] : map)
+    pairs.push_back(telelink_pair{view(key), view(value)});
   return pairs;
 }
 
 inline std::vector<telelink_str> views(const std::vector<std::string>& texts) {
   std::vector<telelink_str> views;
   views.reserve(texts.size());
-  for (const auto& text : texts) views.push_back(view(text));
+  for (const auto& text : texts)
+    views.push_back(view(text));
   return views;
 }
 

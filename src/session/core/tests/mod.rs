@@ -9,6 +9,7 @@ mod resets;
 mod services;
 mod status;
 mod subscriptions;
+mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -18,14 +19,13 @@ use bytes::Bytes;
 use crate::context::{Channel, Context, Qos, Schema};
 use crate::protocol::frame::MAX_PAYLOAD;
 use crate::protocol::version::ATTRIBUTE;
-use crate::protocol::{
-    AdvertisedSchema, ChannelAdvertisement, FrameDecoder, FromViewer, ServiceAdvertisement, Status, StatusLevel,
-    SubscribeChannel, ToViewer,
-};
+use crate::protocol::{AdvertisedSchema, FrameDecoder, FromViewer, Status, StatusLevel, SubscribeChannel, ToViewer};
 use crate::room::{Identity, Participant, ParticipantKind};
 use crate::session::options::SessionOptions;
 
 use super::*;
+
+use view::View;
 
 /// One thing the core wanted done, easy to compare.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,69 +50,6 @@ enum Told {
     Advertise(ClientId, u32),
     Unadvertise(ClientId, u32),
     Message(ClientId, u32),
-}
-
-/// What a viewer knows after all frames of its stream. Checks the rules that hold for every stream.
-#[derive(Debug, Default)]
-struct View {
-    frames: Vec<ToViewer>,
-    schemas: BTreeMap<u64, String>,
-    channels: BTreeMap<u64, ChannelAdvertisement>,
-    services: BTreeMap<u32, ServiceAdvertisement>,
-    statuses: BTreeMap<String, String>,
-}
-
-impl View {
-    fn take(&mut self, message: ToViewer) {
-        assert_eq!(
-            self.frames.is_empty(),
-            matches!(message, ToViewer::ServerInfo(_)),
-            "serverInfo is the first frame of a stream, and only that"
-        );
-        match &message {
-            ToViewer::Advertise(advertise) => {
-                assert!(!advertise.channels.is_empty());
-                for schema in &advertise.schemas {
-                    let old = self.schemas.insert(schema.id, schema.name.clone());
-                    assert_eq!(old, None, "a schema is sent once per stream (P-204)");
-                }
-                for channel in &advertise.channels {
-                    if let AdvertisedSchema::Table(Some(id)) = channel.schema {
-                        assert!(self.schemas.contains_key(&id), "schema {id} was never sent");
-                    }
-                    self.channels.insert(channel.id, channel.clone());
-                }
-            }
-            ToViewer::Unadvertise { channel_ids } => {
-                for id in channel_ids {
-                    assert!(self.channels.remove(id).is_some(), "only advertised channels are unadvertised (P-129)");
-                }
-            }
-            ToViewer::AdvertiseServices { services } => {
-                assert!(!services.is_empty());
-                self.services.extend(services.iter().map(|service| (service.id, service.clone())));
-            }
-            ToViewer::UnadvertiseServices { service_ids } => {
-                for id in service_ids {
-                    assert!(self.services.remove(id).is_some());
-                }
-            }
-            ToViewer::Status(Status { id: Some(id), message, .. }) => {
-                self.statuses.insert(id.clone(), message.clone());
-            }
-            ToViewer::RemoveStatus { status_ids } => status_ids.iter().for_each(|id| drop(self.statuses.remove(id))),
-            _ => {}
-        }
-        self.frames.push(message);
-    }
-
-    fn channel_ids(&self) -> Vec<u64> {
-        self.channels.keys().copied().collect()
-    }
-
-    fn count(&self, which: impl Fn(&ToViewer) -> bool) -> usize {
-        self.frames.iter().filter(|frame| which(frame)).count()
-    }
 }
 
 /// A core with a clock that tests turn and the effects folded into what they come to.

@@ -105,7 +105,7 @@ impl Model {
                 self.made += 1;
                 let topic = format!("/{}", self.made);
                 let channel = match kind {
-                    0 => robot.with_schema(&topic, if self.made % 2 == 0 { "A" } else { "B" }, "{}"),
+                    0 => robot.with_schema(&topic, if self.made.is_multiple_of(2) { "A" } else { "B" }, "{}"),
                     1 => robot.reliable(&topic),
                     _ => robot.image(&topic),
                 };
@@ -226,7 +226,7 @@ fn subscriptions_mode(video: bool) -> crate::session::core::subscriptions::Mode 
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 300,
+        cases: 150,
         // The same sequences in every run.
         rng_seed: proptest::test_runner::RngSeed::Fixed(0x7e1e_11c5),
         failure_persistence: None,

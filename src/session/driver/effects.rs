@@ -1,0 +1,151 @@
+//! What the core wants done.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::context::{ChannelRef, Output};
+use crate::fanout::{LossySlot, QueueLimits, ResetCause, Route, ViewerQueue};
+use crate::protocol::CONTROL_TOPIC;
+use crate::room::{Identity, RoomError};
+use crate::session::core::Effect;
+use crate::session::service::{ServiceAnswer, ServiceResponder};
+use crate::session::sink::RouteOutput;
+use crate::session::tracks::{run_track, TrackControl};
+use crate::session::{Client, ClientId};
+
+use super::{now, ChannelIo, Driver, Viewer};
+
+/// S-23: how long a control stream may take to open.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Driver {
+    pub(super) fn apply(&mut self, effect: Effect) {
+        match effect {
+            Effect::Open(client) => self.open_stream(&client),
+            Effect::Close(client) => {
+                if let Some(viewer) = self.viewers.remove(&client) {
+                    viewer.queue.close();
+                    viewer.stream.abort();
+                }
+            }
+            Effect::Send { client, frame } => {
+                if let Some(viewer) = self.viewers.get(&client) {
+                    viewer.queue.push(frame);
+                }
+            }
+            Effect::Answer { client, frame } => {
+                if let Some(viewer) = self.viewers.get(&client) {
+                    viewer.queue.push_answer(frame);
+                }
+            }
+            Effect::Refuse { identity, frame } => self.refuse(identity, frame),
+            Effect::StartTrack(channel) => self.start_track(&channel),
+            Effect::StopTrack(channel) => {
+                if let Some(track) = self.channels.get_mut(&channel).and_then(|io| io.track.take()) {
+                    track.stop.cancel();
+                }
+            }
+            Effect::Route { channel, reliable, lossy } => self.set_route(&channel, &reliable, lossy),
+            Effect::ForgetChannel(channel) => {
+                self.channels.remove(&channel);
+            }
+            Effect::Event(event) => {
+                if let Some(overflow) = self.shared.callbacks.event(event) {
+                    tracing::debug!(client = %overflow.client, "a viewer's message was dropped: the listener is too slow");
+                    self.core.listener_overflow(overflow.client, now());
+                }
+            }
+            Effect::Call { handler, request, call } => {
+                let inputs = self.shared.inputs.clone();
+                let client = call.client;
+                let responder = ServiceResponder::new(Box::new(move |answer: ServiceAnswer| {
+                    inputs.answered(call.clone(), answer);
+                }));
+                self.shared.pool.submit(client, Box::new(move || handler(request, responder)));
+            }
+        }
+    }
+
+    fn open_stream(&mut self, client: &Client) {
+        let Some(room) = &mut self.room else { return };
+        let limits = QueueLimits { frames: self.limits.message_backlog_size, bytes: self.limits.message_backlog_bytes };
+        let id = client.id;
+        let queue = Arc::new(ViewerQueue::new(id.get(), limits, self.budget.clone(), self.signals.clone()));
+        let (signals, source) = (self.signals.clone(), queue.clone());
+        let open = room.room.open_byte_stream(CONTROL_TOPIC, std::slice::from_ref(&client.identity), source);
+        let stream = room.tasks.spawn(async move {
+            let ended = match tokio::time::timeout(OPEN_TIMEOUT, open).await {
+                Ok(Ok(stream)) => stream.ended().await,
+                Ok(Err(error)) => Err(error),
+                Err(_) => Err(RoomError::Timeout("opening the control stream")),
+            };
+            if let Err(error) = ended {
+                tracing::warn!(client = %id, %error, "the control stream of a viewer failed");
+                signals.reset(id.get(), ResetCause::WriteFailure);
+            }
+        });
+        self.viewers.insert(id, Viewer { queue, stream });
+    }
+
+    fn refuse(&mut self, identity: Identity, frame: Bytes) {
+        let Some(room) = &mut self.room else { return };
+        let Ok(permit) = room.refusals.clone().try_acquire_owned() else {
+            tracing::warn!(%identity, "too many refusals at once; this one is not sent");
+            return;
+        };
+        let limits = QueueLimits { frames: 1, bytes: frame.len() };
+        let queue = Arc::new(ViewerQueue::new(0, limits, self.budget.clone(), Arc::default()));
+        queue.push(frame);
+        queue.finish();
+        let open = room.room.open_byte_stream(CONTROL_TOPIC, std::slice::from_ref(&identity), queue);
+        room.tasks.spawn(async move {
+            let _permit = permit;
+            let sent = tokio::time::timeout(OPEN_TIMEOUT, async { open.await?.ended().await }).await;
+            if !matches!(sent, Ok(Ok(()))) {
+                tracing::debug!(%identity, "a refusal could not be delivered");
+            }
+        });
+    }
+
+    fn io(&mut self, channel: &ChannelRef) -> &mut ChannelIo {
+        self.channels.entry(channel.id()).or_insert_with(|| ChannelIo {
+            channel: channel.clone(),
+            counters: Arc::default(),
+            slot: None,
+            track: None,
+        })
+    }
+
+    fn slot(&mut self, channel: &ChannelRef) -> Arc<LossySlot> {
+        let (limit, signals) = (self.limits.max_data_track_message_size, self.signals.clone());
+        let io = self.io(channel);
+        let counters = io.counters.clone();
+        let new = || Arc::new(LossySlot::new(channel.id().get(), limit, counters, signals));
+        io.slot.get_or_insert_with(new).clone()
+    }
+
+    fn start_track(&mut self, channel: &ChannelRef) {
+        let slot = self.slot(channel);
+        let Some(room) = &mut self.room else { return };
+        let control = TrackControl::new();
+        let (handle, slots) = (room.room.clone(), room.publish_slots.clone());
+        room.tasks.spawn(run_track(handle, channel.id().get(), slot, control.clone(), slots));
+        if let Some(old) = self.io(channel).track.replace(control) {
+            old.stop.cancel();
+        }
+    }
+
+    fn set_route(&mut self, channel: &ChannelRef, reliable: &[ClientId], lossy: bool) {
+        let output: Option<Arc<dyn Output>> = if reliable.is_empty() && !lossy {
+            None
+        } else {
+            let slot = lossy.then(|| self.slot(channel));
+            let counters = self.io(channel).counters.clone();
+            let queues = reliable.iter().filter_map(|id| self.viewers.get(id)).map(|viewer| viewer.queue.clone());
+            Some(Arc::new(RouteOutput(Route::new(channel.id().get(), counters, queues, slot))))
+        };
+        channel.set_output(self.shared.sink, output);
+    }
+}

@@ -1,0 +1,179 @@
+//! Entering and leaving a room, and what happens in it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::context::ChannelId;
+use crate::protocol::CONTROL_TOPIC;
+use crate::room::{ConnectionQuality, DisconnectReason, Identity, Joined, Room, RoomEvent, RoomEvents};
+use crate::session::core::Input;
+use crate::session::inbox::Inboxes;
+use crate::session::inputs::RoomEnd;
+use crate::session::tracks::publish_slots;
+
+use super::statistics::Measured;
+use super::Driver;
+
+/// S-33: how long leaving a room may take before it is given up.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Refusals under way at once; a flood of incompatible joins cannot pile up more streams.
+const MAX_REFUSALS: usize = 64;
+
+/// The room the session is in.
+pub(super) struct InRoom {
+    pub(super) room: Arc<dyn Room>,
+    pub(super) events: RoomEvents,
+    pub(super) inboxes: Inboxes,
+    /// Streams, refusals, tracks: all end with the room (S-37).
+    pub(super) tasks: JoinSet<()>,
+    pub(super) refusals: Arc<tokio::sync::Semaphore>,
+    pub(super) publish_slots: Arc<tokio::sync::Semaphore>,
+    pub(super) end: Option<tokio::sync::oneshot::Sender<RoomEnd>>,
+    pub(super) entered: Instant,
+    pub(super) local: Identity,
+    pub(super) quality: Option<ConnectionQuality>,
+    pub(super) measured: Arc<parking_lot::Mutex<Measured>>,
+}
+
+impl Driver {
+    pub(super) fn enter(&mut self, joined: Joined, end: tokio::sync::oneshot::Sender<RoomEnd>) {
+        self.joins += 1;
+        tracing::info!(identity = %joined.local.identity, sid = %joined.local.sid, "joined the room");
+        self.room = Some(InRoom {
+            room: joined.room,
+            events: joined.events,
+            inboxes: Inboxes::default(),
+            tasks: JoinSet::new(),
+            refusals: Arc::new(tokio::sync::Semaphore::new(MAX_REFUSALS)),
+            publish_slots: publish_slots(),
+            end: Some(end),
+            entered: Instant::now(),
+            local: joined.local.identity,
+            quality: None,
+            measured: Arc::default(),
+        });
+        self.tell(Input::Joined { participants: joined.participants });
+    }
+
+    /// Leaves the room, if there is one, within [`CLOSE_TIMEOUT`].
+    pub(super) fn leave(&mut self, done: tokio::sync::oneshot::Sender<()>) {
+        let Some(room) = self.end_room(DisconnectReason::ClientInitiated) else {
+            let _ = done.send(());
+            return;
+        };
+        tokio::spawn(async move {
+            if tokio::time::timeout(CLOSE_TIMEOUT, room.close()).await.is_err() {
+                let seconds = CLOSE_TIMEOUT.as_secs();
+                tracing::warn!(seconds, "the room was not left in time; the server will find out by itself");
+            }
+            let _ = done.send(());
+        });
+    }
+
+    /// Forgets the room: every viewer is cleaned up, every task of the room ends.
+    fn end_room(&mut self, reason: DisconnectReason) -> Option<Arc<dyn Room>> {
+        self.room.as_ref()?;
+        self.tell(Input::Left);
+        let mut ended = self.room.take()?;
+        // Tracks and streams go with the room; what is in flight is dropped (S-162).
+        ended.tasks.abort_all();
+        for channel in self.channels.values_mut() {
+            channel.track = None;
+            channel.slot.as_ref().map(|slot| slot.detach());
+        }
+        if let Some(end) = ended.end.take() {
+            let _ = end.send(RoomEnd { reason, lived: ended.entered.elapsed() });
+        }
+        Some(ended.room)
+    }
+
+    pub(super) fn take_room_events(&mut self) {
+        while let Some(event) = self.room.as_mut().and_then(|room| room.events.try_recv().ok()) {
+            self.room_event(Some(event));
+        }
+    }
+
+    pub(super) fn room_event(&mut self, event: Option<RoomEvent>) {
+        let Some(event) = event else {
+            // The adapter ended the events without a last word.
+            self.lose_room(DisconnectReason::Other);
+            return;
+        };
+        let Some(room) = &mut self.room else { return };
+        match event {
+            RoomEvent::ParticipantConnected(participant) => {
+                room.inboxes.bind(&participant.identity, &participant.sid);
+                self.tell(Input::ParticipantConnected(participant));
+            }
+            RoomEvent::ParticipantActive(participant) => {
+                room.inboxes.bind(&participant.identity, &participant.sid);
+                self.tell(Input::ParticipantActive(participant));
+            }
+            RoomEvent::ParticipantDisconnected { sid, .. } => {
+                room.inboxes.forget(&sid);
+                self.tell(Input::ParticipantDisconnected { sid });
+            }
+            RoomEvent::ByteStreamOpened { topic, sender, sender_sid, reader } => {
+                if topic != CONTROL_TOPIC {
+                    tracing::warn!(topic, identity = %sender, "a byte stream of another topic was ignored");
+                } else if !room.inboxes.open(sender.clone(), sender_sid.clone(), reader, &self.shared.inputs) {
+                    tracing::warn!(identity = %sender, "one control stream too many was refused");
+                    if let Some(sid) = sender_sid {
+                        let reason = "too many control streams are open".to_owned();
+                        self.tell(Input::Malformed { sid, reason });
+                    }
+                }
+            }
+            RoomEvent::LocalDataTrackLost { name } => {
+                let channel = crate::protocol::data_track::parse_data_track_name(&name).map(ChannelId::from);
+                if let Some(track) = channel.and_then(|id| self.channels.get(&id)).and_then(|io| io.track.as_ref()) {
+                    track.lost.notify_one();
+                }
+            }
+            RoomEvent::Reconnecting => tracing::info!("the transport lost its link and reconnects"),
+            RoomEvent::Reconnected { full } => {
+                tracing::info!(full, "the transport reconnected");
+                if full {
+                    let participants = room.room.participants();
+                    self.tell(Input::Reconnected { participants });
+                }
+            }
+            RoomEvent::QualityChanged { identity, quality } => {
+                if identity == room.local {
+                    tracing::info!(?quality, "connection quality");
+                    room.quality = Some(quality);
+                }
+            }
+            RoomEvent::Disconnected { reason } => {
+                tracing::info!(?reason, "the room is lost");
+                self.lose_room(reason);
+            }
+            // A reset reads the attributes as they are then (P-13).
+            RoomEvent::ParticipantUpdated(participant) => self.tell(Input::ParticipantConnected(participant)),
+            RoomEvent::DataTrackPublished(_)
+            | RoomEvent::DataTrackUnpublished { .. }
+            | RoomEvent::VideoTrackPublished(_)
+            | RoomEvent::VideoTrackUnpublished { .. }
+            | RoomEvent::TokenRefreshed(_) => {}
+        }
+    }
+
+    /// The room ended by itself. It is closed in the background: joining again never waits for it (P-208).
+    fn lose_room(&mut self, reason: DisconnectReason) {
+        if let Some(room) = self.end_room(reason) {
+            tokio::spawn(async move {
+                let _ = tokio::time::timeout(CLOSE_TIMEOUT, room.close()).await;
+            });
+        }
+    }
+}
+
+pub(super) async fn next_event(room: &mut Option<InRoom>) -> Option<RoomEvent> {
+    match room {
+        Some(room) => room.events.recv().await,
+        None => std::future::pending().await,
+    }
+}

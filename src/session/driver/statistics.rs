@@ -1,0 +1,85 @@
+//! Statistics: the snapshot for the application, and the line in the log every 30 s (S-259, S-260).
+
+use std::sync::atomic::Ordering;
+
+use crate::room::RoomStats;
+use crate::session::core::RttTracker;
+use crate::session::stats::{ChannelStats, SessionStats, ViewerStats};
+
+use super::room::CLOSE_TIMEOUT;
+use super::Driver;
+
+/// What was measured of a room so far.
+#[derive(Default)]
+pub(super) struct Measured {
+    /// The last measurement.
+    latest: Option<RoomStats>,
+    /// Round trips of the nominated ICE candidate pair.
+    ice: RttTracker,
+}
+
+impl Driver {
+    pub(super) fn stats(&self) -> SessionStats {
+        let viewers = self.core.clients().filter_map(|client| {
+            let queue = self.viewers.get(&client.id)?.queue.stats();
+            let ping_rtt_ms = self.core.rtt_of(client.id);
+            Some(ViewerStats { client: (**client).clone(), queue, ping_rtt_ms })
+        });
+        let channels = self.channels.values().map(|io| ChannelStats {
+            id: io.channel.id().get(),
+            topic: io.channel.topic().to_owned(),
+            counts: io.counters.read(),
+        });
+        SessionStats {
+            status: self.status,
+            uptime: self.started.elapsed(),
+            joins: self.joins,
+            subscriptions: self.core.subscription_count(),
+            backlog_bytes: self.budget.used(),
+            ping_rtt_ms: self.core.rtt().map(|rtt| rtt.mean),
+            room: self.room.as_ref().and_then(|room| room.measured.lock().latest.clone()),
+            ice_rtt: self.room.as_ref().and_then(|room| room.measured.lock().ice.stats()),
+            quality: self.room.as_ref().and_then(|room| room.quality),
+            listener_messages_dropped: self.shared.callbacks.dropped(),
+            callback_panics: self.shared.panics.load(Ordering::Relaxed),
+            viewer_resets: self.resets,
+            viewers: viewers.collect(),
+            channels: channels.collect(),
+        }
+    }
+
+    /// S-259: one line every 30 s; the room's figures are taken in the background.
+    pub(super) fn log_stats(&mut self) {
+        let Some(room) = &mut self.room else { return };
+        let session_id = self.core.session_id().to_owned();
+        let viewers = self.viewers.len();
+        let subscriptions = self.core.subscription_count();
+        let (ping, quality, backlog) = (self.core.rtt().map(|rtt| rtt.mean), room.quality, self.budget.used());
+        let (measure, kept) = (room.room.stats(), room.measured.clone());
+        room.tasks.spawn(async move {
+            let measured = match tokio::time::timeout(CLOSE_TIMEOUT, measure).await {
+                Ok(Ok(measured)) => measured,
+                Ok(Err(error)) => return tracing::warn!(%error, "the room could not be measured"),
+                Err(_) => return tracing::warn!("measuring the room took too long"),
+            };
+            let mut kept = kept.lock();
+            if let Some(rtt) = measured.ice_rtt_ms {
+                kept.ice.add(rtt);
+            }
+            tracing::info!(
+                session_id,
+                viewers,
+                subscriptions,
+                backlog_bytes = backlog,
+                ping_rtt_ms = ping,
+                ice_rtt_ms = measured.ice_rtt_ms,
+                ice_rtt_mean_ms = kept.ice.stats().map(|rtt| rtt.mean),
+                bytes_sent = measured.bytes_sent,
+                video_bytes_sent = measured.video_bytes_sent,
+                ?quality,
+                "session statistics"
+            );
+            kept.latest = Some(measured);
+        });
+    }
+}

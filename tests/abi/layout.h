@@ -1,0 +1,205 @@
+/* Sizes and offsets of the public structs on 64-bit machines. A line that must change, or an offset that moves, breaks
+ * programs: fields are only appended, and then only the SIZE line changes. Compiled as C11 and as C++. */
+#ifndef TELELINK_TESTS_ABI_LAYOUT_H
+#define TELELINK_TESTS_ABI_LAYOUT_H
+
+#include <telelink/telelink.h>
+#include <telelink/testing.h>
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+#define CHECK(condition) static_assert(condition, #condition)
+#else
+#define CHECK(condition) _Static_assert(condition, #condition)
+#endif
+#define SIZE(type, size) CHECK(sizeof(void*) != 8 || sizeof(type) == (size))
+#define AT(type, field, offset) CHECK(sizeof(void*) != 8 || offsetof(type, field) == (offset))
+
+CHECK(sizeof(telelink_status) == 4);
+CHECK(sizeof(telelink_qos) == 4);
+CHECK(sizeof(telelink_connection_status) == 4);
+CHECK(TELELINK_ABI_VERSION == 0);
+
+SIZE(telelink_str, 16);
+AT(telelink_str, data, 0);
+AT(telelink_str, len, 8);
+
+SIZE(telelink_log_record, 56);
+AT(telelink_log_record, struct_size, 0);
+AT(telelink_log_record, time_ns, 8);
+AT(telelink_log_record, level, 16);
+AT(telelink_log_record, reserved, 20);
+AT(telelink_log_record, target, 24);
+AT(telelink_log_record, message, 40);
+
+SIZE(telelink_log_callbacks, 32);
+AT(telelink_log_callbacks, struct_size, 0);
+AT(telelink_log_callbacks, context, 8);
+AT(telelink_log_callbacks, drop, 16);
+AT(telelink_log_callbacks, on_record, 24);
+
+SIZE(telelink_bytes, 16);
+AT(telelink_bytes, data, 0);
+AT(telelink_bytes, len, 8);
+
+SIZE(telelink_schema, 48);
+AT(telelink_schema, name, 0);
+AT(telelink_schema, encoding, 16);
+AT(telelink_schema, data, 32);
+
+SIZE(telelink_pair, 32);
+AT(telelink_pair, key, 0);
+AT(telelink_pair, value, 16);
+
+SIZE(telelink_channel_options, 56);
+AT(telelink_channel_options, struct_size, 0);
+AT(telelink_channel_options, encoding, 8);
+AT(telelink_channel_options, schema, 24);
+AT(telelink_channel_options, metadata, 32);
+AT(telelink_channel_options, metadata_count, 40);
+AT(telelink_channel_options, qos, 48);
+AT(telelink_channel_options, reserved, 52);
+
+SIZE(telelink_service_request, 72);
+AT(telelink_service_request, struct_size, 0);
+AT(telelink_service_request, service, 8);
+AT(telelink_service_request, client, 24);
+AT(telelink_service_request, encoding, 32);
+AT(telelink_service_request, payload, 48);
+AT(telelink_service_request, call_id, 64);
+AT(telelink_service_request, reserved, 68);
+
+SIZE(telelink_message_schema, 64);
+AT(telelink_message_schema, encoding, 0);
+AT(telelink_message_schema, schema, 16);
+
+SIZE(telelink_service, 80);
+AT(telelink_service, struct_size, 0);
+AT(telelink_service, context, 8);
+AT(telelink_service, drop, 16);
+AT(telelink_service, on_request, 24);
+AT(telelink_service, name, 32);
+AT(telelink_service, type_name, 48);
+AT(telelink_service, request, 64);
+AT(telelink_service, response, 72);
+
+SIZE(telelink_client_message, 32);
+AT(telelink_client_message, struct_size, 0);
+AT(telelink_client_message, payload, 8);
+AT(telelink_client_message, receive_time_ns, 24);
+
+SIZE(telelink_session_callbacks, 72);
+AT(telelink_session_callbacks, struct_size, 0);
+AT(telelink_session_callbacks, context, 8);
+AT(telelink_session_callbacks, drop, 16);
+AT(telelink_session_callbacks, on_status, 24);
+AT(telelink_session_callbacks, on_subscribe, 32);
+AT(telelink_session_callbacks, on_unsubscribe, 40);
+AT(telelink_session_callbacks, on_client_advertise, 48);
+AT(telelink_session_callbacks, on_client_unadvertise, 56);
+AT(telelink_session_callbacks, on_message, 64);
+
+SIZE(telelink_session_policy, 40);
+AT(telelink_session_policy, struct_size, 0);
+AT(telelink_session_policy, context, 8);
+AT(telelink_session_policy, drop, 16);
+AT(telelink_session_policy, channel_filter, 24);
+AT(telelink_session_policy, qos, 32);
+
+SIZE(telelink_token_callbacks, 32);
+AT(telelink_token_callbacks, struct_size, 0);
+AT(telelink_token_callbacks, context, 8);
+AT(telelink_token_callbacks, drop, 16);
+AT(telelink_token_callbacks, on_token, 24);
+
+SIZE(telelink_api_key, 96);
+AT(telelink_api_key, struct_size, 0);
+AT(telelink_api_key, key, 8);
+AT(telelink_api_key, secret, 24);
+AT(telelink_api_key, room, 40);
+AT(telelink_api_key, identity, 56);
+AT(telelink_api_key, ttl_s, 72);
+AT(telelink_api_key, attributes, 80);
+AT(telelink_api_key, attributes_count, 88);
+
+SIZE(telelink_ice_server, 48);
+AT(telelink_ice_server, urls, 0);
+AT(telelink_ice_server, urls_count, 8);
+AT(telelink_ice_server, username, 16);
+AT(telelink_ice_server, password, 32);
+
+SIZE(telelink_session_options, 240);
+AT(telelink_session_options, struct_size, 0);
+AT(telelink_session_options, url, 8);
+AT(telelink_session_options, token, 24);
+AT(telelink_session_options, token_callbacks, 40);
+AT(telelink_session_options, api_key, 48);
+AT(telelink_session_options, name, 56);
+AT(telelink_session_options, session_id, 72);
+AT(telelink_session_options, metadata, 88);
+AT(telelink_session_options, metadata_count, 96);
+AT(telelink_session_options, supported_encodings, 104);
+AT(telelink_session_options, supported_encodings_count, 112);
+AT(telelink_session_options, callbacks, 120);
+AT(telelink_session_options, policy, 128);
+AT(telelink_session_options, services, 136);
+AT(telelink_session_options, services_count, 144);
+AT(telelink_session_options, capabilities, 152);
+AT(telelink_session_options, auto_reconnect, 156);
+AT(telelink_session_options, message_backlog_size, 160);
+AT(telelink_session_options, message_backlog_bytes, 168);
+AT(telelink_session_options, session_backlog_bytes, 176);
+AT(telelink_session_options, max_data_track_message_size, 184);
+AT(telelink_session_options, eager_data_tracks, 192);
+AT(telelink_session_options, max_viewers, 200);
+AT(telelink_session_options, ice_servers, 208);
+AT(telelink_session_options, ice_servers_count, 216);
+AT(telelink_session_options, livekit_library, 224);
+
+SIZE(telelink_session_stats, 152);
+AT(telelink_session_stats, struct_size, 0);
+AT(telelink_session_stats, uptime_ms, 8);
+AT(telelink_session_stats, joins, 16);
+AT(telelink_session_stats, viewers, 24);
+AT(telelink_session_stats, subscriptions, 32);
+AT(telelink_session_stats, backlog_bytes, 40);
+AT(telelink_session_stats, ice_rtt_ms, 48);
+AT(telelink_session_stats, ping_rtt_ms, 56);
+AT(telelink_session_stats, reliable_messages, 64);
+AT(telelink_session_stats, reliable_bytes, 72);
+AT(telelink_session_stats, lossy_messages, 80);
+AT(telelink_session_stats, lossy_bytes, 88);
+AT(telelink_session_stats, dropped_overwritten, 96);
+AT(telelink_session_stats, dropped_not_ready, 104);
+AT(telelink_session_stats, dropped_oversize, 112);
+AT(telelink_session_stats, dropped_transport_full, 120);
+AT(telelink_session_stats, dropped_refused, 128);
+AT(telelink_session_stats, dropped_incoming, 136);
+AT(telelink_session_stats, viewer_resets, 144);
+
+SIZE(telelink_test_message, 64);
+AT(telelink_test_message, struct_size, 0);
+AT(telelink_test_message, channel_id, 8);
+AT(telelink_test_message, topic, 16);
+AT(telelink_test_message, payload, 32);
+AT(telelink_test_message, log_time_ns, 48);
+AT(telelink_test_message, lossy, 56);
+AT(telelink_test_message, reserved, 60);
+
+SIZE(telelink_test_answer, 64);
+AT(telelink_test_answer, struct_size, 0);
+AT(telelink_test_answer, encoding, 8);
+AT(telelink_test_answer, payload, 24);
+AT(telelink_test_answer, message, 40);
+AT(telelink_test_answer, failed, 56);
+AT(telelink_test_answer, reserved, 60);
+
+SIZE(telelink_test_status, 48);
+AT(telelink_test_status, struct_size, 0);
+AT(telelink_test_status, message, 8);
+AT(telelink_test_status, id, 24);
+AT(telelink_test_status, level, 40);
+AT(telelink_test_status, reserved, 44);
+
+#endif

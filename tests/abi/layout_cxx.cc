@@ -1,0 +1,2 @@
+// The checks of layout.h as C++.
+#include "layout.h"

@@ -1,0 +1,107 @@
+// The enums of C++ are those of C: every value, and none more.
+#include <telelink/telelink.hpp>
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+namespace {
+
+template <class A, class B>
+constexpr bool same(A a, B b) {
+  return static_cast<long>(a) == static_cast<long>(b);
+}
+
+using telelink::Capabilities;
+using telelink::ConnectionStatus;
+using telelink::LogLevel;
+using telelink::Qos;
+using telelink::Status;
+using telelink::StatusLevel;
+
+static_assert(same(Qos::lossy, TELELINK_QOS_LOSSY));
+static_assert(same(Qos::reliable, TELELINK_QOS_RELIABLE));
+
+static_assert(same(ConnectionStatus::connecting, TELELINK_CONNECTION_STATUS_CONNECTING));
+static_assert(same(ConnectionStatus::connected, TELELINK_CONNECTION_STATUS_CONNECTED));
+static_assert(same(ConnectionStatus::shutting_down, TELELINK_CONNECTION_STATUS_SHUTTING_DOWN));
+static_assert(same(ConnectionStatus::shutdown, TELELINK_CONNECTION_STATUS_SHUTDOWN));
+
+static_assert(same(StatusLevel::info, TELELINK_STATUS_LEVEL_INFO));
+static_assert(same(StatusLevel::warning, TELELINK_STATUS_LEVEL_WARNING));
+static_assert(same(StatusLevel::error, TELELINK_STATUS_LEVEL_ERROR));
+
+static_assert(same(LogLevel::off, TELELINK_LOG_LEVEL_OFF));
+static_assert(same(LogLevel::error, TELELINK_LOG_LEVEL_ERROR));
+static_assert(same(LogLevel::warn, TELELINK_LOG_LEVEL_WARN));
+static_assert(same(LogLevel::info, TELELINK_LOG_LEVEL_INFO));
+static_assert(same(LogLevel::debug, TELELINK_LOG_LEVEL_DEBUG));
+static_assert(same(LogLevel::trace, TELELINK_LOG_LEVEL_TRACE));
+
+static_assert(same(Capabilities::client_publish, TELELINK_CAPABILITY_CLIENT_PUBLISH));
+static_assert(same(Capabilities::parameters, TELELINK_CAPABILITY_PARAMETERS));
+static_assert(same(Capabilities::services, TELELINK_CAPABILITY_SERVICES));
+static_assert(same(Capabilities::connection_graph, TELELINK_CAPABILITY_CONNECTION_GRAPH));
+static_assert(same(Capabilities::assets, TELELINK_CAPABILITY_ASSETS));
+static_assert(same(Capabilities::client_publish | Capabilities::services, 5));
+
+constexpr bool known(Status status) {
+  switch (status) {  // no default: the compiler names a value that is missing here
+    case Status::ok:
+      return same(status, TELELINK_STATUS_OK);
+    case Status::null_argument:
+      return same(status, TELELINK_STATUS_NULL_ARGUMENT);
+    case Status::invalid_utf8:
+      return same(status, TELELINK_STATUS_INVALID_UTF8);
+    case Status::invalid_value:
+      return same(status, TELELINK_STATUS_INVALID_VALUE);
+    case Status::struct_size:
+      return same(status, TELELINK_STATUS_STRUCT_SIZE);
+    case Status::duplicate:
+      return same(status, TELELINK_STATUS_DUPLICATE);
+    case Status::not_found:
+      return same(status, TELELINK_STATUS_NOT_FOUND);
+    case Status::not_supported:
+      return same(status, TELELINK_STATUS_NOT_SUPPORTED);
+    case Status::closed:
+      return same(status, TELELINK_STATUS_CLOSED);
+    case Status::already_responded:
+      return same(status, TELELINK_STATUS_ALREADY_RESPONDED);
+    case Status::timeout:
+      return same(status, TELELINK_STATUS_TIMEOUT);
+    case Status::connect_failed:
+      return same(status, TELELINK_STATUS_CONNECT_FAILED);
+    case Status::unauthorized:
+      return same(status, TELELINK_STATUS_UNAUTHORIZED);
+    case Status::library_missing:
+      return same(status, TELELINK_STATUS_LIBRARY_MISSING);
+    case Status::duplicate_identity:
+      return same(status, TELELINK_STATUS_DUPLICATE_IDENTITY);
+    case Status::removed:
+      return same(status, TELELINK_STATUS_REMOVED);
+    case Status::unsupported_version:
+      return same(status, TELELINK_STATUS_UNSUPPORTED_VERSION);
+    case Status::internal:
+      return same(status, TELELINK_STATUS_INTERNAL);
+    case Status::panic:
+      return same(status, TELELINK_STATUS_PANIC);
+  }
+  return false;
+}
+
+TEST(Enums, EveryStatusThatTheLibraryNamesIsKnown) {
+  int named = 0;
+  for (std::int32_t value = 0; value < 1000; ++value) {
+    const auto status = static_cast<Status>(value);
+    if (telelink::to_string(status) == "UNKNOWN") {
+      EXPECT_FALSE(known(status)) << value;
+    } else {
+      EXPECT_TRUE(known(status)) << value << " " << telelink::to_string(status);
+      ++named;
+    }
+  }
+  EXPECT_EQ(named, 19);
+}
+
+}  // namespace
