@@ -93,11 +93,15 @@ struct Pump {
 impl Pump {
     async fn run(mut self, mut ended: oneshot::Sender<Result<(), RoomError>>) {
         let (since, mut life) = (self.since, self.life.clone());
+        let cut_off = async move {
+            // Fails only when the room's state is gone, which `self.room` holds. What it returns holds the lock of `life`,
+            // and must be gone before anybody looks at `life` again: a writer between two readers would stop both.
+            drop(life.wait_for(|now| *now != since).await);
+        };
         let result = tokio::select! {
             biased;
             () = ended.closed() => None,
-            // Fails only when the room's state is gone, which `self.room` holds.
-            _ = life.wait_for(|now| *now != since) => Some(Err(self.cut_off())),
+            () = cut_off => Some(Err(self.cut_off())),
             result = self.pump() => Some(result),
         };
         // A broken or abandoned stream is closed as well: the other side must not wait for the rest.
