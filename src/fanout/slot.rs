@@ -131,6 +131,16 @@ impl LossySlot {
         state.track.take()
     }
 
+    /// The same, unless the slot has got another track meanwhile.
+    pub fn detach_if(&self, track: &Arc<dyn DataTrack>) {
+        let mut state = self.state.lock();
+        if state.track.as_ref().is_some_and(|current| Arc::ptr_eq(current, track)) {
+            ChannelCounters::add(&self.counters.not_ready, state.frames.len() as u64);
+            state.clear();
+            state.track = None;
+        }
+    }
+
     /// Oversize drops since the last call; the next one signals again.
     pub fn take_oversize(&self) -> u64 {
         self.oversize_told.store(false, Ordering::Release);

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::fanout::LossySlot;
 use crate::protocol::data_track::data_track_name;
-use crate::room::{PublishError, Room};
+use crate::room::{DataTrack, PublishError, Room};
 
 /// P-150: first pause between attempts to publish, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -62,15 +62,15 @@ pub(crate) async fn run_track(
                     track.unpublish().await;
                     return;
                 }
-                slot.attach(track.clone());
+                let attached = Attached::new(&slot, track.clone());
                 tokio::select! {
                     _ = control.stop.cancelled() => {
-                        slot.detach();
+                        drop(attached);
                         track.unpublish().await;
                         return;
                     }
                     _ = control.lost.notified() => {
-                        slot.detach();
+                        drop(attached);
                         tracing::warn!(channel, "the data track was unpublished by the room; publishing it again");
                     }
                 }
@@ -82,5 +82,26 @@ pub(crate) async fn run_track(
             _ = control.stop.cancelled() => return,
             _ = tokio::time::sleep(pause) => pause = (pause * 2).min(MAX_PAUSE),
         }
+    }
+}
+
+/// A track in its slot, until dropped: also when the task is ended with its room, at whatever point. Slot and track hold
+/// each other, so one left behind would never be freed.
+struct Attached<'a> {
+    slot: &'a LossySlot,
+    track: Arc<dyn DataTrack>,
+}
+
+impl<'a> Attached<'a> {
+    fn new(slot: &'a LossySlot, track: Arc<dyn DataTrack>) -> Self {
+        slot.attach(track.clone());
+        Self { slot, track }
+    }
+}
+
+impl Drop for Attached<'_> {
+    fn drop(&mut self) {
+        // The slot lives longer than a room: it may belong to a track of the next one already.
+        self.slot.detach_if(&self.track);
     }
 }

@@ -121,3 +121,24 @@ async fn p_118_oversize_messages_are_reported_to_subscribers() {
     assert_eq!(stage.stats().await.channels[0].counts.oversize, 1);
     stage.finish().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn s_37_a_track_whose_task_is_ended_anywhere_leaves_nothing_behind() {
+    let server = crate::room::memory::MemoryServer::new();
+    let token = server.token("yard", "robot").build();
+    let joined = join(&server, token).await;
+    let counters = Arc::default();
+    let slot = Arc::new(crate::fanout::LossySlot::new(7, 1200, counters, Arc::default()));
+    let control = crate::session::tracks::TrackControl::new();
+    let slots = crate::session::tracks::publish_slots();
+    let task = tokio::spawn(crate::session::tracks::run_track(joined.room.clone(), 7, slot.clone(), control, slots));
+    let published = server.until(|server| server.track_log().len() == 1);
+    tokio::time::timeout(Duration::from_secs(60), published).await.unwrap();
+    // The task is at its rest now, the track in the slot; slot and track hold each other.
+    tokio::task::yield_now().await;
+    task.abort();
+    let _ = task.await;
+    joined.room.close().await;
+    drop(joined);
+    assert_eq!(Arc::strong_count(&slot), 1, "nobody else holds the slot");
+}
