@@ -107,10 +107,7 @@ impl ViewerQueue {
             Self::enter(&mut state, frame);
             state.waker.take()
         };
-        // Outside the lock: waking may run code of the adapter's runtime.
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake(waker);
         Push::Queued
     }
 
@@ -128,9 +125,7 @@ impl ViewerQueue {
             }
             state.waker.take()
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake(waker);
         Push::Queued
     }
 
@@ -168,9 +163,7 @@ impl ViewerQueue {
             self.close_locked(&mut state);
             state.waker.take()
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake(waker);
     }
 
     /// Takes nothing more, and ends the stream when what waits is written.
@@ -180,9 +173,7 @@ impl ViewerQueue {
             state.finishing = true;
             state.waker.take()
         };
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        wake(waker);
     }
 
     fn close_locked(&self, state: &mut State) {
@@ -215,6 +206,13 @@ impl ViewerQueue {
             }
             Self::enter(state, frame);
         }
+    }
+}
+
+/// Wakes the stream's writer. Never under the lock: waking may run code of the adapter's runtime.
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
     }
 }
 

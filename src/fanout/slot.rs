@@ -125,20 +125,22 @@ impl LossySlot {
     /// The track is gone: frames are dropped until the next one, and so are those that wait. Returns the track, to be
     /// unpublished.
     pub fn detach(&self) -> Option<Arc<dyn DataTrack>> {
-        let mut state = self.state.lock();
-        ChannelCounters::add(&self.counters.not_ready, state.frames.len() as u64);
-        state.clear();
-        state.track.take()
+        self.take_track(&mut self.state.lock())
     }
 
     /// The same, unless the slot has got another track meanwhile.
     pub fn detach_if(&self, track: &Arc<dyn DataTrack>) {
         let mut state = self.state.lock();
         if state.track.as_ref().is_some_and(|current| Arc::ptr_eq(current, track)) {
-            ChannelCounters::add(&self.counters.not_ready, state.frames.len() as u64);
-            state.clear();
-            state.track = None;
+            // The caller holds the track too, so it does not end under this lock.
+            self.take_track(&mut state);
         }
+    }
+
+    fn take_track(&self, state: &mut State) -> Option<Arc<dyn DataTrack>> {
+        ChannelCounters::add(&self.counters.not_ready, state.frames.len() as u64);
+        state.clear();
+        state.track.take()
     }
 
     /// Oversize drops since the last call; the next one signals again.

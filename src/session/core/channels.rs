@@ -11,7 +11,7 @@ use crate::protocol::schema::{
 };
 use crate::protocol::{Advertise, AdvertisedSchema, ChannelAdvertisement, InlineSchema, SchemaEntry, ToViewer};
 
-use super::{ClientId, Core, Effect, Event, Now};
+use super::{ClientId, Core, Effect, Event};
 
 /// An `advertise` grows to about this many bytes before the next one starts: well below the frame limit of 16 MiB, JSON
 /// escapes included.
@@ -159,7 +159,7 @@ impl ChannelState {
 }
 
 impl Core {
-    pub(super) fn channels_changed(&mut self, added: Vec<ChannelAdded>, removed: &[ChannelRef], _now: Now) {
+    pub(super) fn channels_changed(&mut self, added: Vec<ChannelAdded>, removed: &[ChannelRef]) {
         let mut fresh = Vec::new();
         for channel in added {
             let id = channel.channel.id();

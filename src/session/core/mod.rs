@@ -208,7 +208,7 @@ impl Core {
             Input::Message { sid, message } => self.message(&sid, message, now),
             Input::Malformed { sid, reason } => self.malformed(&sid, &reason, now),
             Input::Reset { client, cause, discarded } => self.reset(client, cause, discarded, now),
-            Input::Channels { added, removed } => self.channels_changed(added, &removed, now),
+            Input::Channels { added, removed } => self.channels_changed(added, &removed),
             Input::Oversize { channel, dropped } => self.oversize(channel, dropped, now),
             Input::AddServices(services) => return self.add_services(services),
             Input::RemoveServices(names) => self.remove_services(&names),

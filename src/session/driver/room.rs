@@ -82,7 +82,9 @@ impl Driver {
         ended.tasks.abort_all();
         for channel in self.channels.values_mut() {
             channel.track = None;
-            channel.slot.as_ref().map(|slot| slot.detach());
+            if let Some(slot) = &channel.slot {
+                slot.detach();
+            }
         }
         if let Some(end) = ended.end.take() {
             let _ = end.send(RoomEnd { reason, lived: ended.entered.elapsed() });
