@@ -10,12 +10,17 @@ pub mod livekit;
 pub mod memory;
 mod pipe;
 mod types;
+mod video;
 
 pub use pipe::{byte_pipe, frame_pipe, ByteReader, ByteSink, FrameReceiver, FrameSink, PipeFull};
 pub use types::{
     ConnectionQuality, DataFrame, DisconnectReason, DropCause, IceServer, Identity, JoinError, JoinErrorKind,
     JoinRequest, Participant, ParticipantKind, PublishError, RemoteDataTrack, RemoteVideoTrack, RoomError, RoomEvent,
     RoomOptions, RoomStats, Scenario, Secret, Sid,
+};
+pub use video::{
+    video_pipe, EncodedPicture, EncoderLimits, VideoCodec, VideoEncoder, VideoFrame, VideoPicture, VideoReceiver,
+    VideoSink, VideoTrack, VideoTrackOptions, VideoTrackStats,
 };
 
 use std::future::Future;
@@ -87,6 +92,24 @@ pub trait Room: Send + Sync + 'static {
     /// Subscribes to a remote data track. `buffer` is how many frames wait for a slow reader (1 to 4096); then the new
     /// ones are dropped and counted in [`FrameReceiver::dropped`].
     fn subscribe_data_track(&self, track: &RemoteDataTrack, buffer: usize) -> Result<FrameReceiver, RoomError>;
+
+    /// Publishes a video track. Dropping the future abandons the attempt and leaves nothing behind.
+    fn publish_video_track(
+        &self,
+        name: &str,
+        options: &VideoTrackOptions,
+    ) -> BoxFuture<Result<Arc<dyn VideoTrack>, PublishError>>;
+
+    /// Takes back a publication of ours that no [`VideoTrack`] stands for any more (S-275). An unknown one is no error.
+    fn unpublish_video_track(&self, sid: &Sid) -> BoxFuture<()>;
+
+    /// Subscribes to a remote video track and decodes it. `buffer` pictures (1 to 64) wait for a slow reader, then the
+    /// oldest go. One subscription per track at a time; resolves when the pictures are about to flow.
+    fn subscribe_video_track(
+        &self,
+        track: &RemoteVideoTrack,
+        buffer: usize,
+    ) -> BoxFuture<Result<VideoReceiver, RoomError>>;
 
     /// Measures the connection.
     fn stats(&self) -> BoxFuture<Result<RoomStats, RoomError>>;

@@ -230,6 +230,22 @@ pub enum RoomEvent {
         /// Name of the track.
         name: String,
     },
+    /// A video track of ours has a new SID after a full reconnect (S-275). Its [`VideoTrack`](super::VideoTrack) knows.
+    LocalVideoTrackRepublished {
+        /// Name of the track.
+        name: String,
+        /// The SID it had.
+        previous: Sid,
+        /// The SID it has.
+        sid: Sid,
+    },
+    /// The server took a video track of ours away; it must be published again.
+    LocalVideoTrackLost {
+        /// Name of the track.
+        name: String,
+        /// The SID it had.
+        sid: Sid,
+    },
     /// Connection quality of us (`identity` is ours) or somebody else.
     QualityChanged {
         /// Whose.

@@ -71,6 +71,8 @@ fn line(event: &telelink::room::RoomEvent) -> String {
         E::DataTrackUnpublished { sid } => format!("unpublished {sid}"),
         E::VideoTrackPublished(track) => format!("video {}", track.name),
         E::VideoTrackUnpublished { sid } => format!("no video {sid}"),
+        E::LocalVideoTrackRepublished { name, previous, sid } => format!("renewed {name} {previous} {sid}"),
+        E::LocalVideoTrackLost { name, .. } => format!("lost video {name}"),
         E::LocalDataTrackLost { name } => format!("lost {name}"),
         E::QualityChanged { identity, quality } => format!("quality {identity} {quality:?}"),
         E::Reconnecting => "reconnecting".into(),

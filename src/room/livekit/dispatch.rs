@@ -19,9 +19,11 @@ use super::library::{self, Library};
 use super::logs;
 use super::messages::{
     ByteStreamOpenCallback, ConnectCallback, DisconnectRequest, FfiEvent, FfiRequest, GetSessionStatsCallback,
-    LocalDataTrackUnpublishRequest, PublishDataTrackCallback, ReadyForRoomEventRequest,
+    GetStatsCallback, LocalDataTrackUnpublishRequest, PublishDataTrackCallback, PublishTrackCallback,
+    ReadyForRoomEventRequest,
 };
 use super::room::RoomState;
+use super::video_in::Video;
 use super::streams::{Incoming, Writer};
 use crate::room::RoomError;
 
@@ -38,6 +40,8 @@ pub(super) enum Answer {
     Stats(GetSessionStatsCallback),
     StreamOpened(ByteStreamOpenCallback),
     TrackPublished(PublishDataTrackCallback),
+    VideoPublished(PublishTrackCallback),
+    TrackStats(GetStatsCallback),
     /// Done, or the library's words why not.
     Done(Result<(), String>),
     /// The answer could not be decoded, or the library has panicked.
@@ -100,6 +104,7 @@ pub(super) struct Dispatcher {
     rooms: Mutex<HashMap<u64, Arc<RoomState>>>,
     readers: Mutex<HashMap<u64, Arc<Incoming>>>,
     subscriptions: Mutex<HashMap<u64, Arc<Subscription>>>,
+    videos: Mutex<HashMap<u64, Arc<Video>>>,
 }
 
 static DISPATCHER: LazyLock<Dispatcher> = LazyLock::new(Dispatcher::new);
@@ -117,6 +122,7 @@ impl Dispatcher {
             rooms: Mutex::default(),
             readers: Mutex::default(),
             subscriptions: Mutex::default(),
+            videos: Mutex::default(),
         }
     }
 
@@ -178,6 +184,21 @@ impl Dispatcher {
         let mut all = self.subscriptions.lock();
         let handles: Vec<u64> = all.iter().filter(|(_, s)| s.room() == room).map(|(&handle, _)| handle).collect();
         handles.iter().filter_map(|handle| all.remove(handle)).collect()
+    }
+
+    pub(super) fn add_video(&self, handle: u64, video: Arc<Video>) {
+        self.videos.lock().insert(handle, video);
+    }
+
+    pub(super) fn remove_video(&self, handle: u64) -> Option<Arc<Video>> {
+        self.videos.lock().remove(&handle)
+    }
+
+    /// Removes the video subscriptions that `wanted` selects.
+    pub(super) fn take_videos(&self, mut wanted: impl FnMut(&Video) -> bool) -> Vec<Arc<Video>> {
+        let mut videos = self.videos.lock();
+        let handles: Vec<u64> = videos.iter().filter(|(_, v)| wanted(v)).map(|(&handle, _)| handle).collect();
+        handles.iter().filter_map(|handle| videos.remove(handle)).collect()
     }
 
     fn answer(&self, id: u64, answer: Answer) {
@@ -264,6 +285,11 @@ impl Dispatcher {
             if let Some(subscription) = subscription {
                 subscription.on_event(event);
             }
+        } else if let Some(event) = event.video_stream_event {
+            let video = self.videos.lock().get(&event.stream_handle).cloned();
+            if let Some(video) = video {
+                video.on_event(event);
+            }
         } else if let Some(callback) = event.byte_stream_writer_write {
             self.answer(callback.async_id, error(callback.error));
         } else if let Some(callback) = event.byte_stream_writer_close {
@@ -280,6 +306,12 @@ impl Dispatcher {
             self.answer(callback.async_id, Answer::StreamOpened(callback));
         } else if let Some(callback) = event.publish_data_track {
             self.answer(callback.async_id, Answer::TrackPublished(callback));
+        } else if let Some(callback) = event.publish_track {
+            self.answer(callback.async_id, Answer::VideoPublished(callback));
+        } else if let Some(callback) = event.unpublish_track {
+            self.answer(callback.async_id, Answer::Done(callback.error.map_or(Ok(()), Err)));
+        } else if let Some(callback) = event.get_stats {
+            self.answer(callback.async_id, Answer::TrackStats(callback));
         } else if let Some(callback) = event.simulate_scenario {
             self.answer(callback.async_id, Answer::Done(callback.error.map_or(Ok(()), Err)));
         } else if let Some(panic) = event.panic {
@@ -324,6 +356,7 @@ impl Dispatcher {
                 }
             }
             Some((RoomFields::SUBSCRIPTION, handle)) => drop(self.remove_subscription(handle)),
+            Some((RoomFields::VIDEO, handle)) => drop(self.remove_video(handle)),
             Some((_, id)) => self.answer(id, Answer::Broken(WHY)),
             None => self.fail_all(WHY),
         }
@@ -335,6 +368,7 @@ struct RoomFields;
 
 impl RoomFields {
     const ROOM: u64 = 1;
+    const VIDEO: u64 = 3;
     const READER: u64 = 28;
     const SUBSCRIPTION: u64 = 43;
 }

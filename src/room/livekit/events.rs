@@ -4,12 +4,12 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
 use super::messages::{
-    self, connection_quality, disconnect_reason, track_kind, OwnedTrackPublication, ParticipantConnected,
+    self, connection_quality, disconnect_reason, ParticipantConnected,
 };
 use super::outbox::{Verdict, SID_LIMIT};
 use super::room::RoomState;
-use super::streams;
-use crate::room::{ConnectionQuality, DisconnectReason, Identity, RemoteVideoTrack, RoomEvent, Secret, Sid};
+use super::{streams, video, video_in};
+use crate::room::{ConnectionQuality, DisconnectReason, Identity, RoomEvent, Secret, Sid};
 
 /// Takes one room event, on a thread of the library. Events of one room come one after another.
 pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {
@@ -49,11 +49,22 @@ pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {
     } else if let Some(gone) = event.data_track_unpublished {
         super::data_tracks::on_unpublished(room, Sid::from(gone.sid));
     } else if let Some(published) = event.track_published {
-        if let Some(event) = video_published(&published.participant_identity, &published.publication) {
+        let mut videos = room.remote_videos.lock();
+        let event = video_in::on_published(&mut videos, &published.participant_identity, published.publication);
+        drop(videos);
+        if let Some(event) = event {
             room.emit(event);
         }
     } else if let Some(gone) = event.track_unpublished {
-        room.emit(RoomEvent::VideoTrackUnpublished { sid: Sid::from(gone.publication_sid) });
+        video_in::on_unpublished(room, Sid::from(gone.publication_sid));
+    } else if let Some(subscribed) = event.track_subscribed {
+        video_in::on_subscribed(room, subscribed.track);
+    } else if let Some(failed) = event.track_subscription_failed {
+        video_in::on_failed(room, failed);
+    } else if let Some(renewed) = event.local_track_republished {
+        video::on_republished(room, renewed);
+    } else if let Some(gone) = event.local_track_unpublished {
+        video::on_unpublished(room, &Sid::from(gone.publication_sid));
     } else if let Some(changed) = event.connection_quality_changed {
         if let Some(quality) = quality(changed.quality) {
             room.emit(RoomEvent::QualityChanged { identity: Identity::from(changed.participant_identity), quality });
@@ -69,7 +80,7 @@ pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {
     } else if event.eos.is_some() {
         room.on_lost();
     }
-    // What is left (subscribed tracks, data packets, text streams) carries at most a handle, which is dropped here.
+    // What is left (data packets, text streams) carries at most a handle, which is dropped here.
 }
 
 fn emit_updated(room: &RoomState, changed: Option<crate::room::Participant>) {
@@ -91,6 +102,7 @@ fn on_disconnected(room: &Arc<RoomState>, identity: &Identity) {
     let gone = room.participants.lock().disconnected(identity);
     let Some(gone) = gone else { return };
     streams::sender_left(room, identity);
+    video_in::publisher_left(room, identity);
     room.emit(RoomEvent::ParticipantDisconnected { identity: gone.identity, sid: gone.sid });
 }
 
@@ -123,17 +135,6 @@ fn on_own_update(room: &RoomState) {
     let sid = room.participants.lock().local.sid.clone();
     let full = room.outbox.lock().own_update(&sid);
     room.on_reconnected(full);
-}
-
-/// The event for a publication that is a video track.
-pub(super) fn video_published(identity: &str, publication: &OwnedTrackPublication) -> Option<RoomEvent> {
-    (publication.info.kind == track_kind::KIND_VIDEO).then(|| {
-        RoomEvent::VideoTrackPublished(RemoteVideoTrack {
-            sid: Sid::from(publication.info.sid.as_str()),
-            name: publication.info.name.clone(),
-            publisher: Identity::from(identity),
-        })
-    })
 }
 
 fn quality(value: i32) -> Option<ConnectionQuality> {

@@ -14,9 +14,12 @@ use prost::Message;
 
 use super::dispatch;
 use super::handle::Handle;
-use super::messages::{FfiRequest, FfiResponse};
+use super::messages::{
+    encoded_frame_type, video_buffer_type, video_rotation, CaptureEncodedVideoFrameRequest, CaptureVideoFrameRequest,
+    ComponentInfo, EncodedVideoBufferInfo, FfiRequest, FfiResponse, FrameMetadata, OwnedVideoBuffer, VideoBufferInfo,
+};
 use super::search::{self, LibraryError};
-use crate::room::RoomError;
+use crate::room::{EncodedPicture, RoomError, VideoPicture};
 
 /// Receives every event of the library, on the library's own threads; the bytes are valid during the call only.
 type Callback = extern "C" fn(*const u8, usize);
@@ -130,6 +133,103 @@ impl Library {
         drop(handle);
         answer.map_err(|error| RoomError::Transport(format!("undecodable answer of the LiveKit library: {error}")))
     }
+}
+
+impl Library {
+    /// Hands a picture to a video source; the library copies it before this returns (livekit-ffi.md 5.4).
+    pub(super) fn capture(&self, source: &Handle, picture: &VideoPicture<'_>) -> Result<(), RoomError> {
+        let (width, height) = (picture.width as usize, picture.height as usize);
+        let (luma, chroma) = (width * height, width * height / 4);
+        // The library believes these numbers; a picture that does not hold them would let it read elsewhere.
+        if width % 2 + height % 2 != 0 || luma == 0 || picture.data.len() != luma + 2 * chroma {
+            return Err(RoomError::Transport("a picture whose size does not fit its data".into()));
+        }
+        let plane = |offset: usize, stride: usize, size: usize| ComponentInfo {
+            data_ptr: picture.data[offset..offset + size].as_ptr() as u64,
+            stride: stride as u32,
+            size: size as u32,
+        };
+        let buffer = VideoBufferInfo {
+            r#type: video_buffer_type::I420,
+            width: picture.width,
+            height: picture.height,
+            data_ptr: picture.data.as_ptr() as u64,
+            stride: Some(picture.width),
+            components: vec![
+                plane(0, width, luma),
+                plane(luma, width / 2, chroma),
+                plane(luma + chroma, width / 2, chroma),
+            ],
+        };
+        let request = CaptureVideoFrameRequest {
+            source_handle: source.id(),
+            buffer,
+            timestamp_us: picture.timestamp_us,
+            rotation: video_rotation::VIDEO_ROTATION_0,
+            metadata: metadata(picture.timestamp_us),
+        };
+        self.request(&FfiRequest { capture_video_frame: Some(request), ..Default::default() }).map(|_| ())
+    }
+
+    /// Hands an encoded picture to a source; the library copies it before this returns. Answers whether it took it.
+    pub(super) fn capture_encoded(
+        &self,
+        source: &Handle,
+        codec: i32,
+        picture: &EncodedPicture<'_>,
+    ) -> Result<bool, RoomError> {
+        let buffer =
+            EncodedVideoBufferInfo { data_ptr: picture.data.as_ptr() as u64, data_len: picture.data.len() as u64 };
+        let request = CaptureEncodedVideoFrameRequest {
+            source_handle: source.id(),
+            buffer,
+            codec,
+            frame_type: match picture.key_frame {
+                true => encoded_frame_type::ENCODED_FRAME_KEY,
+                false => encoded_frame_type::ENCODED_FRAME_DELTA,
+            },
+            width: picture.width,
+            height: picture.height,
+            timestamp_us: picture.timestamp_us,
+            metadata: metadata(picture.timestamp_us),
+        };
+        let answer = self.request(&FfiRequest { capture_encoded_video_frame: Some(request), ..Default::default() })?;
+        Ok(answer.capture_encoded_video_frame.is_some_and(|answer| answer.accepted))
+    }
+}
+
+/// What travels with a picture: when it was taken, µs since the Unix epoch.
+fn metadata(timestamp_us: i64) -> Option<FrameMetadata> {
+    u64::try_from(timestamp_us).ok().map(|time| FrameMetadata { user_timestamp: Some(time) })
+}
+
+/// Copies a decoded picture out of the library's memory, planes without padding. `None`: not a picture of that layout.
+pub(super) fn copy_i420(buffer: &OwnedVideoBuffer) -> Option<Vec<u8>> {
+    let info = &buffer.info;
+    let (width, height) = (info.width as usize, info.height as usize);
+    // A negotiated codec cannot exceed 16 bits per side; more would be garbage.
+    if info.r#type != video_buffer_type::I420 || width > 0xffff || height > 0xffff {
+        return None;
+    }
+    let [y, u, v] = info.components.as_slice() else { return None };
+    let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
+    let mut copy = Vec::with_capacity(width * height + 2 * half_width * half_height);
+    for (plane, columns, rows) in [(y, width, height), (u, half_width, half_height), (v, half_width, half_height)] {
+        let stride = plane.stride as usize;
+        if plane.data_ptr == 0 || stride < columns {
+            return None;
+        }
+        let Some(before) = rows.checked_sub(1) else { return None };
+        let len = stride * before + columns;
+        if (plane.size as usize) < len {
+            return None;
+        }
+        // SAFETY: the library says that `size` bytes at `data_ptr` are readable until the buffer's handle is dropped; the
+        // caller holds the buffer, and `len` is no more than `size`.
+        let bytes = unsafe { std::slice::from_raw_parts(plane.data_ptr as *const u8, len) };
+        bytes.chunks(stride).for_each(|row| copy.extend_from_slice(&row[..columns]));
+    }
+    Some(copy)
 }
 
 /// The loaded library, for code that runs on behalf of an event: there is none without it.

@@ -19,6 +19,16 @@ messages! {
         optional message ConnectRequest connect = 3;
         optional message DisconnectRequest disconnect = 4;
         optional message GetSessionStatsRequest get_session_stats = 12;
+        optional message GetStatsRequest get_stats = 19;
+        optional message PublishTrackRequest publish_track = 5;
+        optional message UnpublishTrackRequest unpublish_track = 6;
+        optional message SetSubscribedRequest set_subscribed = 8;
+        optional message CreateVideoTrackRequest create_video_track = 15;
+        optional message NewVideoStreamRequest new_video_stream = 20;
+        optional message NewVideoSourceRequest new_video_source = 21;
+        optional message CaptureVideoFrameRequest capture_video_frame = 22;
+        optional message CaptureEncodedVideoFrameRequest capture_encoded_video_frame = 87;
+        optional message TakeEncodedVideoSourceFeedbackRequest take_encoded_video_source_feedback = 88;
         optional message ByteStreamReaderReadIncrementalRequest byte_read_incremental = 54;
         optional message ByteStreamOpenRequest byte_stream_open = 61;
         optional message ByteStreamWriterWriteRequest byte_stream_write = 62;
@@ -32,6 +42,11 @@ messages! {
         optional message ReadyForRoomEventRequest ready_for_room_event = 83;
     }
     FfiResponse {
+        optional message CreateVideoTrackResponse create_video_track = 15;
+        optional message NewVideoStreamResponse new_video_stream = 20;
+        optional message NewVideoSourceResponse new_video_source = 21;
+        optional message CaptureEncodedVideoFrameResponse capture_encoded_video_frame = 87;
+        optional message TakeEncodedVideoSourceFeedbackResponse take_encoded_video_source_feedback = 88;
         optional message LocalDataTrackTryPushResponse local_data_track_try_push = 69;
         optional message SubscribeDataTrackResponse subscribe_data_track = 72;
         optional message DataTrackStreamReadResponse data_track_stream_read = 74;
@@ -124,11 +139,114 @@ messages! {
     }
     ReadyForRoomEventRequest { required uint64 room_handle = 1; }
 
+    // Video.
+    PublishTrackRequest {
+        required uint64 local_participant_handle = 1;
+        required uint64 track_handle = 2;
+        required message TrackPublishOptions options = 3;
+        optional uint64 request_async_id = 4;
+    }
+    TrackPublishOptions {
+        optional message VideoEncoding video_encoding = 1;
+        optional enum VideoCodec video_codec = 3;
+        optional bool simulcast = 6;
+        optional enum TrackSource source = 7;
+        repeated enum FrameMetadataFeature frame_metadata_features = 10;
+        optional enum VideoEncoderBackend video_encoder = 12;
+    }
+    VideoEncoding {
+        required uint64 max_bitrate = 1;
+        required double max_framerate = 2;
+    }
+    UnpublishTrackRequest {
+        required uint64 local_participant_handle = 1;
+        required string track_sid = 2;
+        required bool stop_on_unpublish = 3;
+        optional uint64 request_async_id = 4;
+    }
+    SetSubscribedRequest {
+        required bool subscribe = 1;
+        required uint64 publication_handle = 2;
+    }
+    CreateVideoTrackRequest {
+        required string name = 1;
+        required uint64 source_handle = 2;
+    }
+    CreateVideoTrackResponse { required message OwnedTrack track = 1; }
+    NewVideoSourceRequest {
+        required enum VideoSourceType r#type = 1;
+        required message VideoSourceResolution resolution = 2;
+        optional bool is_screencast = 3;
+    }
+    VideoSourceResolution {
+        required uint32 width = 1;
+        required uint32 height = 2;
+    }
+    NewVideoSourceResponse { required message OwnedVideoSource source = 1; }
+    OwnedVideoSource { required message FfiOwnedHandle handle = 1; }
+    CaptureVideoFrameRequest {
+        required uint64 source_handle = 1;
+        required message VideoBufferInfo buffer = 2;
+        required int64 timestamp_us = 3;
+        required enum VideoRotation rotation = 4;
+        optional message FrameMetadata metadata = 5;
+    }
+    /// Names memory of the caller, or of the library's: only library.rs makes and reads these.
+    VideoBufferInfo {
+        required enum VideoBufferType r#type = 1;
+        required uint32 width = 2;
+        required uint32 height = 3;
+        required uint64 data_ptr = 4;
+        optional uint32 stride = 6;
+        repeated message ComponentInfo components = 7;
+    }
+    ComponentInfo as "VideoBufferInfo.ComponentInfo" {
+        required uint64 data_ptr = 1;
+        required uint32 stride = 2;
+        required uint32 size = 3;
+    }
+    FrameMetadata { optional uint64 user_timestamp = 1; }
+    CaptureEncodedVideoFrameRequest {
+        required uint64 source_handle = 1;
+        required message EncodedVideoBufferInfo buffer = 2;
+        required enum VideoCodec codec = 3;
+        required enum EncodedFrameType frame_type = 4;
+        required uint32 width = 5;
+        required uint32 height = 6;
+        required int64 timestamp_us = 7;
+        optional message FrameMetadata metadata = 8;
+    }
+    /// As VideoBufferInfo.
+    EncodedVideoBufferInfo {
+        required uint64 data_ptr = 1;
+        required uint64 data_len = 2;
+    }
+    CaptureEncodedVideoFrameResponse { required bool accepted = 1; }
+    TakeEncodedVideoSourceFeedbackRequest { required uint64 source_handle = 1; }
+    TakeEncodedVideoSourceFeedbackResponse { required bool keyframe_requested = 1; }
+    NewVideoStreamRequest {
+        required uint64 track_handle = 1;
+        required enum VideoStreamType r#type = 2;
+        optional enum VideoBufferType format = 3;
+        optional bool normalize_stride = 4;
+        optional uint32 queue_size_frames = 5;
+    }
+    NewVideoStreamResponse { required message OwnedVideoStream stream = 1; }
+    OwnedVideoStream { required message FfiOwnedHandle handle = 1; }
+    GetStatsRequest {
+        required uint64 track_handle = 1;
+        optional uint64 request_async_id = 2;
+    }
+
     // Events that are not of a room.
     FfiEvent {
         optional message RoomEvent room_event = 1;
         optional message ConnectCallback connect = 5;
         optional message DisconnectCallback disconnect = 7;
+        optional message VideoStreamEvent video_stream_event = 3;
+        optional message PublishTrackCallback publish_track = 9;
+        optional message UnpublishTrackCallback unpublish_track = 10;
+        optional message GetStatsCallback get_stats = 17;
         optional raw LogBatch logs = 18;
         optional message GetSessionStatsCallback get_session_stats = 19;
         optional message Panic panic = 20;
@@ -177,7 +295,40 @@ messages! {
         required string name = 2;
         required enum TrackKind kind = 3;
     }
-    OwnedTrack { required message FfiOwnedHandle handle = 1; }
+    OwnedTrack {
+        required message FfiOwnedHandle handle = 1;
+        required message TrackInfo info = 2;
+    }
+    TrackInfo { required string sid = 1; }
+    PublishTrackCallback {
+        required uint64 async_id = 1;
+        optional string error = 2;
+        optional message OwnedTrackPublication publication = 3;
+    }
+    UnpublishTrackCallback {
+        required uint64 async_id = 1;
+        optional string error = 2;
+    }
+    GetStatsCallback {
+        required uint64 async_id = 1;
+        optional string error = 2;
+        repeated message RtcStats stats = 3;
+    }
+    VideoStreamEvent {
+        required uint64 stream_handle = 1;
+        optional message VideoFrameReceived frame_received = 2;
+        optional message VideoStreamEOS eos = 3;
+    }
+    VideoFrameReceived {
+        required message OwnedVideoBuffer buffer = 1;
+        required int64 timestamp_us = 2;
+        optional message FrameMetadata metadata = 4;
+    }
+    OwnedVideoBuffer {
+        required message FfiOwnedHandle handle = 1;
+        required message VideoBufferInfo info = 2;
+    }
+    VideoStreamEOS { }
     OwnedBuffer { required message FfiOwnedHandle handle = 1; }
     DisconnectCallback { required uint64 async_id = 1; }
     GetSessionStatsCallback {
@@ -198,6 +349,16 @@ messages! {
     OutboundRtp as "RtcStats.OutboundRtp" {
         required message RtpStreamStats stream = 2;
         required message SentRtpStreamStats sent = 3;
+        required message OutboundRtpStreamStats outbound = 4;
+    }
+    OutboundRtpStreamStats {
+        required uint32 frame_width = 11;
+        required uint32 frame_height = 12;
+        required double frames_per_second = 13;
+        required uint32 frames_encoded = 16;
+        required uint32 key_frames_encoded = 17;
+        required string encoder_implementation = 27;
+        required bool power_efficient_encoder = 28;
     }
     RtpStreamStats { required string kind = 2; }
     SentRtpStreamStats { required uint64 bytes_sent = 2; }
@@ -279,9 +440,12 @@ messages! {
         required uint64 room_handle = 1;
         optional message ParticipantConnected participant_connected = 2;
         optional message ParticipantDisconnected participant_disconnected = 3;
+        optional message LocalTrackUnpublished local_track_unpublished = 5;
         optional message TrackPublished track_published = 7;
         optional message TrackUnpublished track_unpublished = 8;
         optional message TrackSubscribed track_subscribed = 9;
+        optional message TrackSubscriptionFailed track_subscription_failed = 11;
+        optional message LocalTrackRepublished local_track_republished = 45;
         optional message ParticipantNameChanged participant_name_changed = 18;
         optional message ParticipantAttributesChanged participant_attributes_changed = 19;
         optional message ConnectionQualityChanged connection_quality_changed = 20;
@@ -309,6 +473,16 @@ messages! {
         required string publication_sid = 2;
     }
     TrackSubscribed { required message OwnedTrack track = 2; }
+    TrackSubscriptionFailed {
+        required string track_sid = 2;
+        required string error = 3;
+    }
+    LocalTrackUnpublished { required string publication_sid = 1; }
+    LocalTrackRepublished {
+        required uint64 publication_handle = 1;
+        required string previous_sid = 2;
+        required message TrackPublicationInfo info = 3;
+    }
     ParticipantNameChanged {
         required string participant_identity = 1;
         required string name = 2;
@@ -380,6 +554,35 @@ enums! {
         QUALITY_EXCELLENT = 2;
         QUALITY_LOST = 3;
     }
+    track_source TrackSource { SOURCE_CAMERA = 1; }
+    video_codec VideoCodec {
+        VP8 = 0;
+        H264 = 1;
+        AV1 = 2;
+        VP9 = 3;
+        H265 = 4;
+    }
+    encoder_backend VideoEncoderBackend {
+        ENCODER_BACKEND_AUTO = 0;
+        ENCODER_BACKEND_SOFTWARE = 1;
+        ENCODER_BACKEND_HARDWARE = 2;
+        ENCODER_BACKEND_NVENC = 3;
+        ENCODER_BACKEND_VAAPI = 4;
+        ENCODER_BACKEND_VIDEOTOOLBOX = 5;
+        ENCODER_BACKEND_PRE_ENCODED = 6;
+    }
+    video_source_type VideoSourceType {
+        VIDEO_SOURCE_NATIVE = 0;
+        VIDEO_SOURCE_ENCODED = 1;
+    }
+    video_stream_type VideoStreamType { VIDEO_STREAM_NATIVE = 0; }
+    video_buffer_type VideoBufferType { I420 = 5; }
+    video_rotation VideoRotation { VIDEO_ROTATION_0 = 0; }
+    encoded_frame_type EncodedFrameType {
+        ENCODED_FRAME_KEY = 0;
+        ENCODED_FRAME_DELTA = 1;
+    }
+    frame_metadata_feature FrameMetadataFeature { FMF_USER_TIMESTAMP = 0; }
     ice_transport_type IceTransportType { TRANSPORT_ALL = 2; }
     continual_gathering_policy ContinualGatheringPolicy { GATHER_CONTINUALLY = 1; }
     publish_error PublishDataTrackErrorCode {

@@ -6,7 +6,8 @@
 //! - `library`: loading, the C surface; the only `unsafe`.
 //! - `messages`, `schema`: the protobuf subset. `handle`: who owns handles.
 //! - `dispatch`: events to whoever waits for them.
-//! - `room`, `events`, `outbox`, `participants`: one room. `streams`, `data_tracks`, `pacer` (with `pace` and `ready`), `stats`: what it carries.
+//! - `room`, `events`, `outbox`, `participants`: one room. `streams`, `data_tracks`, `pacer` (with `pace` and `ready`), `video`,
+//!   `video_in`, `stats`: what it carries.
 
 #[macro_use]
 mod schema;
@@ -29,6 +30,8 @@ mod room;
 mod search;
 mod stats;
 mod streams;
+mod video;
+mod video_in;
 
 pub use connect::LivekitConnector;
 pub use library::{Library, LibraryOptions};

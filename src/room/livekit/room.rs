@@ -17,10 +17,13 @@ use super::outbox::Outbox;
 use super::pacer::Pacer;
 use super::participants::Participants;
 use super::streams::{self, OpenCounts};
+use super::video::{self, LocalVideos};
+use super::video_in::{self, RemoteVideos};
 use super::{events, stats};
 use crate::room::{
     BoxFuture, ByteSource, ByteStream, DataTrack, DisconnectReason, FrameReceiver, FrameSource, Identity, Joined,
-    Participant, PublishError, RemoteDataTrack, Room, RoomError, RoomEvent, RoomStats, Scenario,
+    Participant, PublishError, RemoteDataTrack, RemoteVideoTrack, Room, RoomError, RoomEvent, RoomStats, Scenario, Sid,
+    VideoReceiver, VideoTrack, VideoTrackOptions,
 };
 
 /// Deadline of short requests: the library answers these within milliseconds, or when a reconnection is over.
@@ -52,6 +55,8 @@ pub(super) struct RoomState {
     /// Counts reconnections, from the moment the link is lost.
     pub(super) epoch: AtomicU64,
     pub(super) remote_tracks: Mutex<RemoteTracks>,
+    pub(super) local_videos: Mutex<LocalVideos>,
+    pub(super) remote_videos: Mutex<RemoteVideos>,
     pub(super) open_streams: Arc<OpenCounts>,
     pub(super) pacer: Arc<Pacer>,
     /// `true` once the library has answered the disconnect.
@@ -64,10 +69,11 @@ impl RoomState {
     pub(super) fn start(library: Arc<Library>, runtime: runtime::Handle, result: ConnectResult) -> Joined {
         let (events, receiver) = mpsc::unbounded_channel();
         let (room_handle, local_handle) = (result.room.handle, result.local_participant.handle);
-        let mut remote = Vec::new();
+        let (mut remote, mut videos) = (Vec::new(), RemoteVideos::default());
         for entry in result.participants {
-            for publication in &entry.publications {
-                if let Some(event) = events::video_published(&entry.participant.info.identity, publication) {
+            for publication in entry.publications {
+                let publisher = &entry.participant.info.identity;
+                if let Some(event) = video_in::on_published(&mut videos, publisher, publication) {
                     // Cannot fail: the receiver is in this function.
                     let _ = events.send(event);
                 }
@@ -88,6 +94,8 @@ impl RoomState {
             life: watch::Sender::default(),
             epoch: AtomicU64::new(0),
             remote_tracks: Mutex::default(),
+            local_videos: Mutex::default(),
+            remote_videos: Mutex::new(videos),
             open_streams: Arc::default(),
             left: watch::Sender::new(false),
         });
@@ -129,6 +137,9 @@ impl RoomState {
         drop(dispatcher().take_subscriptions(self.id));
         let tracks = std::mem::take(&mut *self.remote_tracks.lock());
         drop(tracks);
+        drop(dispatcher().take_videos(|video| video.room() == self.id));
+        let videos = std::mem::take(&mut *self.remote_videos.lock());
+        drop(videos);
     }
 
     /// The room is connected again. A full reconnection has made every open stream void, although the library accepts
@@ -204,6 +215,26 @@ impl Room for LivekitRoom {
 
     fn subscribe_data_track(&self, track: &RemoteDataTrack, buffer: usize) -> Result<FrameReceiver, RoomError> {
         data_tracks::subscribe(&self.state, track, buffer)
+    }
+
+    fn publish_video_track(
+        &self,
+        name: &str,
+        options: &VideoTrackOptions,
+    ) -> BoxFuture<Result<Arc<dyn VideoTrack>, PublishError>> {
+        Box::pin(video::publish(self.state.clone(), name.to_owned(), options.clone()))
+    }
+
+    fn unpublish_video_track(&self, sid: &Sid) -> BoxFuture<()> {
+        Box::pin(video::unpublish(self.state.clone(), sid.clone()))
+    }
+
+    fn subscribe_video_track(
+        &self,
+        track: &RemoteVideoTrack,
+        buffer: usize,
+    ) -> BoxFuture<Result<VideoReceiver, RoomError>> {
+        Box::pin(video_in::subscribe(self.state.clone(), track.clone(), buffer))
     }
 
     fn stats(&self) -> BoxFuture<Result<RoomStats, RoomError>> {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::faults::HeldEvent;
 use super::server::{MemoryServer, State};
 use super::tracks::{Pacer, Track, TrackAction};
+use super::video::Video;
 use crate::room::{ByteSink, DisconnectReason, Identity, Participant, RemoteDataTrack, RoomError, RoomEvent, Sid};
 
 /// One connection, in the order of joining. Unlike the SID it survives a full reconnect.
@@ -60,6 +61,7 @@ pub(super) struct Connection {
     pub(super) gone: CancellationToken,
     pub(super) incoming: Vec<Incoming>,
     pub(super) tracks: Vec<Track>,
+    pub(super) videos: Vec<Video>,
     pub(super) pacer: Arc<Pacer>,
     pub(super) traffic: Traffic,
 }
@@ -150,8 +152,10 @@ impl State {
     /// Makes `about` known to `to`: by events or, when `listing`, by the entry that is given back for a joiner's list.
     pub(super) fn introduce(&mut self, to: ConnId, about: ConnId, listing: bool) -> Option<Participant> {
         let subject = self.connections.get(&about)?;
-        let (subject, tracks) = (subject.local.clone(), subject.published().collect::<Vec<_>>());
-        let identity = subject.identity.clone();
+        let tracks: Vec<_> = subject.published().collect();
+        let identity = subject.local.identity.clone();
+        let videos: Vec<_> = subject.videos.iter().map(|video| video.remote(&identity)).collect();
+        let subject = subject.local.clone();
         let announced = Participant { active: false, ..subject.clone() };
         let active_held = self.faults.holds(&identity, HeldEvent::Active);
         let mut entry = None;
@@ -167,6 +171,9 @@ impl State {
         }
         for track in tracks {
             self.event(to, RoomEvent::DataTrackPublished(track));
+        }
+        for video in videos {
+            self.event(to, RoomEvent::VideoTrackPublished(video));
         }
         entry
     }
@@ -203,6 +210,7 @@ impl State {
         let Some(subject) = self.connections.get(&about) else { return };
         let (identity, sid) = (subject.local.identity.clone(), subject.local.sid.clone());
         let tracks: Vec<Sid> = subject.tracks.iter().map(|track| track.sid.clone()).collect();
+        let videos: Vec<Sid> = subject.videos.iter().map(|video| video.sid.clone()).collect();
         for to in self.others(about) {
             let Some(connection) = self.connections.get_mut(&to) else { continue };
             if connection.unannounced.remove(&sid) {
@@ -210,6 +218,9 @@ impl State {
             }
             for sid in &tracks {
                 connection.tell(RoomEvent::DataTrackUnpublished { sid: sid.clone() });
+            }
+            for sid in &videos {
+                connection.tell(RoomEvent::VideoTrackUnpublished { sid: sid.clone() });
             }
             let event = RoomEvent::ParticipantDisconnected { identity: identity.clone(), sid: sid.clone() };
             self.tell_about(&identity, HeldEvent::Disconnected, to, event);
@@ -229,9 +240,13 @@ impl State {
         connection.pacer.close();
         for other in self.connections.values_mut() {
             other.tracks.iter_mut().for_each(|track| track.forget_subscriber(id));
+            other.videos.iter_mut().for_each(|video| video.forget_subscriber(id));
         }
         for track in &connection.tracks {
             self.counters.tracks.add(&connection.local.identity, &track.name, &track.sid, TrackAction::Unpublished);
+        }
+        for video in &connection.videos {
+            self.counters.tracks.add(&connection.local.identity, &video.name, &video.sid, TrackAction::Unpublished);
         }
         self.departed.insert(id, connection.local.clone());
         // Frame sources are foreign code and must not be dropped under the lock.

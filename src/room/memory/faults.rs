@@ -60,6 +60,7 @@ pub(super) struct Faults {
     pub(super) links: HashMap<(Identity, Identity), LinkFaults>,
     pub(super) announce_delays: HashMap<String, Duration>,
     pub(super) dice: Dice,
+    pub(super) video: super::video::VideoFaults,
     held: BTreeMap<(Identity, HeldEvent), VecDeque<(ConnId, RoomEvent)>>,
 }
 
@@ -86,6 +87,7 @@ impl Default for Faults {
             links: HashMap::new(),
             announce_delays: HashMap::new(),
             dice: Dice::new(1),
+            video: super::video::VideoFaults::default(),
             held: BTreeMap::new(),
         }
     }

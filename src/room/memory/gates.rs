@@ -21,6 +21,10 @@ pub enum Gate {
     Publish,
     /// The end of unpublishing a data track; the publisher's identity.
     Unpublish,
+    /// Publishing a video track; the publisher's identity.
+    PublishVideo,
+    /// Each picture handed to an encoder; the publisher's identity. Blocks the thread that captures.
+    Capture,
     /// Closing the room; the leaver's identity.
     Close,
 }

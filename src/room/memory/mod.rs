@@ -33,6 +33,7 @@ mod server;
 mod sources;
 mod streams;
 mod tracks;
+mod video;
 
 pub use faults::{Chunking, HeldEvent};
 pub use gates::Gate;

@@ -139,6 +139,7 @@ impl State {
             if let Some(other) = self.connections.get_mut(other) {
                 other.end_incoming(Some(id), &RoomError::SenderGone);
                 other.tracks.iter_mut().for_each(|track| track.forget_subscriber(id));
+                other.videos.iter_mut().for_each(|video| video.forget_subscriber(id));
             }
         }
         // Tracks it knew of: those of the others now; what went meanwhile was in the backlog, and so were goodbyes.
@@ -147,17 +148,28 @@ impl State {
             .filter_map(|other| self.connections.get(other))
             .flat_map(|other| other.tracks.iter().map(|track| track.sid.clone()))
             .collect();
+        let videos: Vec<Sid> = others
+            .iter()
+            .filter_map(|other| self.connections.get(other))
+            .flat_map(|other| other.videos.iter().map(|video| video.sid.clone()))
+            .collect();
         let (sid, joined_at_ms) = (format!("PA_{}", self.number()).into(), self.join_time());
         let first_track = self.next_track_number();
         let Some(connection) = self.connections.get_mut(&id) else { return };
         connection.end_incoming(None, &RoomError::SenderGone);
         connection.unannounced.clear();
         let backlog = std::mem::take(&mut connection.backlog);
-        for event in backlog.into_iter().filter(|event| matches!(event, RoomEvent::DataTrackUnpublished { .. })) {
+        let gone = |event: &RoomEvent| {
+            matches!(event, RoomEvent::DataTrackUnpublished { .. } | RoomEvent::VideoTrackUnpublished { .. })
+        };
+        for event in backlog.into_iter().filter(gone) {
             connection.deliver(event);
         }
         for sid in tracks {
             connection.deliver(RoomEvent::DataTrackUnpublished { sid });
+        }
+        for sid in videos {
+            connection.deliver(RoomEvent::VideoTrackUnpublished { sid });
         }
         let known: Vec<Participant> = connection.known.values().cloned().collect();
         for Participant { identity, sid, .. } in known {
@@ -172,11 +184,15 @@ impl State {
             track.renew(format!("DTR_{first_track}_{place}").into());
             log.add(identity, &track.name, &track.sid, TrackAction::Republished);
         }
+        let renewed = self.renew_videos(id);
         self.announce(server, id);
         for other in others {
             self.introduce(id, other, false);
         }
         self.event(id, RoomEvent::Reconnected { full: true });
+        for event in renewed {
+            self.event(id, event);
+        }
     }
 
     fn next_track_number(&mut self) -> u64 {

@@ -7,10 +7,11 @@ use tokio_util::sync::CancellationToken;
 use super::connection::{ConnId, Link};
 use super::gates::Gate;
 use super::server::MemoryServer;
-use super::{streams, tracks};
+use super::{streams, tracks, video};
 use crate::room::{
     BoxFuture, ByteSource, ByteStream, DataTrack, DisconnectReason, FrameReceiver, FrameSource, Identity, Participant,
-    PublishError, RemoteDataTrack, Room, RoomError, RoomStats, Scenario,
+    PublishError, RemoteDataTrack, RemoteVideoTrack, Room, RoomError, RoomStats, Scenario, Sid, VideoReceiver,
+    VideoTrack, VideoTrackOptions,
 };
 
 pub(super) struct MemoryRoom {
@@ -61,6 +62,28 @@ impl Room for MemoryRoom {
 
     fn subscribe_data_track(&self, track: &RemoteDataTrack, buffer: usize) -> Result<FrameReceiver, RoomError> {
         tracks::subscribe(&self.server, self.id, track, buffer)
+    }
+
+    fn publish_video_track(
+        &self,
+        name: &str,
+        options: &VideoTrackOptions,
+    ) -> BoxFuture<Result<Arc<dyn VideoTrack>, PublishError>> {
+        Box::pin(video::publish(self.server.clone(), self.id, name.to_owned(), options.clone()))
+    }
+
+    fn unpublish_video_track(&self, sid: &Sid) -> BoxFuture<()> {
+        self.server.with(|state| state.remove_video(self.id, sid));
+        Box::pin(std::future::ready(()))
+    }
+
+    fn subscribe_video_track(
+        &self,
+        track: &RemoteVideoTrack,
+        buffer: usize,
+    ) -> BoxFuture<Result<VideoReceiver, RoomError>> {
+        let receiver = video::subscribe(&self.server, self.id, track, buffer);
+        Box::pin(async move { receiver })
     }
 
     fn stats(&self) -> BoxFuture<Result<RoomStats, RoomError>> {

@@ -242,6 +242,7 @@ impl State {
             gone,
             incoming: Vec::new(),
             tracks: Vec::new(),
+            videos: Vec::new(),
             pacer,
             traffic: Default::default(),
         };

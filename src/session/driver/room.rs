@@ -157,6 +157,8 @@ impl Driver {
             RoomEvent::ParticipantUpdated(participant) => self.tell(Input::ParticipantConnected(participant)),
             RoomEvent::DataTrackPublished(_)
             | RoomEvent::DataTrackUnpublished { .. }
+            | RoomEvent::LocalVideoTrackRepublished { .. }
+            | RoomEvent::LocalVideoTrackLost { .. }
             | RoomEvent::VideoTrackPublished(_)
             | RoomEvent::VideoTrackUnpublished { .. }
             | RoomEvent::TokenRefreshed(_) => {}
