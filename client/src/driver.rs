@@ -64,6 +64,8 @@ fn handle(shared: &Arc<Shared>, event: RoomEvent) {
         | RoomEvent::VideoTrackPublished(_)
         | RoomEvent::VideoTrackUnpublished { .. }
         | RoomEvent::LocalDataTrackLost { .. }
+        | RoomEvent::LocalVideoTrackRepublished { .. }
+        | RoomEvent::LocalVideoTrackLost { .. }
         | RoomEvent::QualityChanged { .. }
         | RoomEvent::TokenRefreshed(_)
         | RoomEvent::Disconnected { .. } => {}

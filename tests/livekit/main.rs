@@ -13,3 +13,4 @@ mod rig;
 mod reconnect;
 mod rooms;
 mod streams;
+mod video;
