@@ -52,12 +52,23 @@ pub enum VideoError {
 
 impl VideoError {
     pub(super) fn malformed(what: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::Malformed { what, detail: detail.into() }
+        Self::Malformed { what, detail: cut(detail.into()) }
     }
 
     pub(super) fn unsupported(what: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self::Unsupported { what, detail: detail.into() }
+        Self::Unsupported { what, detail: cut(detail.into()) }
     }
+}
+
+/// Decoders quote what they met, at any length.
+fn cut(mut detail: Cow<'static, str>) -> Cow<'static, str> {
+    const LONGEST: usize = 200;
+    if detail.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|&end| detail.is_char_boundary(end)).unwrap_or(0);
+        detail.to_mut().truncate(end);
+        detail.to_mut().push('…');
+    }
+    detail
 }
 
 /// Text of a sender for one of our lines: quoted, escaped, cut.

@@ -10,19 +10,19 @@
 //! input. In steady state nothing of ours allocates per frame (S-242): frames come from a bounded pool, decoded pixels
 //! and base64 live in buffers that are used again. The JPEG, PNG and WebP decoders do allocate their working memory.
 
-pub mod convert;
+mod convert;
 mod converter;
 mod decode;
 mod detect;
 mod error;
 mod format;
 mod frame;
-pub mod message;
+mod message;
 mod pool;
 mod size;
 
-pub use converter::{Converted, Converter, Metadata, Picture};
 pub use convert::RawPicture;
+pub use converter::{Converted, Converter, Metadata, Picture};
 pub use detect::{image_kind, ImageKind, Layout, Wire};
 pub use error::VideoError;
 pub use format::{Codec, RawFormat};

@@ -16,7 +16,8 @@ const SMALL: usize = 1 << 20;
 fn fit(buffer: &mut Vec<u8>, len: usize) {
     let wasteful = buffer.capacity() > SMALL && buffer.capacity() / WASTE > len;
     if buffer.capacity() < len || wasteful {
-        // not `reserve`, which would copy what nobody reads and round the size up
+        // Not `reserve`, which would copy what nobody reads and round the size up; and the old buffer goes first.
+        *buffer = Vec::new();
         *buffer = vec![0; len];
     } else {
         buffer.resize(len, 0);
