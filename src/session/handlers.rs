@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use parking_lot::{Condvar, Mutex};
 
 use super::callbacks::run_callback;
+use super::futures::Futures;
 use super::ClientId;
 
 /// Most threads of one session.
@@ -28,6 +29,7 @@ pub(crate) struct HandlerPool {
     work: Condvar,
     idle_changed: Condvar,
     panics: Arc<AtomicU64>,
+    futures: Arc<Futures>,
 }
 
 #[derive(Default)]
@@ -42,7 +44,8 @@ struct State {
 
 impl HandlerPool {
     pub(crate) fn new(panics: Arc<AtomicU64>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), work: Condvar::new(), idle_changed: Condvar::new(), panics })
+        let futures = Futures::new(panics.clone());
+        Arc::new(Self { state: Mutex::default(), work: Condvar::new(), idle_changed: Condvar::new(), panics, futures })
     }
 
     /// Runs a job of `client` as soon as it is its turn. A closed pool drops it.
@@ -67,7 +70,7 @@ impl HandlerPool {
         self.work.notify_one();
     }
 
-    /// Drops what has not started; running handlers go on.
+    /// Drops what has not started, and futures; running handlers go on.
     pub(crate) fn close(&self) {
         let waiting = {
             let mut state = self.state.lock();
@@ -76,10 +79,11 @@ impl HandlerPool {
         };
         // Outside the lock: dropping a job drops its responder, which answers.
         drop(waiting);
+        self.futures.close();
         self.work.notify_all();
     }
 
-    /// Waits until no handler runs, and says every second that it waits.
+    /// Waits until no handler and no future runs, and says every second that it waits.
     pub(crate) fn wait_idle(&self) {
         let mut state = self.state.lock();
         while state.threads > state.idle {
@@ -88,9 +92,12 @@ impl HandlerPool {
                 tracing::warn!(running, "the session's end waits for request handlers that are still running");
             }
         }
+        drop(state);
+        self.futures.wait_idle();
     }
 
     fn run(&self) {
+        self.futures.adopt_thread();
         while let Some((client, job)) = self.next() {
             run_callback("request handler", &self.panics, job);
             self.state.lock().ended(client);
