@@ -15,9 +15,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use crate::protocol::frame::MAX_PAYLOAD;
-
-use super::asset::{AssetHandler, AssetRequest, AssetResponder};
+use super::asset::{AssetHandler, AssetRequest, AssetResponder, MAX_ASSET};
 use super::{Error, ErrorKind};
 
 /// What is served unless the application says otherwise: robot descriptions, meshes and their materials, images.
@@ -68,7 +66,7 @@ pub struct AssetFolder {
 
 impl AssetFolder {
     /// Largest file that can be served, bytes: what fits into one frame to a viewer (S-219).
-    pub const MAX_SIZE: usize = MAX_PAYLOAD - 10;
+    pub const MAX_SIZE: usize = MAX_ASSET;
 
     /// Serves nothing yet.
     pub fn new() -> Self {
