@@ -34,9 +34,9 @@ struct AssetRequest {
   std::string_view uri = {};
 };
 
-/// Answers one request for an asset: once, from any thread, also after the callback has returned, also after the session
-/// has gone. Destroyed unanswered, it tells the viewer that the request was dropped. Answers to a viewer that has left go
-/// nowhere and are Status::ok; a second answer is Status::already_responded.
+/// Answers one request for an asset: once, from any thread, also after the callback has returned, also after the
+/// session has gone. Destroyed unanswered, it tells the viewer that the request was dropped. Answers to a viewer that
+/// has left go nowhere and are Status::ok; a second answer is Status::already_responded.
 class AssetResponder {
  public:
   /// Answers with the asset, which is copied. Over 16 MiB - 10 bytes the viewer gets an error instead.
@@ -63,9 +63,9 @@ class AssetResponder {
 ///                              .file_root("/srv/meshes");                   // file:///srv/meshes/tool.glb
 ///
 /// Served are regular files only, of at most max_size() bytes, with an allowed extension, whose real path after all
-/// symbolic links lies below the folder that the URI names, or below another one given here. A link that leads elsewhere
-/// is refused: the packages of a ROS workspace built with `--symlink-install` are such links, so give the source tree as
-/// a file root too. Paths are percent-decoded once; `.` and `..`, queries and fragments are refused.
+/// symbolic links lies below the folder that the URI names, or below another one given here. A link that leads
+/// elsewhere is refused: the packages of a ROS workspace built with `--symlink-install` are such links, so give the
+/// source tree as a file root too. Paths are percent-decoded once; `.` and `..`, queries and fragments are refused.
 ///
 /// The folders need not exist yet. Viewers are told what was wrong without a path of the robot; the log has the path.
 class AssetFolder {
@@ -82,8 +82,8 @@ class AssetFolder {
     return *this;
   }
 
-  /// Serves files with these extensions only, with or without the dot, without regard to case. Empty, the default: those
-  /// of robot descriptions, meshes, their materials, and images.
+  /// Serves files with these extensions only, with or without the dot, without regard to case. Empty, the default:
+  /// those of robot descriptions, meshes, their materials, and images.
   AssetFolder& extensions(std::vector<std::string> extensions) {
     extensions_ = std::move(extensions);
     return *this;
@@ -116,7 +116,8 @@ namespace detail {
 
 using AssetHandler = std::function<void(const AssetRequest&, AssetResponder)>;
 
-/// Asset handler and folder as C wants them. C takes over the handler with the call that is given it, also when it fails.
+/// Asset handler and folder as C wants them. C takes over the handler with the call that is given it, also when it
+/// fails.
 template <class Mode>
 class AssetTables {
  public:

@@ -69,7 +69,8 @@ struct Service {
   std::function<void(const ServiceRequest&, ServiceResponder)> handler = {};  ///< required
   std::optional<Format> request = std::nullopt;   ///< what requests look like; others are refused
   std::optional<Format> response = std::nullopt;  ///< what responses look like
-  /// A call that is unanswered for so long fails; its place is free again, and a later answer goes nowhere. 0: no limit.
+  /// A call that is unanswered for so long fails; its place is free again, and a later answer goes nowhere. 0: no
+  /// limit.
   std::chrono::milliseconds timeout{0};
 };
 

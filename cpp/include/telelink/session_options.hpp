@@ -114,8 +114,8 @@ struct SessionOptions {
   /// requests at once; it may block, or keep the responder and return. An exception that leaves it is reported on
   /// standard error, and the viewer gets an error.
   std::function<void(const AssetRequest&, AssetResponder)> asset_handler = {};
-  /// A parameter or asset request that is unanswered for so long fails; its place is free again, and a later answer goes
-  /// nowhere. 0: no limit. Services have their own, Service::timeout.
+  /// A parameter or asset request that is unanswered for so long fails; its place is free again, and a later answer
+  /// goes nowhere. 0: no limit. Services have their own, Service::timeout.
   std::chrono::milliseconds request_timeout{0};
 
   SessionCallbacks callbacks = {};  ///< events

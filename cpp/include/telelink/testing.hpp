@@ -186,8 +186,7 @@ class Viewer {
   /// Asks for an asset, without waiting for it; the number for asset().
   Result<std::uint32_t> start_fetch(std::string_view uri, Timeout timeout = default_timeout) const {
     std::uint32_t id = 0;
-    const auto status =
-        telelink_test_viewer_fetch_asset(handle_.get(), detail::view(uri), detail::ms(timeout), &id);
+    const auto status = telelink_test_viewer_fetch_asset(handle_.get(), detail::view(uri), detail::ms(timeout), &id);
     if (status != TELELINK_STATUS_OK) return detail::last_error(status);
     return id;
   }
