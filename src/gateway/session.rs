@@ -150,7 +150,8 @@ impl Session {
         unblocked(move || control.stats()).await
     }
 
-    /// [`close_timeout`](Self::close_timeout) for async callers.
+    /// [`close_timeout`](Self::close_timeout) for async callers: to be awaited before a session is dropped inside a runtime,
+    /// because dropping one waits for its end.
     pub async fn close_async(&self, timeout: Duration) -> Result<(), Error> {
         self.close();
         if on_callback_thread() {

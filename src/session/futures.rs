@@ -138,3 +138,42 @@ impl<F> Drop for Request<F> {
         self.futures.ended.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::sync::mpsc::{channel, Sender};
+
+    /// Says when it is dropped.
+    struct Guard(Sender<()>);
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            self.0.send(()).unwrap();
+        }
+    }
+
+    #[test]
+    fn s_202_futures_of_requests_whose_time_is_over_are_bounded() {
+        let futures = Futures::new(Arc::default());
+        let own = futures.clone();
+        let (ends, ended) = channel();
+        // A handler thread of its own, for the test's thread may run other tests later.
+        let handler = std::thread::spawn(move || {
+            own.adopt_thread();
+            for _ in 0..MAX_FUTURES + 10 {
+                let guard = Guard(ends.clone());
+                spawn(async move {
+                    let _guard = guard;
+                    std::future::pending::<()>().await;
+                });
+            }
+        });
+        handler.join().unwrap();
+        assert_eq!(ended.try_iter().count(), 10, "those beyond the bound are dropped at once");
+        futures.close();
+        futures.wait_idle();
+        assert_eq!(ended.try_iter().count(), MAX_FUTURES, "the others before the end of their session is over");
+    }
+}

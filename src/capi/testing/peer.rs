@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 
 use crate::protocol::schema::RELIABLE_KEY;
 use crate::protocol::{
-    data_track, ChannelAdvertisement, Frame, FrameDecoder, FrameKind, FromViewer, ServerInfo, ServiceAdvertisement,
-    ServiceCall, Status, ToViewer, CONTROL_TOPIC,
+    data_track, ChannelAdvertisement, FetchAssetResponse, Frame, FrameDecoder, FrameKind, FromViewer, ServerInfo,
+    ServiceAdvertisement, ServiceCall, Status, ToViewer, CONTROL_TOPIC,
 };
 use crate::room::memory::ChannelSource;
 use crate::room::{
@@ -404,11 +404,7 @@ fn take(state: &mut MutexGuard<'_, State>, message: ToViewer) {
         }
         ToViewer::ServiceCallResponse(call) => keep_answer(state, call.call_id, Answer::Response(call)),
         ToViewer::ServiceCallFailure { call_id, message, .. } => keep_answer(state, call_id, Answer::Failure(message)),
-        ToViewer::FetchAssetResponse(response) => {
-            if state.assets.len() < KEEP {
-                state.assets.insert(response.request_id, response.result);
-            }
-        }
+        ToViewer::FetchAssetResponse(response) => keep_asset(state, response),
         ToViewer::Pong { app_timestamp, .. } => state.pongs = state.pongs.max(u64::from_le_bytes(app_timestamp)),
         _ => {}
     }
@@ -420,6 +416,12 @@ fn keep_message(state: &mut State, channel_id: u64, payload: Bytes, log_time: u6
         state.messages.pop_front();
     }
     state.messages.push_back(Message { channel_id, topic, payload, log_time, lossy });
+}
+
+fn keep_asset(state: &mut State, response: FetchAssetResponse) {
+    if state.assets.len() < KEEP {
+        state.assets.insert(response.request_id, response.result);
+    }
 }
 
 fn keep_json(state: &mut MutexGuard<'_, State>, frame: &Frame) {

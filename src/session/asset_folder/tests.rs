@@ -4,7 +4,9 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::symlink;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use proptest::prelude::*;
 
 use super::file::{read_bounded, unreadable, ReadError};
 use super::uri::{address, Address};
@@ -242,6 +244,35 @@ fn links_inside_are_followed_and_links_out_are_not() {
 }
 
 #[test]
+fn a_folder_that_becomes_a_link_while_it_is_looked_at_leads_nowhere() {
+    let tree = Tree::new();
+    for (folder, text) in [("share/swapped", "inside"), ("secret/swapped", "secret")] {
+        fs::create_dir(tree.path(folder)).unwrap();
+        tree.write(&format!("{folder}/arm.stl"), text);
+    }
+    let rules = rules(tree.folder());
+    let (place, aside) = (tree.path("share/swapped"), tree.path("share/aside"));
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                fs::rename(&place, &aside).unwrap();
+                symlink("../secret/swapped", &place).unwrap();
+                fs::remove_file(&place).unwrap();
+                fs::rename(&aside, &place).unwrap();
+            }
+        });
+        for _ in 0..3000 {
+            if let Ok(text) = fetch(&rules, "package://robot/swapped/arm.stl") {
+                assert_eq!(text, "inside");
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(fetch(&rules, "package://robot/swapped/arm.stl").as_deref(), Ok("inside"));
+}
+
+#[test]
 fn a_root_may_be_a_link_and_may_come_later() {
     let tree = Tree::new();
     let folder = AssetFolder::new().package("robot", tree.path("current")).file_root(tree.path("current"));
@@ -288,7 +319,7 @@ fn files_that_may_not_be_read_say_so() {
     let tree = Tree::new();
     let rules = rules(tree.folder());
     let path = tree.path("share/robot.urdf");
-    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0)).unwrap();
+    fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o000)).unwrap();
     // Root may read everything; everybody else is told. Which of the two runs this test is asked of the file itself.
     match fs::read(&path) {
         Ok(_) => assert_eq!(fetch(&rules, "package://robot/robot.urdf").as_deref(), Ok("<robot/>")),
@@ -429,5 +460,71 @@ fn addresses_are_taken_apart() {
     assert_eq!(address("file://localhost/a"), file("/a"));
     for foreign in ["file://host/a", "file:a", "file:", "file", "", ":", "://", "package:a", "pack%61ge://a/b"] {
         assert_eq!(address(foreign), None, "{foreign}");
+    }
+}
+
+/// URIs made of the pieces that attacks are made of.
+fn hostile_uri() -> impl Strategy<Value = String> {
+    let pieces = [
+        "..",
+        ".",
+        "/",
+        "//",
+        "\\",
+        "%2e",
+        "%2E%2e",
+        "%2f",
+        "%5c",
+        "%00",
+        "%",
+        "%25",
+        "?",
+        "#",
+        ":",
+        "~",
+        "secret",
+        "out",
+        "key.stl",
+        "keys",
+        "id.stl",
+        "share",
+        "srv",
+        "meshes",
+        "arm.stl",
+        "robot.urdf",
+        "tool.glb",
+        "é",
+        " ",
+        "\0",
+        "\n",
+    ];
+    let start = ["package://robot", "package://robot/", "file://", "file:///", "package://", ""];
+    (
+        proptest::sample::select(start.to_vec()),
+        proptest::collection::vec(proptest::sample::select(pieces.to_vec()), 0..8),
+    )
+        .prop_map(|(start, pieces)| start.to_owned() + &pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_asked_nothing_outside_is_served(uri in hostile_uri(), inside in any::<bool>()) {
+        let tree = Tree::new();
+        symlink("../secret", tree.path("share/out")).unwrap();
+        let rules = rules(tree.folder().any_extension());
+        // Half of the file URIs begin where the files are.
+        let uri = if inside { uri.replacen("file://", &tree.file_uri("srv"), 1) } else { uri };
+        if let Served::Data(data) = rules.serve(&uri) {
+            let text = String::from_utf8(data).unwrap();
+            prop_assert!(["solid arm", "<robot/>", "tool"].contains(&text.as_str()), "{}: {}", uri, text);
+        }
+    }
+
+    #[test]
+    fn parts_of_paths_are_plain_names(path in "(/|%2[eEfF]|%5c|\\.|[a-z%é ]|\\\\|%00){0,40}") {
+        for part in super::uri::segments("", &path).into_iter().flatten() {
+            prop_assert!(!part.is_empty() && part != "." && part != "..", "{:?}", part);
+            prop_assert!(!part.contains(['/', '\\', '\0']), "{:?}", part);
+        }
     }
 }
