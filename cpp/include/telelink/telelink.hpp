@@ -43,6 +43,7 @@
 #include <telelink/context.hpp>          // Context: channel()
 #include <telelink/client.hpp>           // viewers, and what they publish
 #include <telelink/service.hpp>          // what viewers can call
+#include <telelink/asset.hpp>            // files that viewers can fetch
 #include <telelink/session_options.hpp>  // SessionOptions and SessionCallbacks
 #include <telelink/session.hpp>          // Session: start()
 #include <telelink/log.hpp>              // the library's own log

@@ -3,6 +3,8 @@
 
 mod peer;
 
+pub mod asset;
+pub mod json;
 pub mod results;
 pub mod server;
 pub mod viewer;
