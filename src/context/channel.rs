@@ -12,6 +12,7 @@ use smallvec::SmallVec;
 
 use super::registry::Context;
 use super::sink::{Message, Output, SinkId};
+use super::video_source::{VideoImage, VideoSourceInfo};
 
 /// Device channel id: from 1 upwards, process-wide, never reused, below 2^53 so that JavaScript can hold it (P-56).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -110,11 +111,22 @@ pub struct ChannelBuilder {
     schema: Option<Schema>,
     metadata: BTreeMap<String, String>,
     qos: Qos,
+    video: bool,
+    source: Option<VideoSourceInfo>,
 }
 
 impl ChannelBuilder {
     pub(super) fn new(context: Context, topic: String) -> Self {
-        Self { context, topic, encoding: String::new(), schema: None, metadata: BTreeMap::new(), qos: Qos::Lossy }
+        Self {
+            context,
+            topic,
+            encoding: String::new(),
+            schema: None,
+            metadata: BTreeMap::new(),
+            qos: Qos::Lossy,
+            video: true,
+            source: None,
+        }
     }
 
     /// Message encoding: `json`, `protobuf`, `cdr`, `ros1`, `flatbuffer` or the application's own.
@@ -138,6 +150,18 @@ impl ChannelBuilder {
     /// How the messages travel, unless the session's classifier decides otherwise.
     pub fn qos(mut self, qos: Qos) -> Self {
         self.qos = qos;
+        self
+    }
+
+    /// Whether an image channel can be watched as video (S-230). Default `true`; say `false` for depth images and others
+    /// whose values a video would spoil. Of no meaning to other channels.
+    pub fn video(mut self, video: bool) -> Self {
+        self.video = video;
+        self
+    }
+
+    pub(super) fn video_source(mut self, info: VideoSourceInfo) -> Self {
+        self.source = Some(info);
         self
     }
 
@@ -167,6 +191,8 @@ impl ChannelBuilder {
             schema: self.schema,
             metadata: self.metadata,
             qos: self.qos,
+            video: self.video,
+            source: self.source,
         }));
         Ok(self.context.register(channel))
     }
@@ -192,6 +218,8 @@ struct Shared {
     schema: Option<Schema>,
     metadata: BTreeMap<String, String>,
     qos: Qos,
+    video: bool,
+    source: Option<VideoSourceInfo>,
 }
 
 /// The application's handle of a channel. Clones share the channel; it closes when the last clone is dropped, or by
@@ -243,6 +271,25 @@ impl Channel {
             output.log(Message { payload, log_time });
         }
         Ok(())
+    }
+
+    /// A picture of the source that this channel is.
+    pub(super) fn picture(
+        &self,
+        image: &VideoImage<'_>,
+        log_time: u64,
+        message: &mut dyn FnMut() -> Bytes,
+    ) -> Result<(), Closed> {
+        match self.handle.channel.0.state.load(Ordering::Relaxed) {
+            IDLE => Ok(()),
+            WANTED => {
+                for (_, output) in self.handle.channel.0.outputs.load().iter() {
+                    output.picture(image, log_time, message);
+                }
+                Ok(())
+            }
+            _ => Err(Closed),
+        }
     }
 
     /// Whether somebody wants messages now: lets an application skip building one.
@@ -303,6 +350,14 @@ impl ChannelRef {
     /// How the application wants the messages to travel.
     pub fn qos(&self) -> Qos {
         self.0.qos
+    }
+    /// Whether the application lets an image channel be watched as video.
+    pub fn video(&self) -> bool {
+        self.0.video
+    }
+    /// What is pushed, if the channel is a video source.
+    pub fn video_source(&self) -> Option<&VideoSourceInfo> {
+        self.0.source.as_ref()
     }
     /// Whether the channel was closed.
     pub fn is_closed(&self) -> bool {

@@ -8,10 +8,15 @@ mod registry;
 mod sink;
 #[cfg(test)]
 mod tests;
+mod video_message;
+mod video_source;
 
 pub use channel::{Channel, ChannelBuilder, ChannelError, ChannelId, ChannelRef, Closed, Qos, Schema};
 pub use registry::Context;
 pub use sink::{Message, Output, Sink, SinkId};
+pub use video_source::{
+    VideoFormat, VideoImage, VideoPushError, VideoSource, VideoSourceInfo, VideoSourceKind, VideoSourceOptions,
+};
 
 /// Wall-clock time now, ns since the Unix epoch (0 before 1970).
 pub fn now_ns() -> u64 {

@@ -8,6 +8,8 @@ use parking_lot::Mutex;
 
 use super::channel::{Channel, ChannelBuilder, ChannelId, ChannelRef};
 use super::sink::{Sink, SinkId};
+use super::video_source::{VideoSource, VideoSourceOptions};
+use super::ChannelError;
 
 /// A set of channels and the sinks that consume them. Clones share the same set. Thread-safe.
 #[derive(Clone, Default)]
@@ -37,6 +39,15 @@ impl Context {
     /// Starts a channel. Topics need not be unique: two channels of one topic are two channels.
     pub fn channel(&self, topic: impl Into<String>) -> ChannelBuilder {
         ChannelBuilder::new(self.clone(), topic.into())
+    }
+
+    /// Opens an image channel that is pushed pictures instead of messages.
+    pub fn video_source(
+        &self,
+        topic: impl Into<String>,
+        options: VideoSourceOptions,
+    ) -> Result<VideoSource, ChannelError> {
+        VideoSource::open(self, topic.into(), options)
     }
 
     /// Attaches a sink: it is told all existing channels before this returns, and every change afterwards.

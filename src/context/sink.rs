@@ -1,6 +1,8 @@
 //! The consumer's side of a context.
 
-use super::ChannelRef;
+use bytes::Bytes;
+
+use super::{ChannelRef, VideoImage};
 
 /// A consumer of a context's channels. A session is one; a recorder is another.
 ///
@@ -19,6 +21,13 @@ pub trait Sink: Send + Sync + 'static {
 pub trait Output: Send + Sync + 'static {
     /// One message.
     fn log(&self, message: Message<'_>);
+
+    /// One picture of a [`VideoSource`](super::VideoSource). `message` makes the message that stands for it; a consumer that
+    /// takes pictures as they are does not call it.
+    fn picture(&self, image: &VideoImage<'_>, log_time: u64, message: &mut dyn FnMut() -> Bytes) {
+        let _ = image;
+        self.log(Message { payload: &message(), log_time });
+    }
 }
 
 /// One logged message.

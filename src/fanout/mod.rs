@@ -13,6 +13,7 @@ mod signals;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod video;
 
 pub use admission::{Admission, Slot};
 pub use budget::Budget;
@@ -21,3 +22,6 @@ pub use queue::{Push, QueueLimits, QueueStats, ViewerQueue};
 pub use route::Route;
 pub use signals::{ResetCause, Signals, SignalsTaken};
 pub use slot::LossySlot;
+pub use video::{
+    PictureKind, PixelLayout, VideoCounters, VideoCounts, VideoOutcome, VideoQueue, VideoTap, WaitingPicture,
+};

@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 use crate::protocol::message_data_frame;
 
 use super::drops::ChannelCounters;
-use super::{LossySlot, ViewerQueue};
+use super::{LossySlot, PictureKind, VideoTap, ViewerQueue};
 
 /// The route of one channel. The session replaces it whole; `log` reads it without a lock.
 pub struct Route {
@@ -15,21 +15,44 @@ pub struct Route {
     counters: Arc<ChannelCounters>,
     reliable: SmallVec<[Arc<ViewerQueue>; 4]>,
     lossy: Option<Arc<LossySlot>>,
+    video: Option<Arc<dyn VideoTap>>,
 }
 
 impl Route {
-    /// A route to the queues of the reliable subscribers and, when there are lossy ones, to the slot.
+    /// A route to the queues of the reliable subscribers and, when there are lossy ones, to the slot; to the video track
+    /// beside them when somebody watches (S-90).
     pub fn new(
         channel: u64,
         counters: Arc<ChannelCounters>,
         reliable: impl IntoIterator<Item = Arc<ViewerQueue>>,
         lossy: Option<Arc<LossySlot>>,
+        video: Option<Arc<dyn VideoTap>>,
     ) -> Self {
-        Self { channel, counters, reliable: reliable.into_iter().collect(), lossy }
+        Self { channel, counters, reliable: reliable.into_iter().collect(), lossy, video }
     }
 
     /// Sends one message along the route. Never blocks. The payload is copied once per path, not per viewer.
     pub fn log(&self, payload: &[u8], log_time: u64) {
+        if let Some(video) = &self.video {
+            video.message(payload, log_time);
+        }
+        self.log_data(payload, log_time);
+    }
+
+    /// Whether somebody wants the channel's messages as data.
+    pub fn wants_data(&self) -> bool {
+        self.lossy.is_some() || !self.reliable.is_empty()
+    }
+
+    /// Sends a picture that has no message to the video track, if there is one.
+    pub fn picture(&self, kind: PictureKind, data: &[u8], log_time: u64) {
+        if let Some(video) = &self.video {
+            video.picture(kind, data, log_time);
+        }
+    }
+
+    /// Sends a message to data subscribers only.
+    pub fn log_data(&self, payload: &[u8], log_time: u64) {
         if let Some(slot) = &self.lossy {
             slot.log(payload, log_time);
         }

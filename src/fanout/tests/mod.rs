@@ -2,6 +2,7 @@
 
 mod queue;
 mod slot;
+mod video;
 
 use std::future::Future;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -114,7 +115,7 @@ fn a_route_copies_the_payload_once_and_skips_queues_that_are_closed() {
     let (a, b, gone) = (queue(1), queue(2), queue(3));
     gone.close();
     let counters = Arc::<ChannelCounters>::default();
-    let route = Route::new(7, counters.clone(), [a.clone(), gone.clone(), b.clone()], None);
+    let route = Route::new(7, counters.clone(), [a.clone(), gone.clone(), b.clone()], None, None);
     route.log(b"payload", 42);
     let woken = Arc::<Woken>::default();
     let expected = crate::protocol::message_data_frame(7, 42, b"payload").unwrap();

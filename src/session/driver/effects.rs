@@ -133,7 +133,7 @@ impl Driver {
             let slot = lossy.then(|| self.slot(channel));
             let counters = self.io(channel).counters.clone();
             let queues = reliable.iter().filter_map(|id| self.viewers.get(id)).map(|viewer| viewer.queue.clone());
-            Some(Arc::new(RouteOutput(Route::new(channel.id().get(), counters, queues, slot))))
+            Some(Arc::new(RouteOutput(Route::new(channel.id().get(), counters, queues, slot, None))))
         };
         channel.set_output(self.shared.sink, output);
     }
