@@ -1,6 +1,7 @@
 //! `VideoSource`: an image channel for robots that have pictures and no messages.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -144,13 +145,21 @@ pub enum VideoPushError {
     Invalid(String),
 }
 
-/// What is known of a channel that is a video source.
+/// What is known of a channel that is a video source. Clones share the wish for a key frame.
 #[derive(Debug, Clone)]
 pub struct VideoSourceInfo {
     /// What is pushed.
     pub kind: VideoSourceKind,
     /// Coordinate frame.
     pub frame_id: Arc<str>,
+    key_frame: Arc<AtomicBool>,
+}
+
+impl VideoSourceInfo {
+    /// Somebody needs a key frame of an encoded source.
+    pub fn request_key_frame(&self) {
+        self.key_frame.store(true, Ordering::Relaxed);
+    }
 }
 
 /// The application's handle of a camera: an image channel to viewers, which watch it as video or take its pictures as
@@ -168,7 +177,8 @@ pub struct VideoSource {
 
 impl VideoSource {
     pub(super) fn open(context: &Context, topic: String, options: VideoSourceOptions) -> Result<Self, ChannelError> {
-        let info = VideoSourceInfo { kind: options.kind, frame_id: options.frame_id.into() };
+        let info =
+            VideoSourceInfo { kind: options.kind, frame_id: options.frame_id.into(), key_frame: Arc::default() };
         let channel = context
             .channel(topic)
             .encoding("protobuf")
@@ -204,6 +214,12 @@ impl VideoSource {
     /// Whether somebody wants pictures now: lets an application leave its camera off.
     pub fn is_wanted(&self) -> bool {
         self.channel.is_wanted()
+    }
+
+    /// Whether somebody who watches needs a key frame, since the last call: make the encoder send one. Only for H.264; a
+    /// new viewer sees nothing before it.
+    pub fn take_key_frame_request(&self) -> bool {
+        self.info.key_frame.swap(false, Ordering::Relaxed)
     }
 
     /// Closes the source for all clones. Any thread, any time; repeated calls do nothing.

@@ -53,6 +53,21 @@ pub fn unknown_channel(channel_id: u64) -> String {
     format!("Unknown channel ID: {channel_id}")
 }
 
+/// Id of the status about a channel's video (S-234, S-241).
+pub fn video_status_id(channel_id: u64) -> String {
+    format!("video-{channel_id}")
+}
+
+/// The video track cannot be published (S-234; ours).
+pub fn video_not_published(topic: &str, reason: &str) -> String {
+    format!("Video of topic {topic} is not available: {reason}")
+}
+
+/// The channel's pictures cannot be shown (S-241; ours).
+pub fn video_not_converted(topic: &str, reason: &str) -> String {
+    format!("The images on topic {topic} cannot be shown as video: {reason}")
+}
+
 /// P-73.
 pub fn no_video(channel_id: u64) -> String {
     format!("Channel {channel_id} does not support video transcoding")

@@ -6,6 +6,7 @@ mod effects;
 mod requests;
 mod room;
 mod statistics;
+mod video;
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicU64;
@@ -15,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::context::{now_ns, ChannelId, ChannelRef, Context, SinkId};
 use crate::fanout::{Budget, ChannelCounters, LossySlot, Signals, ViewerQueue};
-use crate::room::Identity;
+use crate::room::{Identity, VideoTrackStats};
 
 use super::callbacks::Callbacks;
 use super::core::{Config, Core, Input, Now};
@@ -24,6 +25,9 @@ use super::inbox::{Received, Sender};
 use super::inputs::{Call, Inputs};
 use super::stats;
 use super::tracks::TrackControl;
+use super::video::VideoSettings;
+use super::video_pool::VideoPool;
+use super::video_publisher::{ChannelVideo, Publisher};
 use super::{ClientId, ConnectionStatus, Error};
 
 use room::{next_event, InRoom};
@@ -36,6 +40,7 @@ pub(crate) struct Shared {
     pub(crate) inputs: Arc<Inputs>,
     pub(crate) callbacks: Arc<Callbacks>,
     pub(crate) pool: Arc<HandlerPool>,
+    pub(crate) videos: Arc<VideoPool>,
     pub(crate) panics: Arc<AtomicU64>,
     pub(crate) context: Context,
     pub(crate) sink: SinkId,
@@ -46,6 +51,7 @@ pub(crate) struct Driver {
     shared: Shared,
     core: Core,
     limits: super::Limits,
+    video: VideoSettings,
     signals: Arc<Signals>,
     budget: Arc<Budget>,
     viewers: HashMap<ClientId, Viewer>,
@@ -71,15 +77,19 @@ struct ChannelIo {
     counters: Arc<ChannelCounters>,
     slot: Option<Arc<LossySlot>>,
     track: Option<TrackControl>,
+    video: ChannelVideo,
+    publisher: Option<Arc<Publisher>>,
+    encoder: Arc<parking_lot::Mutex<Option<VideoTrackStats>>>,
 }
 
 impl Driver {
-    pub(crate) fn new(shared: Shared, config: Config) -> Self {
+    pub(crate) fn new(shared: Shared, config: Config, video: VideoSettings) -> Self {
         let limits = config.limits.clone();
         Self {
             budget: Arc::new(Budget::new(limits.session_backlog_bytes)),
             core: Core::new(config),
             limits,
+            video,
             signals: Arc::default(),
             viewers: HashMap::new(),
             paused: Vec::new(),
@@ -125,6 +135,7 @@ impl Driver {
         self.shared.inputs.close();
         self.shared.context.remove_sink(self.shared.sink);
         self.shared.pool.close();
+        self.shared.videos.close();
         self.shared.callbacks.finish(self.shared.pool.clone(), self.last_error.take());
     }
 
@@ -160,6 +171,12 @@ impl Driver {
         let taken = self.shared.inputs.take();
         if !taken.added.is_empty() || !taken.removed.is_empty() {
             self.tell(Input::Channels { added: taken.added, removed: taken.removed });
+        }
+        for (publisher, result) in taken.published {
+            self.video_published(publisher, result);
+        }
+        if !taken.news.is_empty() {
+            self.tell(Input::VideoNews(taken.news));
         }
         for (request, outcome) in taken.answers {
             self.tell(Input::Answered { request, outcome });

@@ -1,17 +1,19 @@
 //! The owner task's mailbox: what other threads ask of it. Bounded; nobody holds it while waiting.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::mpsc::{sync_channel, SyncSender};
 use std::time::{Duration, Instant};
 
+use indexmap::map::Entry;
 use indexmap::IndexMap;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::{oneshot, Notify};
 
 use crate::context::{ChannelId, ChannelRef};
-use crate::room::{DisconnectReason, Joined};
+use crate::room::{DisconnectReason, Joined, PublishError, VideoTrack};
 
-use super::core::{ChannelAdded, Input, Outcome, RequestId};
+use super::core::{ChannelAdded, Input, Outcome, PublisherId, RequestId, VideoNews};
 use super::stats::SessionStats;
 use super::{Client, ConnectionStatus, Error, ErrorKind};
 
@@ -59,7 +61,12 @@ pub(crate) struct Taken {
     pub(crate) added: Vec<ChannelAdded>,
     pub(crate) removed: Vec<ChannelRef>,
     pub(crate) answers: Vec<(RequestId, Outcome)>,
+    pub(crate) published: Vec<Published>,
+    pub(crate) news: Vec<VideoNews>,
 }
+
+/// What became of a publication of a video track.
+pub(crate) type Published = (PublisherId, Result<Arc<dyn VideoTrack>, PublishError>);
 
 #[derive(Default)]
 struct State {
@@ -67,6 +74,8 @@ struct State {
     added: IndexMap<ChannelId, ChannelAdded>,
     removed: Vec<ChannelRef>,
     answers: Vec<(RequestId, Outcome)>,
+    published: Vec<Published>,
+    news: IndexMap<ChannelId, VideoNews>,
     closed: bool,
 }
 
@@ -142,6 +151,44 @@ impl Inputs {
         self.wake.notify_one();
     }
 
+    /// A video track was published, or not. Bounded by the image channels: each asks again only when it was answered.
+    pub(crate) fn video_published(&self, publisher: PublisherId, result: Result<Arc<dyn VideoTrack>, PublishError>) {
+        let mut state = self.state.lock();
+        if state.closed {
+            // Dropping a track runs code of the adapter.
+            drop(state);
+            return drop(result);
+        }
+        state.published.push((publisher, result));
+        drop(state);
+        self.wake.notify_one();
+    }
+
+    /// A conversion has something to say. What it said of the same channel before, and nobody has heard yet, is replaced
+    /// (S-248).
+    pub(crate) fn video_news(&self, news: VideoNews) {
+        let mut state = self.state.lock();
+        if state.closed {
+            return;
+        }
+        match state.news.entry(news.channel) {
+            Entry::Occupied(mut waiting) => {
+                let waiting = waiting.get_mut();
+                if waiting.publisher != news.publisher {
+                    waiting.failing = None;
+                }
+                waiting.publisher = news.publisher;
+                waiting.metadata = news.metadata.or(waiting.metadata.take());
+                waiting.failing = news.failing.or(waiting.failing.take());
+            }
+            Entry::Vacant(place) => {
+                place.insert(news);
+            }
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
     /// Wakes the owner: something else waits for it.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
@@ -160,6 +207,8 @@ impl Inputs {
             added: std::mem::take(&mut state.added).into_values().collect(),
             removed: std::mem::take(&mut state.removed),
             answers: std::mem::take(&mut state.answers),
+            published: std::mem::take(&mut state.published),
+            news: std::mem::take(&mut state.news).into_values().collect(),
         };
         drop(state);
         self.space.notify_all();

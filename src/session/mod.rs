@@ -26,6 +26,9 @@ mod stats;
 #[cfg(test)]
 mod tests;
 mod tracks;
+mod video;
+mod video_pool;
+mod video_publisher;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
@@ -50,7 +53,11 @@ pub use parameter::{
     SetParametersRequest,
 };
 pub use service::{MessageSchema, Service, ServiceHandler, ServiceRequest, ServiceResponder};
-pub use stats::{ChannelStats, RttStats, SessionStats, ViewerStats};
+pub use stats::{ChannelStats, RttStats, SessionStats, VideoStats, ViewerStats};
+
+pub use video::{
+    EncoderLimits, VideoCodec, VideoCounts, VideoEncoder, VideoOptions, VideoSuppressor, VideoTrackStats,
+};
 
 pub use crate::fanout::{DropCounts, QueueStats};
 pub use crate::protocol::{Status, StatusLevel};
@@ -65,6 +72,7 @@ use handlers::HandlerPool;
 use inputs::{Call, Inputs};
 use options::CALL_TIMEOUT;
 use sink::SessionSink;
+use video_pool::VideoPool;
 
 /// What `serverInfo` says of the library (P-113).
 const LIBRARY: &str = concat!("telelink-rust/", env!("CARGO_PKG_VERSION"));
@@ -92,16 +100,20 @@ impl Control {
             Error::new(ErrorKind::Internal, format!("the callback thread could not start: {error}"))
         })?;
         let pool = HandlerPool::new(panics.clone());
+        let videos = VideoPool::new();
+        let settings = options.video.settings(video::environment);
         let sink = context.add_sink(Arc::new(SessionSink {
             inputs: inputs.clone(),
             filter: options.channel_filter.clone(),
             qos: options.qos_classifier.clone(),
+            suppress_video: options.suppress_video.clone(),
             panics: panics.clone(),
         }));
         let shared = Shared {
             inputs: inputs.clone(),
             callbacks: callbacks.clone(),
             pool: pool.clone(),
+            videos: videos.clone(),
             panics: panics.clone(),
             context: context.clone(),
             sink,
@@ -115,10 +127,11 @@ impl Control {
         let guard = control.clone();
         let context = context.clone();
         let driver = async move {
-            let run = std::panic::AssertUnwindSafe(Driver::new(shared, config).run());
+            let run = std::panic::AssertUnwindSafe(Driver::new(shared, config, settings).run());
             if futures_util::FutureExt::catch_unwind(run).await.is_err() {
                 // The channels' routes would keep filling queues that nobody empties.
                 context.remove_sink(sink);
+                videos.close();
                 guard.driver_panicked(&pool);
             }
         };

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::context::{ChannelRef, Qos};
 use crate::protocol::Capability;
 
+use super::video::{VideoOptions, VideoSuppressor};
 use super::{AssetHandler, Error, ErrorKind, Listener, ParameterHandler, Service};
 
 /// Asked once per channel: expose it to viewers?
@@ -71,6 +72,10 @@ pub struct SessionOptions {
     pub channel_filter: Option<ChannelFilter>,
     /// How channels travel. Default: as each channel says itself.
     pub qos_classifier: Option<QosClassifier>,
+    /// Which image channels are delivered as data only. Asked once per image channel. Default none.
+    pub suppress_video: Option<VideoSuppressor>,
+    /// How image channels become video.
+    pub video: VideoOptions,
     /// Limits.
     pub limits: Limits,
 }
@@ -123,6 +128,7 @@ impl SessionOptions {
     /// request encodings.
     pub(crate) fn validated(mut self) -> Result<Self, Error> {
         self.limits.check()?;
+        self.video.check()?;
         if !self.services.is_empty() {
             self.capabilities.push(SessionCapability::Services);
         }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::fanout::{DropCounts, QueueStats};
-use crate::room::{ConnectionQuality, RoomStats};
+use crate::fanout::{DropCounts, QueueStats, VideoCounts};
+use crate::room::{ConnectionQuality, RoomStats, VideoTrackStats};
 
 use super::{Client, ConnectionStatus};
 
@@ -77,4 +77,18 @@ pub struct ChannelStats {
     pub topic: String,
     /// Messages by path and drops by cause.
     pub counts: DropCounts,
+    /// Its video. `None` if nobody has watched it.
+    pub video: Option<VideoStats>,
+}
+
+/// The video of one channel.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct VideoStats {
+    /// Somebody watches now.
+    pub active: bool,
+    /// Pictures, and drops by cause, since the session started.
+    pub counts: VideoCounts,
+    /// What the encoder does, measured at most 5 s ago. `None` while nobody watches and in the first second.
+    pub encoder: Option<VideoTrackStats>,
 }

@@ -7,7 +7,8 @@ use indexmap::IndexMap;
 
 use crate::context::{ChannelId, ChannelRef, Qos};
 use crate::protocol::schema::{
-    encode_schema_data, requires_schema, HAS_VIDEO_TRACK_KEY, RELIABLE_KEY, RESERVED_METADATA_KEYS,
+    encode_schema_data, requires_schema, HAS_VIDEO_TRACK_KEY, RELIABLE_KEY, RESERVED_METADATA_KEYS, VIDEO_FRAME_ID_KEY,
+    VIDEO_SOURCE_ENCODING_KEY,
 };
 use crate::protocol::{Advertise, AdvertisedSchema, ChannelAdvertisement, InlineSchema, SchemaEntry, ToViewer};
 
@@ -152,6 +153,14 @@ impl ChannelState {
         256 + schema + self.channel.topic().len() + self.metadata.iter().map(|(k, v)| k.len() + v.len()).sum::<usize>()
     }
 
+    /// Replaces what viewers are told of the channel's pictures (S-83).
+    pub(super) fn set_video_metadata(&mut self, keys: Vec<(String, String)>) {
+        for key in [VIDEO_SOURCE_ENCODING_KEY, VIDEO_FRAME_ID_KEY] {
+            self.metadata.remove(key);
+        }
+        self.metadata.extend(keys);
+    }
+
     /// The viewers subscribed in either mode, in order of subscription per mode.
     pub(super) fn subscribers(&self) -> impl Iterator<Item = ClientId> + '_ {
         self.data_subscribers.iter().chain(&self.video_subscribers).copied()
@@ -202,6 +211,7 @@ impl Core {
                 self.eager_tracks -= usize::from(state.track == Track::Eager);
                 self.effects.push(Effect::StopTrack(id));
             }
+            self.forget_video(id);
             self.effects.push(Effect::ForgetChannel(id));
         }
         let ids: Vec<ChannelId> = gone.iter().map(|state| state.channel.id()).collect();
@@ -225,7 +235,7 @@ impl Core {
 
     /// Advertises channels to viewers: inline schemas for one kind of viewer, a schema table for the other (P-201). Many
     /// channels travel in one message, and in several only when one would grow too large.
-    fn advertise(&mut self, clients: &[ClientId], channels: &[ChannelId]) {
+    pub(super) fn advertise(&mut self, clients: &[ClientId], channels: &[ChannelId]) {
         let mut inline: Option<Vec<bytes::Bytes>> = None;
         for &client in clients {
             let Some(registration) = self.clients.get_mut(&client) else { continue };
@@ -275,6 +285,7 @@ impl Core {
     /// Sends the channel's route as its subscribers are now. A track on demand starts with the first data subscriber and
     /// stays: publishing again and again would cost more than an idle track.
     pub(super) fn update_route(&mut self, id: ChannelId) {
+        self.update_video(id);
         let Some(state) = self.channels.get_mut(&id) else { return };
         let lossy = state.qos == Qos::Lossy && !state.data_subscribers.is_empty();
         if let Track::OnDemand { started } = &mut state.track {

@@ -17,6 +17,7 @@ mod resets;
 mod services;
 mod status;
 mod subscriptions;
+mod video;
 
 #[cfg(test)]
 mod tests;
@@ -43,6 +44,7 @@ use super::{
 pub(crate) use channels::{ChannelAdded, VideoCapability};
 pub(crate) use parameters::ParameterSource;
 pub(crate) use ping::RttTracker;
+pub(crate) use video::{PublisherId, VideoMetadata, VideoNews};
 pub(crate) use requests::{Outcome, RequestId, Work};
 
 use channels::ChannelState;
@@ -52,6 +54,7 @@ use requests::Requests;
 use resets::Resets;
 use services::ServiceMap;
 use status::StatusBoard;
+use video::Videos;
 
 /// Statuses that answer one request; the rest shares one.
 const MAX_REPLIES: usize = 16;
@@ -115,6 +118,22 @@ pub(crate) enum Input {
         added: Vec<ChannelAdded>,
         removed: Vec<ChannelRef>,
     },
+    /// A video publication was answered.
+    VideoPublished {
+        publisher: PublisherId,
+        result: Result<Sid, String>,
+    },
+    /// A full reconnection gave a video track of ours a new SID.
+    VideoRenewed {
+        previous: Sid,
+        sid: Sid,
+    },
+    /// The server took a video track of ours away.
+    VideoLost {
+        sid: Sid,
+    },
+    /// What the conversions had to say since the last input of this kind.
+    VideoNews(Vec<VideoNews>),
     /// `dropped` messages of a channel were over the data-track limit.
     Oversize {
         channel: ChannelId,
@@ -150,6 +169,18 @@ pub(crate) enum Effect {
     StartTrack(ChannelRef),
     /// Unpublish the channel's data track.
     StopTrack(ChannelId),
+    /// A channel's pictures are wanted: make what converts them. Its route follows.
+    StartVideo { channel: ChannelRef, publisher: PublisherId },
+    /// Publish the track of a channel's pictures; answered by [`Input::VideoPublished`].
+    PublishVideo { channel: ChannelRef, publisher: PublisherId },
+    /// The answer was current: the pictures flow from now on.
+    AttachVideo { channel: ChannelId, publisher: PublisherId },
+    /// Take the publication back, if there is one, and keep the rest.
+    DropVideo { publisher: PublisherId },
+    /// A channel's pictures are not wanted any more. Its route follows.
+    StopVideo { channel: ChannelId, publisher: PublisherId },
+    /// Take back a publication that no publisher of ours stands for.
+    UnpublishOrphan(Sid),
     /// Who gets the channel's messages from now on.
     Route { channel: ChannelRef, reliable: Vec<ClientId>, lossy: bool },
     /// The channel is gone: forget its counters and slot.
@@ -191,6 +222,7 @@ pub(crate) struct Core {
     requests: Requests,
     parameters: ParameterSubscriptions,
     status: StatusBoard,
+    videos: Videos,
     resets: Resets,
     rtt: RttTracker,
     effects: Vec<Effect>,
@@ -213,6 +245,7 @@ impl Core {
             requests: Requests::default(),
             parameters: ParameterSubscriptions::default(),
             status: StatusBoard::default(),
+            videos: Videos::default(),
             resets: Resets::default(),
             rtt: RttTracker::default(),
             effects: Vec::new(),
@@ -232,6 +265,10 @@ impl Core {
             Input::Malformed { sid, reason } => self.malformed(&sid, &reason, now),
             Input::Reset { client, cause, discarded } => self.reset(client, cause, discarded, now),
             Input::Channels { added, removed } => self.channels_changed(added, &removed),
+            Input::VideoPublished { publisher, result } => self.video_published(publisher, result, now),
+            Input::VideoRenewed { previous, sid } => self.video_renewed(&previous, sid),
+            Input::VideoLost { sid } => self.video_lost(&sid, now),
+            Input::VideoNews(news) => self.video_news(news),
             Input::Oversize { channel, dropped } => self.oversize(channel, dropped, now),
             Input::AddServices(services) => return self.add_services(services),
             Input::RemoveServices(names) => self.remove_services(&names),
@@ -251,7 +288,9 @@ impl Core {
 
     /// When the core next wants a [`Input::Tick`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.resets.deadline(), self.status.deadline(), self.requests.deadline()].into_iter().flatten().min()
+        [self.resets.deadline(), self.status.deadline(), self.requests.deadline(), self.videos.deadline()]
+            .into_iter()
+           .flatten().min()
     }
 
     /// The registration that a stream bound to `sid` speaks for now.
@@ -279,6 +318,11 @@ impl Core {
         self.clients.values().map(|r| r.subscriptions.len()).sum()
     }
 
+    /// Video tracks that are published now (S-259).
+    pub(crate) fn video_track_count(&self) -> usize {
+        self.videos.published()
+    }
+
     /// Round trips of all viewers' pings.
     pub(crate) fn rtt(&self) -> Option<RttStats> {
         self.rtt.stats()
@@ -293,6 +337,7 @@ impl Core {
         self.tick_resets(now);
         self.tick_warnings(now);
         self.tick_requests(now);
+        self.tick_videos(now);
     }
 
     fn message(&mut self, sid: &Sid, message: FromViewer, now: Now) {

@@ -64,6 +64,7 @@ impl Core {
         for client in clients {
             self.remove(client);
         }
+        self.leave_videos();
         self.stop_tracks();
         self.present.clear();
         self.refused.clear();
@@ -72,6 +73,7 @@ impl Core {
 
     /// Every stream is void: all viewers start anew, outside the rate limit of resets (S-27).
     pub(super) fn reconnected(&mut self, participants: Vec<Participant>, now: Now) {
+        self.expect_renewals(now);
         let clients: Vec<ClientId> = self.clients.keys().copied().collect();
         for client in clients {
             self.remove(client);

@@ -30,7 +30,7 @@ impl Core {
         }
         let mut routes = BTreeSet::new();
         let mut new = Vec::new();
-        let mut data = Vec::new();
+        let (mut data, mut watched, mut unwatched) = (Vec::new(), Vec::new(), Vec::new());
         let mut refusals = Vec::new();
         for (channel, mode) in modes {
             let channel = ChannelId::from(channel);
@@ -44,6 +44,11 @@ impl Core {
                         continue;
                     }
                     routes.insert(channel);
+                    match (mode, was) {
+                        (Mode::Video, _) => watched.push(channel),
+                        (Mode::Data, Some(_)) => unwatched.push(channel),
+                        (Mode::Data, None) => {}
+                    }
                     if was.is_none() {
                         new.push(channel);
                         if mode == Mode::Data {
@@ -55,6 +60,7 @@ impl Core {
         }
         let refusals = refusals.into_iter().map(|text| (StatusLevel::Error, text)).collect();
         self.reply_statuses(id, refusals, |n| format!("{n} more channels could not be subscribed"));
+        self.withdraw_video_warnings(id, &unwatched);
         self.update_routes(&routes);
         // Only real subscriptions are events; a switch of mode is none (P-72).
         for channel in new {
@@ -65,21 +71,25 @@ impl Core {
             self.event(event);
         }
         self.replay_warnings(id, &data);
+        self.replay_video_warnings(id, &watched);
     }
 
     pub(super) fn unsubscribe(&mut self, id: ClientId, channels: &[u64]) {
         let mut ended = Vec::new();
         let mut routes = BTreeSet::new();
+        let mut unwatched = Vec::new();
         for &channel in channels {
             let channel = ChannelId::from(channel);
             let Some(registration) = self.clients.get_mut(&id) else { return };
-            if registration.subscriptions.shift_remove(&channel).is_none() {
-                continue;
+            let Some(mode) = registration.subscriptions.shift_remove(&channel) else { continue };
+            if mode == Mode::Video {
+                unwatched.push(channel);
             }
             self.drop_subscriber(channel, id);
             routes.insert(channel);
             ended.push(channel);
         }
+        self.withdraw_video_warnings(id, &unwatched);
         self.update_routes(&routes);
         for &channel in &ended {
             let (Some(registration), Some(state)) = (self.clients.get(&id), self.channels.get(&channel)) else {

@@ -6,11 +6,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::context::{ChannelRef, Output};
-use crate::fanout::{LossySlot, QueueLimits, ResetCause, Route, ViewerQueue};
+use crate::fanout::{LossySlot, QueueLimits, ResetCause, Route, VideoTap, ViewerQueue};
 use crate::protocol::CONTROL_TOPIC;
 use crate::room::{Identity, RoomError};
 use crate::session::core::Effect;
 use crate::session::sink::RouteOutput;
+use crate::session::video_publisher::ChannelVideo;
 use crate::session::tracks::{run_track, TrackControl};
 use crate::session::{Client, ClientId};
 
@@ -43,6 +44,12 @@ impl Driver {
                     track.stop.cancel();
                 }
             }
+            Effect::StartVideo { channel, publisher } => self.start_video(&channel, publisher),
+            Effect::PublishVideo { channel, publisher } => self.publish_video(&channel, publisher),
+            Effect::AttachVideo { channel, publisher } => self.attach_video(channel, publisher),
+            Effect::DropVideo { publisher } => self.drop_video(publisher),
+            Effect::StopVideo { channel, publisher } => self.stop_video(channel, publisher),
+            Effect::UnpublishOrphan(sid) => self.unpublish_orphan(&sid),
             Effect::Route { channel, reliable, lossy } => self.set_route(&channel, &reliable, lossy),
             Effect::ForgetChannel(channel) => {
                 self.channels.remove(&channel);
@@ -98,12 +105,15 @@ impl Driver {
         });
     }
 
-    fn io(&mut self, channel: &ChannelRef) -> &mut ChannelIo {
+    pub(super) fn io(&mut self, channel: &ChannelRef) -> &mut ChannelIo {
         self.channels.entry(channel.id()).or_insert_with(|| ChannelIo {
             channel: channel.clone(),
             counters: Arc::default(),
             slot: None,
             track: None,
+            video: ChannelVideo::default(),
+            publisher: None,
+            encoder: Arc::default(),
         })
     }
 
@@ -127,13 +137,15 @@ impl Driver {
     }
 
     fn set_route(&mut self, channel: &ChannelRef, reliable: &[ClientId], lossy: bool) {
-        let output: Option<Arc<dyn Output>> = if reliable.is_empty() && !lossy {
+        let video = self.channels.get(&channel.id()).and_then(|io| io.publisher.clone());
+        let output: Option<Arc<dyn Output>> = if reliable.is_empty() && !lossy && video.is_none() {
             None
         } else {
             let slot = lossy.then(|| self.slot(channel));
             let counters = self.io(channel).counters.clone();
+            let video = video.map(|publisher| publisher as Arc<dyn VideoTap>);
             let queues = reliable.iter().filter_map(|id| self.viewers.get(id)).map(|viewer| viewer.queue.clone());
-            Some(Arc::new(RouteOutput(Route::new(channel.id().get(), counters, queues, slot, None))))
+            Some(Arc::new(RouteOutput(Route::new(channel.id().get(), counters, queues, slot, video))))
         };
         channel.set_output(self.shared.sink, output);
     }

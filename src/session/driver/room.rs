@@ -1,5 +1,6 @@
 //! Entering and leaving a room, and what happens in it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use tokio::time::Instant;
 
 use crate::context::ChannelId;
 use crate::protocol::CONTROL_TOPIC;
-use crate::room::{ConnectionQuality, DisconnectReason, Identity, Joined, Room, RoomEvent, RoomEvents};
-use crate::session::core::Input;
+use crate::room::{ConnectionQuality, DisconnectReason, Identity, Joined, Room, RoomEvent, RoomEvents, VideoTrack};
+use crate::session::core::{Input, PublisherId};
 use crate::session::inbox::Inboxes;
 use crate::session::inputs::RoomEnd;
 use crate::session::tracks::publish_slots;
@@ -30,6 +31,8 @@ pub(super) struct InRoom {
     /// Streams, refusals, tracks: all end with the room (S-37).
     pub(super) tasks: JoinSet<()>,
     pub(super) refusals: Arc<tokio::sync::Semaphore>,
+    /// Our video tracks.
+    pub(super) videos: HashMap<PublisherId, Arc<dyn VideoTrack>>,
     pub(super) publish_slots: Arc<tokio::sync::Semaphore>,
     pub(super) end: Option<tokio::sync::oneshot::Sender<RoomEnd>>,
     pub(super) entered: Instant,
@@ -48,6 +51,7 @@ impl Driver {
             inboxes: Inboxes::default(),
             tasks: JoinSet::new(),
             refusals: Arc::new(tokio::sync::Semaphore::new(MAX_REFUSALS)),
+            videos: HashMap::new(),
             publish_slots: publish_slots(),
             end: Some(end),
             entered: Instant::now(),
@@ -135,6 +139,10 @@ impl Driver {
                     track.lost.notify_one();
                 }
             }
+            RoomEvent::LocalVideoTrackRepublished { previous, sid, .. } => {
+                self.tell(Input::VideoRenewed { previous, sid });
+            }
+            RoomEvent::LocalVideoTrackLost { sid, .. } => self.tell(Input::VideoLost { sid }),
             RoomEvent::Reconnecting => tracing::info!("the transport lost its link and reconnects"),
             RoomEvent::Reconnected { full } => {
                 tracing::info!(full, "the transport reconnected");
@@ -157,8 +165,6 @@ impl Driver {
             RoomEvent::ParticipantUpdated(participant) => self.tell(Input::ParticipantConnected(participant)),
             RoomEvent::DataTrackPublished(_)
             | RoomEvent::DataTrackUnpublished { .. }
-            | RoomEvent::LocalVideoTrackRepublished { .. }
-            | RoomEvent::LocalVideoTrackLost { .. }
             | RoomEvent::VideoTrackPublished(_)
             | RoomEvent::VideoTrackUnpublished { .. }
             | RoomEvent::TokenRefreshed(_) => {}

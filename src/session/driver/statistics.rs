@@ -29,6 +29,7 @@ impl Driver {
             id: io.channel.id().get(),
             topic: io.channel.topic().to_owned(),
             counts: io.counters.read(),
+            video: io.video_stats(),
         });
         SessionStats {
             status: self.status,
@@ -54,6 +55,7 @@ impl Driver {
         let session_id = self.core.session_id().to_owned();
         let viewers = self.viewers.len();
         let subscriptions = self.core.subscription_count();
+        let video_tracks = self.core.video_track_count();
         let (ping, quality, backlog) = (self.core.rtt().map(|rtt| rtt.mean), room.quality, self.budget.used());
         let (measure, kept) = (room.room.stats(), room.measured.clone());
         room.tasks.spawn(async move {
@@ -70,6 +72,7 @@ impl Driver {
                 session_id,
                 viewers,
                 subscriptions,
+                video_tracks,
                 backlog_bytes = backlog,
                 ping_rtt_ms = ping,
                 ice_rtt_ms = measured.ice_rtt_ms,

@@ -1,0 +1,101 @@
+//! Options of video tracks and their overrides in the environment (S-232, S-49).
+
+use std::sync::Arc;
+
+use crate::context::ChannelRef;
+pub use crate::fanout::VideoCounts;
+pub use crate::room::{EncoderLimits, VideoCodec, VideoEncoder, VideoTrackStats};
+
+use super::{Error, ErrorKind};
+
+/// Asked once per image channel: `true` delivers it as data only, for depth images and the like (S-230).
+pub type VideoSuppressor = Arc<dyn Fn(&ChannelRef) -> bool + Send + Sync>;
+
+/// How image channels become video tracks.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct VideoOptions {
+    /// Codec. `None`: H.264, on macOS VP8. `TELELINK_VIDEO_CODEC` or `FOXGLOVE_VIDEO_CODEC` (`av1`, `h264`, `h265`, `vp8`,
+    /// `vp9`) in the environment overrides either.
+    pub codec: Option<VideoCodec>,
+    /// Preferred encoder. Only [`VideoEncoder::Auto`] looks at `TELELINK_VIDEO_ENCODER` or `FOXGLOVE_VIDEO_ENCODER`
+    /// (`auto`, `software`, `hardware`, `nvenc`, `vaapi`, `videotoolbox`) in the environment.
+    pub encoder: VideoEncoder,
+    /// Bounds of every encoder: 10,000 to 1,000,000,000 bits per second, 1 to 240 frames per second. `None`: the transport's
+    /// own choice, by the size of the pictures.
+    pub limits: Option<EncoderLimits>,
+}
+
+/// What counts after the environment was looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct VideoSettings {
+    pub(crate) codec: VideoCodec,
+    pub(crate) encoder: VideoEncoder,
+    pub(crate) limits: Option<EncoderLimits>,
+}
+
+/// S-232: H.264 allows hardware encoding on Linux; on macOS its default level stalls above 720p.
+const DEFAULT_CODEC: VideoCodec = if cfg!(target_os = "macos") { VideoCodec::Vp8 } else { VideoCodec::H264 };
+
+const CODECS: [(&str, VideoCodec); 5] = [
+    ("h264", VideoCodec::H264),
+    ("vp8", VideoCodec::Vp8),
+    ("vp9", VideoCodec::Vp9),
+    ("av1", VideoCodec::Av1),
+    ("h265", VideoCodec::H265),
+];
+
+const ENCODERS: [(&str, VideoEncoder); 6] = [
+    ("auto", VideoEncoder::Auto),
+    ("software", VideoEncoder::Software),
+    ("hardware", VideoEncoder::Hardware),
+    ("nvenc", VideoEncoder::Nvenc),
+    ("vaapi", VideoEncoder::Vaapi),
+    ("videotoolbox", VideoEncoder::VideoToolbox),
+];
+
+impl VideoOptions {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let Some(limits) = self.limits else { return Ok(()) };
+        let bitrate = (10_000..=1_000_000_000).contains(&limits.max_bitrate);
+        // A comparison that not-a-number fails.
+        let framerate = (1.0..=240.0).contains(&limits.max_framerate);
+        if bitrate && framerate {
+            return Ok(());
+        }
+        let text = format!(
+            "a video limit of {} bit/s and {} frames/s is outside 10,000 to 1,000,000,000 and 1 to 240",
+            limits.max_bitrate, limits.max_framerate
+        );
+        Err(Error::new(ErrorKind::InvalidValue, text))
+    }
+
+    /// With the overrides of the environment, which `variable` reads.
+    pub(crate) fn settings(&self, variable: impl Fn(&str) -> Option<String>) -> VideoSettings {
+        let named = choice(&variable, "VIDEO_CODEC", &CODECS);
+        let codec = named.or(self.codec).unwrap_or(DEFAULT_CODEC);
+        let encoder = match self.encoder {
+            VideoEncoder::Auto => choice(&variable, "VIDEO_ENCODER", &ENCODERS).unwrap_or_default(),
+            chosen => chosen,
+        };
+        VideoSettings { codec, encoder, limits: self.limits }
+    }
+}
+
+/// The value that the environment names, our own variable before the other; a bad one is reported and ignored.
+fn choice<T: Copy>(variable: &impl Fn(&str) -> Option<String>, name: &str, values: &[(&str, T)]) -> Option<T> {
+    ["TELELINK_", "FOXGLOVE_"].into_iter().find_map(|prefix| {
+        let name = format!("{prefix}{name}");
+        let given = variable(&name)?;
+        let found = values.iter().find(|(text, _)| given.eq_ignore_ascii_case(text)).map(|(_, value)| *value);
+        if found.is_none() {
+            let known: Vec<&str> = values.iter().map(|(text, _)| *text).collect();
+            tracing::warn!(name, given, ?known, "a variable of the environment has an unknown value and is ignored");
+        }
+        found
+    })
+}
+
+/// Reads the environment; what is not UTF-8 has no meaning here and is named as it looks.
+pub(crate) fn environment(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}
