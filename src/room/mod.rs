@@ -93,15 +93,21 @@ pub trait Room: Send + Sync + 'static {
     /// ones are dropped and counted in [`FrameReceiver::dropped`].
     fn subscribe_data_track(&self, track: &RemoteDataTrack, buffer: usize) -> Result<FrameReceiver, RoomError>;
 
-    /// Publishes a video track. Dropping the future abandons the attempt and leaves nothing behind.
+    /// Publishes a video track; an adapter without video answers [`RoomError::Unsupported`]. Dropping the future abandons the attempt and leaves nothing behind.
     fn publish_video_track(
         &self,
         name: &str,
         options: &VideoTrackOptions,
-    ) -> BoxFuture<Result<Arc<dyn VideoTrack>, PublishError>>;
+    ) -> BoxFuture<Result<Arc<dyn VideoTrack>, PublishError>> {
+        let _ = (name, options);
+        Box::pin(async { Err(RoomError::Unsupported("video").into()) })
+    }
 
     /// Takes back a publication of ours that no [`VideoTrack`] stands for any more (S-275). An unknown one is no error.
-    fn unpublish_video_track(&self, sid: &Sid) -> BoxFuture<()>;
+    fn unpublish_video_track(&self, sid: &Sid) -> BoxFuture<()> {
+        let _ = sid;
+        Box::pin(async {})
+    }
 
     /// Subscribes to a remote video track and decodes it. `buffer` pictures (1 to 64) wait for a slow reader, then the
     /// oldest go. One subscription per track at a time; resolves when the pictures are about to flow.
@@ -109,7 +115,10 @@ pub trait Room: Send + Sync + 'static {
         &self,
         track: &RemoteVideoTrack,
         buffer: usize,
-    ) -> BoxFuture<Result<VideoReceiver, RoomError>>;
+    ) -> BoxFuture<Result<VideoReceiver, RoomError>> {
+        let _ = (track, buffer);
+        Box::pin(async { Err(RoomError::Unsupported("video")) })
+    }
 
     /// Measures the connection.
     fn stats(&self) -> BoxFuture<Result<RoomStats, RoomError>>;

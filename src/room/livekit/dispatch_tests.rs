@@ -39,7 +39,7 @@ fn an_event_nobody_takes_drops_every_handle_in_it() {
     let published = TrackPublished { publication, ..Default::default() };
     assert_eq!(dropped_by(room_event(RoomEvent { track_published: Some(published), ..Default::default() })), [8]);
 
-    let subscribed = TrackSubscribed { track: OwnedTrack { handle: handle(9) } };
+    let subscribed = TrackSubscribed { track: OwnedTrack { handle: handle(9), info: Default::default() } };
     assert_eq!(dropped_by(room_event(RoomEvent { track_subscribed: Some(subscribed), ..Default::default() })), [9]);
 
     let packet = DataPacketReceived { user: Some(UserPacket { data: OwnedBuffer { handle: handle(10) } }) };

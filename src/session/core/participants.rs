@@ -73,7 +73,6 @@ impl Core {
 
     /// Every stream is void: all viewers start anew, outside the rate limit of resets (S-27).
     pub(super) fn reconnected(&mut self, participants: Vec<Participant>, now: Now) {
-        self.expect_renewals(now);
         let clients: Vec<ClientId> = self.clients.keys().copied().collect();
         for client in clients {
             self.remove(client);

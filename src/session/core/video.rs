@@ -21,8 +21,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(3);
 /// S-234: so many failures, and the viewers are told.
 const TELL_AFTER: u32 = 3;
-/// S-275: how long after a full reconnection the transport's own word about a track is waited for.
-const RENEW_LIMIT: Duration = Duration::from_secs(10);
+/// Longest frame id that viewers are told, bytes.
+const MAX_FRAME_ID: usize = 1024;
 /// Publications of nobody, remembered while answers are under way that may claim them.
 const MAX_ORPHANS: usize = 64;
 
@@ -54,8 +54,6 @@ enum Phase {
     /// The last one failed; the next is due then.
     Waiting(Instant),
     Published(Sid),
-    /// Published, and the connection is new: the transport renews it by then, or it is published again (S-275).
-    Renewing(Sid, Instant),
 }
 
 struct Publisher {
@@ -80,7 +78,7 @@ pub(super) struct Videos {
 impl Videos {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let due = self.publishers.values().filter_map(|publisher| match publisher.phase {
-            Phase::Waiting(at) | Phase::Renewing(_, at) => Some(at),
+            Phase::Waiting(at) => Some(at),
             Phase::Publishing | Phase::Published(_) => None,
         });
         due.min()
@@ -88,15 +86,15 @@ impl Videos {
 
     /// Tracks that are published now (S-259).
     pub(super) fn published(&self) -> usize {
-        let published = |p: &&Publisher| matches!(p.phase, Phase::Published(_) | Phase::Renewing(..));
-        self.publishers.values().filter(published).count()
+        self.publishers.values().filter(|publisher| matches!(publisher.phase, Phase::Published(_))).count()
     }
 
     /// What is known of a channel's pictures, for its advertisement.
     pub(super) fn metadata(&self, channel: ChannelId) -> impl Iterator<Item = (String, String)> {
         let known = self.metadata.get(&channel);
         let encoding = known.map(|m| (VIDEO_SOURCE_ENCODING_KEY.to_owned(), m.source_encoding.to_owned()));
-        let frame_id = known.filter(|m| !m.frame_id.is_empty());
+        // One as long as a message would not fit the advertisement.
+        let frame_id = known.filter(|m| (1..=MAX_FRAME_ID).contains(&m.frame_id.len()));
         let frame_id = frame_id.map(|m| (VIDEO_FRAME_ID_KEY.to_owned(), m.frame_id.to_string()));
         encoding.into_iter().chain(frame_id)
     }
@@ -198,10 +196,11 @@ impl Core {
         }
     }
 
-    /// The transport gave a publication a new SID (S-275).
+    /// The transport gave a publication a new SID (S-275). After a full reconnection nobody is subscribed, and no track is
+    /// wanted, until viewers have subscribed anew (S-27); what the transport renews all the same is taken back.
     pub(super) fn video_renewed(&mut self, previous: &Sid, sid: Sid) {
         let current = self.videos.publishers.values_mut().find(|publisher| match &publisher.phase {
-            Phase::Published(known) | Phase::Renewing(known, _) => known == previous || *known == sid,
+            Phase::Published(known) => known == previous || *known == sid,
             Phase::Publishing | Phase::Waiting(_) => false,
         });
         match current {
@@ -215,7 +214,7 @@ impl Core {
     /// The server took a publication away.
     pub(super) fn video_lost(&mut self, sid: &Sid, now: Now) {
         let lost = self.videos.publishers.iter().find(|(_, publisher)| match &publisher.phase {
-            Phase::Published(known) | Phase::Renewing(known, _) => known == sid,
+            Phase::Published(known) => known == sid,
             Phase::Publishing | Phase::Waiting(_) => false,
         });
         let Some((&channel, publisher)) = lost else { return };
@@ -223,30 +222,11 @@ impl Core {
         self.video_failed(channel, "the server unpublished it", now);
     }
 
-    /// The connection is a new one: what is published is renewed by the transport, or published again.
-    pub(super) fn expect_renewals(&mut self, now: Now) {
-        for publisher in self.videos.publishers.values_mut() {
-            if let Phase::Published(sid) = &publisher.phase {
-                publisher.phase = Phase::Renewing(sid.clone(), now.mono + RENEW_LIMIT);
-            }
-        }
-    }
-
     pub(super) fn tick_videos(&mut self, now: Now) {
-        let due: Vec<(ChannelId, PublisherId, bool)> = self
-            .videos
-            .publishers
-            .iter()
-            .filter_map(|(channel, publisher)| match publisher.phase {
-                Phase::Waiting(at) if now.mono >= at => Some((*channel, publisher.id, false)),
-                Phase::Renewing(_, at) if now.mono >= at => Some((*channel, publisher.id, true)),
-                _ => None,
-            })
-            .collect();
-        for (channel, publisher, stale) in due {
-            if stale {
-                self.effects.push(Effect::DropVideo { publisher });
-            }
+        let due = |publisher: &Publisher| matches!(publisher.phase, Phase::Waiting(at) if now.mono >= at);
+        let due: Vec<ChannelId> =
+            self.videos.publishers.iter().filter(|(_, publisher)| due(publisher)).map(|(channel, _)| *channel).collect();
+        for channel in due {
             self.publish_video(channel);
         }
     }

@@ -12,6 +12,7 @@ mod resets;
 mod services;
 mod status;
 mod subscriptions;
+mod video;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,6 +42,12 @@ enum Step {
     StartTrack(u64),
     StopTrack(u64),
     Route(u64, Vec<ClientId>, bool),
+    StartVideo(u64, PublisherId),
+    PublishVideo(u64, PublisherId),
+    AttachVideo(u64, PublisherId),
+    DropVideo(PublisherId),
+    StopVideo(u64, PublisherId),
+    Orphan(Sid),
     Forget(u64),
     Told(Told),
     Call(u32),
@@ -78,6 +85,7 @@ struct Robot {
     open: BTreeSet<ClientId>,
     routes: BTreeMap<u64, (Vec<ClientId>, bool)>,
     tracks: BTreeSet<u64>,
+    videos: BTreeMap<u64, PublisherId>,
     subscribed: BTreeSet<(ClientId, u64)>,
     advertised: BTreeSet<(ClientId, u32)>,
     followed: BTreeSet<String>,
@@ -120,6 +128,7 @@ impl Robot {
             open: BTreeSet::new(),
             routes: BTreeMap::new(),
             tracks: BTreeSet::new(),
+            videos: BTreeMap::new(),
             subscribed: BTreeSet::new(),
             advertised: BTreeSet::new(),
             followed: BTreeSet::new(),
@@ -197,6 +206,24 @@ impl Robot {
                 self.tracks.remove(&channel.get());
                 Step::StopTrack(channel.get())
             }
+            Effect::StartVideo { channel, publisher } => {
+                assert!(self.videos.insert(channel.id().get(), publisher).is_none(), "two publishers of one channel");
+                Step::StartVideo(channel.id().get(), publisher)
+            }
+            Effect::PublishVideo { channel, publisher } => {
+                assert_eq!(self.videos.get(&channel.id().get()), Some(&publisher), "published for nobody");
+                Step::PublishVideo(channel.id().get(), publisher)
+            }
+            Effect::AttachVideo { channel, publisher } => {
+                assert_eq!(self.videos.get(&channel.get()), Some(&publisher), "attached to nobody");
+                Step::AttachVideo(channel.get(), publisher)
+            }
+            Effect::DropVideo { publisher } => Step::DropVideo(publisher),
+            Effect::StopVideo { channel, publisher } => {
+                assert_eq!(self.videos.remove(&channel.get()), Some(publisher), "stopped what never began");
+                Step::StopVideo(channel.get(), publisher)
+            }
+            Effect::UnpublishOrphan(sid) => Step::Orphan(sid),
             Effect::Route { channel, reliable, lossy } => {
                 assert!(reliable.iter().all(|client| self.open.contains(client)), "a route to a viewer that is gone");
                 self.routes.insert(channel.id().get(), (reliable.clone(), lossy));
