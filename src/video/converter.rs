@@ -72,13 +72,10 @@ struct Pictures {
 
 impl Pictures {
     fn convert(&mut self, picture: &Picture<'_>) -> Result<Frame, VideoError> {
-        let raw = match *picture {
-            Picture::Raw(raw) => raw,
-            Picture::Compressed { codec, data } => decode::decode(codec, data, &mut self.decoded)?,
-        };
-        let mut frame = Frame::take(&self.pool, raw.frame_size()?);
-        raw.convert(frame.planes_mut())?;
-        Ok(frame)
+        match *picture {
+            Picture::Raw(raw) => raw.convert(&self.pool),
+            Picture::Compressed { codec, data } => decode::decode(codec, data, &mut self.decoded)?.convert(&self.pool),
+        }
     }
 }
 

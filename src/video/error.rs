@@ -60,15 +60,18 @@ impl VideoError {
     }
 }
 
-/// Decoders quote what they met, at any length.
-fn cut(mut detail: Cow<'static, str>) -> Cow<'static, str> {
+/// Decoders quote what they met, at any length, and end their texts in new lines.
+fn cut(detail: Cow<'static, str>) -> Cow<'static, str> {
     const LONGEST: usize = 200;
-    if detail.len() > LONGEST {
-        let end = (0..=LONGEST).rev().find(|&end| detail.is_char_boundary(end)).unwrap_or(0);
-        detail.to_mut().truncate(end);
-        detail.to_mut().push('…');
+    if detail.chars().nth(LONGEST).is_none() && !detail.contains(char::is_control) {
+        return detail;
     }
-    detail
+    let line = detail.trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter });
+    let mut text: String = line.take(LONGEST).collect();
+    if detail.trim().chars().nth(LONGEST).is_some() {
+        text.push('…');
+    }
+    text.into()
 }
 
 /// Text of a sender for one of our lines: quoted, escaped, cut.

@@ -85,7 +85,9 @@ fn s_245_a_bayer_cell_shares_red_and_blue_and_keeps_a_green_per_row() {
 fn s_245_mono_is_rounded_exactly() {
     let mut data: Vec<u8> = (0..=255).collect();
     data.resize(256 * 16, 0);
-    let picture = |format, stride, data| RawPicture { width: 256, height: 16, format, stride, big_endian: false, data };
+    fn picture(format: RawFormat, stride: u32, data: &[u8]) -> RawPicture<'_> {
+        RawPicture { width: 256, height: 16, format, stride, big_endian: false, data }
+    }
     let exact = |value: f64| (16.0 + value * 219.0).round() as u8;
     let frame = convert(picture(RawFormat::Mono8, 256, &data));
     for value in 0..=255_u8 {

@@ -16,7 +16,7 @@ fn messages() -> [Message; 2] {
         big_endian: false,
         data: source.data,
     };
-    let data = include_bytes!("fixtures/ramp-progressive.jpg").to_vec();
+    let data = include_bytes!("fixtures/ramp-grey.jpg").to_vec();
     let compressed = Body::Compressed { format: "jpeg".into(), data };
     [raw, compressed].map(|body| Message { time: Some((1, 2)), frame_id: "camera".into(), body })
 }
@@ -34,7 +34,7 @@ fn assert_survives(kind: ImageKind, bytes: &[u8]) -> Result<(), VideoError> {
     });
     if let Err(error) = &result {
         let text = error.to_string();
-        assert!(text.len() < 400 && !text.contains('\n'), "{text}");
+        assert!(text.chars().count() < 300 && !text.contains('\n'), "{text}");
     }
     if kind.layout == Layout::Raw {
         assert!(spent.bytes_max < 64 * 1024 + 8 * bytes.len() as u64, "{kind:?}: {spent:?}");
@@ -48,11 +48,15 @@ fn messages_cut_anywhere_are_refused() {
         for wire in WIRES {
             let bytes = message.encode(wire);
             let kind = message.kind(wire);
-            // behind the last field there is nothing to miss; JPEG shows what is there of a picture
+            // JPEG shows what is there of a picture
             for len in 0..bytes.len() {
                 let result = assert_survives(kind, &bytes[..len]);
-                let whole_fields = wire == Wire::Protobuf || wire == Wire::OmgIdl;
-                if kind.layout == Layout::Raw && !whole_fields {
+                let complete = match wire {
+                    Wire::Protobuf => len == bytes.len() - 8, // the frame id is last and may be missing
+                    Wire::Flatbuffer => len == bytes.len() - 1, // padding behind the frame id
+                    _ => false,
+                };
+                if kind.layout == Layout::Raw && !complete {
                     assert!(result.is_err(), "{wire:?} cut to {len} of {}", bytes.len());
                 }
             }
@@ -100,7 +104,8 @@ fn errors_name_the_field_that_is_wrong() {
     assert_eq!(text(Wire::Protobuf, &[0x0b]), "malformed protobuf message: wire type 3");
     assert_eq!(text(Wire::Protobuf, &[0xff; 12]), "malformed protobuf message: a number of more than 64 bits");
     assert_eq!(text(Wire::Protobuf, &[0x00, 0x00]), "malformed protobuf message: field number 0");
-    assert!(text(Wire::Json, b"[]").starts_with("malformed JSON message: "));
+    assert_eq!(text(Wire::Json, b"[1, 2]"), "malformed JSON message: not an object");
+    assert!(text(Wire::Json, b"{").starts_with("malformed JSON message: EOF"));
     assert!(text(Wire::Json, br#"{"width":-1}"#).contains("-1"));
     assert_eq!(text(Wire::Flatbuffer, &[]), "malformed flatbuffer: root offset lies outside");
     assert_eq!(
@@ -114,7 +119,7 @@ fn a_long_wrong_value_is_not_repeated_in_full() {
     let text = format!(r#"{{"width":"{}"}}"#, "é".repeat(100_000));
     let kind = ImageKind { wire: Wire::Json, layout: Layout::Raw };
     let error = Converter::new().convert(kind, text.as_bytes(), 0).expect_err("no number");
-    assert!(error.to_string().len() < 300, "{error}");
+    assert!(error.to_string().chars().count() < 300, "{error}");
 }
 
 #[test]
@@ -149,7 +154,7 @@ fn any_kind() -> impl Strategy<Value = ImageKind> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_bytes_are_survived(kind in any_kind(), bytes in prop::collection::vec(any::<u8>(), 0..400)) {

@@ -2,7 +2,7 @@
 
 use telelink::video::{Frame, RawFormat, RawPicture};
 
-pub const ALL_FORMATS: [RawFormat; 15] = [
+pub(crate) const ALL_FORMATS: [RawFormat; 15] = [
     RawFormat::Rgb8,
     RawFormat::Rgba8,
     RawFormat::Bgr8,
@@ -22,18 +22,18 @@ pub const ALL_FORMATS: [RawFormat; 15] = [
 
 /// Pixels and the memory they lie in.
 #[derive(Clone, Debug)]
-pub struct Source {
-    pub width: u32,
-    pub height: u32,
-    pub format: RawFormat,
-    pub stride: u32,
-    pub big_endian: bool,
-    pub data: Vec<u8>,
+pub(crate) struct Source {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) format: RawFormat,
+    pub(crate) stride: u32,
+    pub(crate) big_endian: bool,
+    pub(crate) data: Vec<u8>,
 }
 
 impl Source {
     /// Noise in this format, with `padding` more bytes in each row than the pixels need.
-    pub fn noise(width: u32, height: u32, format: RawFormat, padding: u32, big_endian: bool) -> Self {
+    pub(crate) fn noise(width: u32, height: u32, format: RawFormat, padding: u32, big_endian: bool) -> Self {
         let bytes_per_pixel = match format {
             RawFormat::Rgb8 | RawFormat::Bgr8 => 3,
             RawFormat::Rgba8 | RawFormat::Bgra8 | RawFormat::Mono32F => 4,
@@ -76,7 +76,7 @@ impl Source {
         Self { width, height, format, stride, big_endian, data }
     }
 
-    pub fn picture(&self) -> RawPicture<'_> {
+    pub(crate) fn picture(&self) -> RawPicture<'_> {
         let Self { width, height, format, stride, big_endian, ref data } = *self;
         RawPicture { width, height, format, stride, big_endian, data }
     }
@@ -132,7 +132,7 @@ impl Source {
     }
 
     /// The frame that shows this, unrounded.
-    pub fn expected(&self) -> Expected {
+    pub(crate) fn expected(&self) -> Expected {
         let (width, height) = (self.width as usize & !1, self.height as usize & !1);
         let each = |step: usize, value: &dyn Fn(usize, usize) -> f64| -> Vec<f64> {
             let rows = (0..height).step_by(step);
@@ -180,16 +180,16 @@ impl Source {
 }
 
 /// A frame in floating point.
-pub struct Expected {
-    pub width: usize,
-    pub height: usize,
-    pub planes: [Vec<f64>; 3],
+pub(crate) struct Expected {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    pub(crate) planes: [Vec<f64>; 3],
 }
 
 impl Expected {
     /// Holds a frame against this; says where the worst pixel is when it is further off than `tolerance`.
     #[track_caller]
-    pub fn assert_shown(&self, frame: &Frame, tolerance: f64, context: &str) {
+    pub(crate) fn assert_shown(&self, frame: &Frame, tolerance: f64, context: &str) {
         let size = (frame.width() as usize, frame.height() as usize);
         assert_eq!(size, (self.width, self.height), "{context}");
         assert_eq!(frame.data().len(), self.width * self.height * 3 / 2, "{context}");

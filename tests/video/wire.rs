@@ -7,23 +7,24 @@ use telelink::video::{ImageKind, Layout, Wire};
 
 /// What a message says.
 #[derive(Clone, Debug)]
-pub struct Message {
+pub(crate) struct Message {
     /// Seconds and nanoseconds; ROS and CDR cannot leave it out and write zeros.
-    pub time: Option<(u32, u32)>,
-    pub frame_id: String,
-    pub body: Body,
+    pub(crate) time: Option<(u32, u32)>,
+    pub(crate) frame_id: String,
+    pub(crate) body: Body,
 }
 
 #[derive(Clone, Debug)]
-pub enum Body {
+pub(crate) enum Body {
     Raw { width: u32, height: u32, encoding: String, step: u32, big_endian: bool, data: Vec<u8> },
     Compressed { format: String, data: Vec<u8> },
 }
 
-pub const WIRES: [Wire; 6] = [Wire::Protobuf, Wire::Json, Wire::Flatbuffer, Wire::Ros1, Wire::Ros2, Wire::OmgIdl];
+pub(crate) const WIRES: [Wire; 6] =
+    [Wire::Protobuf, Wire::Json, Wire::Flatbuffer, Wire::Ros1, Wire::Ros2, Wire::OmgIdl];
 
 impl Message {
-    pub fn kind(&self, wire: Wire) -> ImageKind {
+    pub(crate) fn kind(&self, wire: Wire) -> ImageKind {
         let layout = match self.body {
             Body::Raw { .. } => Layout::Raw,
             Body::Compressed { .. } => Layout::Compressed,
@@ -31,7 +32,7 @@ impl Message {
         ImageKind { wire, layout }
     }
 
-    pub fn encode(&self, wire: Wire) -> Vec<u8> {
+    pub(crate) fn encode(&self, wire: Wire) -> Vec<u8> {
         match wire {
             Wire::Protobuf => self.protobuf(),
             Wire::Json => self.json().to_string().into_bytes(),
@@ -53,7 +54,7 @@ impl Message {
         }
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         let base64 = |data| base64::engine::general_purpose::STANDARD.encode(data);
         let mut object = match &self.body {
             Body::Raw { width, height, encoding, step, data, .. } => serde_json::json!({
@@ -68,7 +69,7 @@ impl Message {
         object
     }
 
-    pub fn flatbuffer(&self) -> Vec<u8> {
+    pub(crate) fn flatbuffer(&self) -> Vec<u8> {
         let mut builder = FlatBufferBuilder::new();
         let frame_id = builder.create_string(&self.frame_id);
         let (name, data) = match &self.body {
@@ -101,7 +102,7 @@ impl Message {
         builder.finished_data().to_vec()
     }
 
-    pub fn ros1(&self) -> Vec<u8> {
+    pub(crate) fn ros1(&self) -> Vec<u8> {
         let (sec, nsec) = self.time.unwrap_or_default();
         let mut writer = Writer::new(Numbers::Ros1);
         writer.u32(77); // header.seq
@@ -113,7 +114,7 @@ impl Message {
     }
 
     /// With this representation identifier.
-    pub fn ros2(&self, identifier: [u8; 2], numbers: Numbers) -> Vec<u8> {
+    pub(crate) fn ros2(&self, identifier: [u8; 2], numbers: Numbers) -> Vec<u8> {
         let (sec, nsec) = self.time.unwrap_or_default();
         let mut writer = Writer::new(numbers);
         writer.u32(sec);
@@ -140,7 +141,7 @@ impl Message {
         }
     }
 
-    pub fn omg_idl(&self, identifier: [u8; 2], numbers: Numbers) -> Vec<u8> {
+    pub(crate) fn omg_idl(&self, identifier: [u8; 2], numbers: Numbers) -> Vec<u8> {
         let (sec, nsec) = self.time.unwrap_or_default();
         let mut writer = Writer::new(numbers);
         writer.u32(sec);
@@ -165,7 +166,7 @@ impl Message {
 
 /// How numbers and strings are written.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Numbers {
+pub(crate) enum Numbers {
     Ros1,
     Little,
     Big,

@@ -18,8 +18,9 @@ pub(super) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn checked(picture: &RawPicture<'a>, size: FrameSize) -> Result<Self, VideoError> {
+    pub(super) fn checked(picture: &RawPicture<'a>) -> Result<Self, VideoError> {
         let RawPicture { width, height, format, stride, data, .. } = *picture;
+        let size = FrameSize::showing(width, height)?;
         let malformed = |detail: String| Err(VideoError::malformed(WHAT, detail));
         let row = u64::from(width) * format.bytes_per_pixel() as u64;
         if u64::from(stride) < row {
@@ -40,6 +41,11 @@ impl<'a> Rows<'a> {
         }
         let (main, chroma) = data.split_at(main as usize);
         Ok(Self { main, stride, chroma, used: size.width() * format.bytes_per_pixel(), size })
+    }
+
+    /// The size of the frame.
+    pub(super) fn size(&self) -> FrameSize {
+        self.size
     }
 
     /// The first plane with its padding, from its first row to the last that the frame shows.

@@ -7,7 +7,10 @@ mod planar;
 mod rgb;
 mod yuv422;
 
-use super::frame::PlanesMut;
+use std::sync::Arc;
+
+use super::frame::{Frame, PlanesMut};
+use super::pool::Pool;
 use super::size::FrameSize;
 use super::{RawFormat, VideoError};
 use bayer::Cell;
@@ -32,14 +35,12 @@ pub struct RawPicture<'a> {
 }
 
 impl RawPicture<'_> {
-    /// The size of the frame that shows this picture.
-    pub(super) fn frame_size(&self) -> Result<FrameSize, VideoError> {
-        FrameSize::showing(self.width, self.height)
-    }
-
-    /// Writes every byte of a frame of [`Self::frame_size`], or says what is wrong and leaves the frame alone.
-    pub(super) fn convert(&self, to: PlanesMut<'_>) -> Result<(), VideoError> {
-        let rows = Rows::checked(self, to.size)?;
+    /// The frame that shows this picture. No buffer is asked for before the picture's size has been held against the
+    /// bytes there are.
+    pub(super) fn convert(&self, pool: &Arc<Pool>) -> Result<Frame, VideoError> {
+        let rows = Rows::checked(self)?;
+        let mut frame = Frame::take(pool, rows.size());
+        let to = frame.planes_mut();
         match self.format {
             RawFormat::Rgb8 => rgb::convert(yuv::rgb_to_yuv420, &rows, to)?,
             RawFormat::Bgr8 => rgb::convert(yuv::bgr_to_yuv420, &rows, to)?,
@@ -57,6 +58,6 @@ impl RawPicture<'_> {
             RawFormat::BayerGrbg8 => bayer::convert(Cell::Grbg, &rows, to),
             RawFormat::BayerRggb8 => bayer::convert(Cell::Rggb, &rows, to),
         }
-        Ok(())
+        Ok(frame)
     }
 }

@@ -51,6 +51,10 @@ pub(super) fn read<'a>(
     bytes: &'a [u8],
     scratch: &'a mut Scratch,
 ) -> Result<ImageMessage<'a>, VideoError> {
+    // An array would do for the fields in order, and all of them have defaults.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(VideoError::malformed(WHAT, "not an object"));
+    }
     let fields: Fields<'a> =
         serde_json::from_slice(bytes).map_err(|error| VideoError::malformed(WHAT, error.to_string()))?;
     let timestamp = fields.timestamp.map(|time| timestamp(WHAT, time.sec, time.nsec)).transpose()?;
