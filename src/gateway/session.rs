@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::session::{
-    on_callback_thread, Client, ConnectionStatus, Control, Error, ErrorKind, Service, SessionOptions, SessionStats,
-    Status, StatusLevel, WAIT_REPORT,
+    on_callback_thread, Client, ConnectionGraph, ConnectionStatus, Control, Error, ErrorKind, Service, SessionOptions,
+    SessionStats, Status, StatusLevel, WAIT_REPORT,
 };
 
 use super::direct::Direct;
@@ -93,6 +93,20 @@ impl Session {
     /// Withdraws statuses by id.
     pub fn remove_status(&self, ids: &[&str]) -> Result<(), Error> {
         self.control.remove_status(ids)
+    }
+
+    /// Replaces the connection graph. Viewers that follow it get what has changed; it is kept, across rooms too, for
+    /// those that follow it later. Works before there is a room, and inside callbacks. Calls of one thread reach viewers
+    /// in their order. A robot that changes it often can wait for
+    /// [`on_connection_graph_subscribe`](crate::session::Listener::on_connection_graph_subscribe).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotSupported`] without [`ConnectionGraph`](crate::session::SessionCapability::ConnectionGraph) in the
+    /// capabilities; [`ErrorKind::InvalidValue`] beyond [`ConnectionGraph::MAX_ENTRIES`] or
+    /// [`ConnectionGraph::MAX_BYTES`]; [`ErrorKind::Closed`]; [`ErrorKind::Timeout`] after 5 s.
+    pub fn publish_connection_graph(&self, graph: ConnectionGraph) -> Result<(), Error> {
+        self.control.publish_connection_graph(graph)
     }
 
     /// A registered viewer by its client id; `None` when it has left.

@@ -103,6 +103,8 @@ struct Waiting {
 enum Span {
     Subscription(ClientId, ChannelId),
     ClientChannel(ClientId, u32),
+    /// Some viewer follows the connection graph.
+    Graph,
 }
 
 impl Callbacks {
@@ -151,6 +153,8 @@ impl Callbacks {
             Event::Unsubscribe(client, channel) => (Span::Subscription(client.id, channel.id()), false),
             Event::ClientAdvertise(client, channel) => (Span::ClientChannel(client.id, channel.id), true),
             Event::ClientUnadvertise(client, channel) => (Span::ClientChannel(client.id, channel.id), false),
+            Event::GraphSubscribe(_) => (Span::Graph, true),
+            Event::GraphUnsubscribe(_) => (Span::Graph, false),
             Event::Message(..) => return,
         };
         let begun = state.begun.remove(&span);
@@ -279,6 +283,8 @@ impl Callbacks {
             Event::ClientAdvertise(..) => "on_client_advertise",
             Event::ClientUnadvertise(..) => "on_client_unadvertise",
             Event::Message(..) => "on_message",
+            Event::GraphSubscribe(_) => "on_connection_graph_subscribe",
+            Event::GraphUnsubscribe(_) => "on_connection_graph_unsubscribe",
         };
         run_callback(what, &self.panics, || match event {
             Event::Subscribe(client, channel) => listener.on_subscribe(client, channel),
@@ -286,6 +292,8 @@ impl Callbacks {
             Event::ClientAdvertise(client, channel) => listener.on_client_advertise(client, channel),
             Event::ClientUnadvertise(client, channel) => listener.on_client_unadvertise(client, channel),
             Event::Message(client, channel, message) => listener.on_message(client, channel, message),
+            Event::GraphSubscribe(client) => listener.on_connection_graph_subscribe(client),
+            Event::GraphUnsubscribe(client) => listener.on_connection_graph_unsubscribe(client),
         });
     }
 }
@@ -354,7 +362,8 @@ impl State {
             Event::ClientAdvertise(client, channel) => {
                 self.begin_delivered(Span::ClientChannel(client.id, channel.id), number);
             }
-            Event::Unsubscribe(..) | Event::ClientUnadvertise(..) => {}
+            Event::GraphSubscribe(_) => self.begin_delivered(Span::Graph, number),
+            Event::Unsubscribe(..) | Event::ClientUnadvertise(..) | Event::GraphUnsubscribe(_) => {}
         }
         self.lifecycle -= 1;
     }

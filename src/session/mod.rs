@@ -9,6 +9,7 @@ mod callbacks;
 pub(crate) mod core;
 mod driver;
 mod error;
+mod graph;
 mod handlers;
 mod inbox;
 mod inputs;
@@ -34,6 +35,7 @@ use crate::protocol::ServerInfo;
 use crate::room::Joined;
 
 pub use error::{Error, ErrorKind};
+pub use graph::ConnectionGraph;
 pub use listener::{Client, ClientChannel, ClientId, ClientMessage, ConnectionStatus, Listener};
 pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, SessionOptions};
 pub use service::{MessageSchema, Service, ServiceHandler, ServiceRequest, ServiceResponder};
@@ -148,6 +150,11 @@ impl Control {
     pub(crate) fn remove_status(&self, ids: &[&str]) -> Result<(), Error> {
         let ids = ids.iter().map(|&id| id.to_owned()).collect();
         self.inputs.call(Call::Core(Input::RemoveStatus(ids), None), Instant::now() + CALL_TIMEOUT)
+    }
+
+    pub(crate) fn publish_connection_graph(&self, graph: ConnectionGraph) -> Result<(), Error> {
+        graph.check()?;
+        self.inputs.ask(|reply| Call::Core(Input::PublishGraph(graph), Some(reply)), CALL_TIMEOUT)?
     }
 
     pub(crate) fn client(&self, id: u32) -> Result<Option<Client>, Error> {

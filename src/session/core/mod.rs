@@ -8,6 +8,7 @@
 
 mod channels;
 mod client_publish;
+mod graph;
 mod participants;
 mod ping;
 mod resets;
@@ -32,13 +33,16 @@ use crate::room::{Identity, Participant, Sid};
 
 use super::options::Limits;
 use super::service::{ServiceAnswer, ServiceHandler, ServiceRequest};
-use super::{Client, ClientChannel, ClientId, ClientMessage, Error, RttStats, Service, SessionCapability};
+use super::{
+    Client, ClientChannel, ClientId, ClientMessage, ConnectionGraph, Error, RttStats, Service, SessionCapability,
+};
 
 pub(crate) use channels::{ChannelAdded, VideoCapability};
 pub(crate) use ping::RttTracker;
 pub(crate) use services::CallKey;
 
 use channels::ChannelState;
+use graph::GraphState;
 use participants::Registration;
 use resets::Resets;
 use services::ServiceMap;
@@ -115,6 +119,7 @@ pub(crate) enum Input {
     },
     PublishStatus(Status),
     RemoveStatus(Vec<String>),
+    PublishGraph(ConnectionGraph),
     /// A deadline named by [`Core::deadline`] may have passed.
     Tick,
 }
@@ -153,6 +158,10 @@ pub(crate) enum Event {
     ClientAdvertise(Arc<Client>, Arc<ClientChannel>),
     ClientUnadvertise(Arc<Client>, Arc<ClientChannel>),
     Message(Arc<Client>, Arc<ClientChannel>, ClientMessage),
+    /// The first viewer follows the connection graph.
+    GraphSubscribe(Arc<Client>),
+    /// The last one does no longer.
+    GraphUnsubscribe(Arc<Client>),
 }
 
 /// The state of one session.
@@ -169,6 +178,7 @@ pub(crate) struct Core {
     channels: IndexMap<ChannelId, ChannelState>,
     eager_tracks: usize,
     services: ServiceMap,
+    graph: GraphState,
     status: StatusBoard,
     resets: Resets,
     rtt: RttTracker,
@@ -189,6 +199,7 @@ impl Core {
             channels: IndexMap::new(),
             eager_tracks: 0,
             services: ServiceMap::default(),
+            graph: GraphState::default(),
             status: StatusBoard::default(),
             resets: Resets::default(),
             rtt: RttTracker::default(),
@@ -215,6 +226,7 @@ impl Core {
             Input::Answer { call, answer } => self.service_answered(&call, answer),
             Input::PublishStatus(status) => self.publish_status(status),
             Input::RemoveStatus(ids) => self.remove_status(ids),
+            Input::PublishGraph(graph) => return self.publish_graph(graph),
             Input::Tick => self.tick(now),
         }
         Ok(())
@@ -285,6 +297,12 @@ impl Core {
             FromViewer::ServiceCallRequest(call) => self.call_service(id, call),
             FromViewer::Ping { app_timestamp } => self.ping(id, app_timestamp, now),
             FromViewer::PingAck { device_timestamp_ms } => self.ping_ack(id, device_timestamp_ms, now),
+            FromViewer::SubscribeConnectionGraph if self.enabled(SessionCapability::ConnectionGraph) => {
+                self.subscribe_graph(id);
+            }
+            FromViewer::UnsubscribeConnectionGraph if self.enabled(SessionCapability::ConnectionGraph) => {
+                self.unsubscribe_graph(id);
+            }
             FromViewer::PlaybackControl(_) => {
                 tracing::warn!(client = %id, "a viewer asked for playback control, which a robot does not have (P-92)");
             }

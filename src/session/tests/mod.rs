@@ -2,6 +2,7 @@
 //! for them with [`Log::wait`], which keeps the clock still.
 
 mod callbacks;
+mod graph;
 mod handlers;
 mod input;
 mod lifecycle;
@@ -89,6 +90,12 @@ impl Listener for Log {
     }
     fn on_message(&self, client: &Client, channel: &ClientChannel, _: &ClientMessage) {
         self.add(format!("message {} client {}", client.sid, channel.id));
+    }
+    fn on_connection_graph_subscribe(&self, _: &Client) {
+        self.add("+ graph".into());
+    }
+    fn on_connection_graph_unsubscribe(&self, _: &Client) {
+        self.add("- graph".into());
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod channels;
 mod client_publish;
+mod graph;
 mod joining;
 mod model;
 mod races;
@@ -50,6 +51,8 @@ enum Told {
     Advertise(ClientId, u32),
     Unadvertise(ClientId, u32),
     Message(ClientId, u32),
+    GraphSubscribe(ClientId),
+    GraphUnsubscribe(ClientId),
 }
 
 /// A core with a clock that tests turn and the effects folded into what they come to.
@@ -66,6 +69,7 @@ struct Robot {
     subscribed: BTreeSet<(ClientId, u64)>,
     advertised: BTreeSet<(ClientId, u32)>,
     calls: Vec<(ServiceRequest, CallKey)>,
+    graph_followed: bool,
 }
 
 /// Wall clock of the tests' start, ns.
@@ -103,6 +107,7 @@ impl Robot {
             subscribed: BTreeSet::new(),
             advertised: BTreeSet::new(),
             calls: Vec::new(),
+            graph_followed: false,
         }
     }
 
@@ -213,6 +218,15 @@ impl Robot {
             Event::Message(client, channel, _) => {
                 assert!(self.advertised.contains(&(client.id, channel.id)), "a message outside of its channel's life");
                 Told::Message(client.id, channel.id)
+            }
+            Event::GraphSubscribe(client) => {
+                assert!(self.open.contains(&client.id));
+                assert!(!std::mem::replace(&mut self.graph_followed, true), "a first subscriber after the first");
+                Told::GraphSubscribe(client.id)
+            }
+            Event::GraphUnsubscribe(client) => {
+                assert!(std::mem::replace(&mut self.graph_followed, false), "a last subscriber without a first");
+                Told::GraphUnsubscribe(client.id)
             }
         }
     }
