@@ -121,12 +121,14 @@ async fn s_264_publishing_from_inside_the_graph_callbacks_works() {
     let mut ann = stage.viewer("ann").await;
     ann.say(&FromViewer::SubscribeConnectionGraph);
     assert_eq!(ann.until(as_update).await, ConnectionGraphUpdate::default());
+    log.wait("/wanted by ann true").await;
     assert_eq!(ann.until(as_update).await.published_topics[0].name, "/wanted by ann");
     ann.say(&FromViewer::UnsubscribeConnectionGraph);
     log.wait("/forgotten true").await;
     let mut bob = stage.viewer("bob").await;
     bob.say(&FromViewer::SubscribeConnectionGraph);
     assert_eq!(bob.until(as_update).await.published_topics[0].name, "/forgotten");
+    log.wait("/wanted by bob true").await;
     assert_eq!(bob.until(as_update).await.published_topics[0].name, "/wanted by bob");
     stage.control.finish(None);
     stage.driver.await.unwrap();
