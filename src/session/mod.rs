@@ -15,6 +15,7 @@ mod inbox;
 mod inputs;
 mod listener;
 mod options;
+mod prometheus;
 mod service;
 mod sink;
 mod stats;
@@ -162,7 +163,9 @@ impl Control {
     }
 
     pub(crate) fn stats(&self) -> Result<SessionStats, Error> {
-        self.inputs.ask(Call::Stats, CALL_TIMEOUT)
+        let mut stats = self.inputs.ask(Call::Stats, CALL_TIMEOUT)?;
+        stats.last_error = self.last_error();
+        Ok(stats)
     }
 
     /// Gateway: the connection changed. A repeated status without news is not told.
