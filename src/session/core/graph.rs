@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use indexmap::IndexSet;
 
-use crate::protocol::{ConnectionGraphUpdate, GraphEntry, ToViewer};
+use crate::protocol::{texts, ConnectionGraphUpdate, GraphEntry, StatusLevel, ToViewer};
 use crate::session::{ConnectionGraph, ErrorKind};
 
 use super::{Client, ClientId, Core, Effect, Error, Event, SessionCapability};
@@ -47,6 +47,9 @@ impl Core {
     /// The whole content is queued in the same step in which the viewer becomes a subscriber, so no update can come
     /// between (S-165), and only a registered viewer can (S-166).
     pub(super) fn subscribe_graph(&mut self, id: ClientId) {
+        if !self.enabled(SessionCapability::ConnectionGraph) {
+            return self.reply_status(id, StatusLevel::Error, texts::NO_CONNECTION_GRAPH);
+        }
         let Some(client) = self.clients.get(&id).map(|registration| registration.client.clone()) else { return };
         if !self.graph.subscribers.insert(id) {
             return;
@@ -63,6 +66,9 @@ impl Core {
     }
 
     pub(super) fn unsubscribe_graph(&mut self, id: ClientId) {
+        if !self.enabled(SessionCapability::ConnectionGraph) {
+            return self.reply_status(id, StatusLevel::Error, texts::NO_CONNECTION_GRAPH);
+        }
         let Some(client) = self.clients.get(&id).map(|registration| registration.client.clone()) else { return };
         self.drop_graph_subscriber(client);
     }
