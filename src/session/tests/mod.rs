@@ -6,6 +6,7 @@ mod graph;
 mod handlers;
 mod input;
 mod lifecycle;
+mod requests;
 mod stats;
 mod streams;
 mod tracks;
