@@ -121,10 +121,11 @@ TEST_F(ConnectionGraph, UpdatesAreWhatChanged) {
   ASSERT_EQ(telelink_connection_graph_set_advertised_service(graph.get(), text("/reset"), nullptr, 0),
             TELELINK_STATUS_OK);
   ASSERT_EQ(publish(robot.session, graph), TELELINK_STATUS_OK) << telelink_last_error_message();
-  EXPECT_EQ(update(robot.viewer),
-            R"({"publishedTopics":[{"name":"/odom","publisherIds":["wheels"]},{"name":"/scan","publisherIds":["lidar"]}],)"
-            R"("subscribedTopics":[{"name":"/scan","subscriberIds":["safety","slam"]}],)"
-            R"("advertisedServices":[{"name":"/reset","providerIds":[]}],"removedTopics":[],"removedServices":[]})");
+  EXPECT_EQ(
+      update(robot.viewer),
+      R"({"publishedTopics":[{"name":"/odom","publisherIds":["wheels"]},{"name":"/scan","publisherIds":["lidar"]}],)"
+      R"("subscribedTopics":[{"name":"/scan","subscriberIds":["safety","slam"]}],)"
+      R"("advertisedServices":[{"name":"/reset","providerIds":[]}],"removedTopics":[],"removedServices":[]})");
 
   EXPECT_EQ(telelink_connection_graph_remove_published_topic(graph.get(), text("/odom")), TELELINK_STATUS_OK);
   EXPECT_EQ(telelink_connection_graph_remove_published_topic(graph.get(), text("/odom")), TELELINK_STATUS_NOT_FOUND);

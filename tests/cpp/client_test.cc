@@ -75,11 +75,11 @@ TEST(Client, IsKnownInEveryCallbackAndByItsNumber) {
   };
   on.on_connection_graph_subscribe = [&](ClientView client) { door.check("graph subscribe", client); };
   on.on_connection_graph_unsubscribe = [&](ClientView client) { door.check("graph unsubscribe", client); };
-  options.services.push_back(telelink::Service{
-      "/ask", "", [&](const telelink::ServiceRequest& request, telelink::ServiceResponder responder) {
-        door.check("service", request.client);
-        responder.respond("{}");
-      }});
+  options.services.push_back(
+      telelink::Service{"/ask", "", [&](const telelink::ServiceRequest& request, telelink::ServiceResponder responder) {
+                          door.check("service", request.client);
+                          responder.respond("{}");
+                        }});
   auto battery = context.channel("/battery", telelink::json());
   auto started = Session::start(context, std::move(options));
   ASSERT_TRUE(started) << started.error().message;

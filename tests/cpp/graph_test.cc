@@ -108,25 +108,25 @@ TEST(ConnectionGraph, CallbacksMayPublishAndThrow) {
   std::optional<Session> session;
   Count may_start, first, last, ended;
   auto options = following(server);
-  options.callbacks.on_connection_graph_subscribe = [&, end = support::counts_its_end(ended)](
-                                                        telelink::ClientView client) {
-    may_start.wait();
-    EXPECT_EQ(client.identity(), "operator");
-    const auto published = session->publish_connection_graph(scan("wanted"));
-    EXPECT_TRUE(published) << published.error().message;
-    EXPECT_TRUE(session->client(client.id()));
-    EXPECT_TRUE(session->stats());
-    EXPECT_TRUE(session->prometheus());
-    first.add();
-    throw 1;
-  };
-  options.callbacks.on_connection_graph_unsubscribe = [&, end = support::counts_its_end(ended)](
-                                                          telelink::ClientView client) {
-    EXPECT_EQ(client.identity(), "operator");
-    EXPECT_TRUE(session->publish_connection_graph(scan("forgotten")));
-    last.add();
-    throw 2;
-  };
+  options.callbacks.on_connection_graph_subscribe =
+      [&, end = support::counts_its_end(ended)](telelink::ClientView client) {
+        may_start.wait();
+        EXPECT_EQ(client.identity(), "operator");
+        const auto published = session->publish_connection_graph(scan("wanted"));
+        EXPECT_TRUE(published) << published.error().message;
+        EXPECT_TRUE(session->client(client.id()));
+        EXPECT_TRUE(session->stats());
+        EXPECT_TRUE(session->prometheus());
+        first.add();
+        throw 1;
+      };
+  options.callbacks.on_connection_graph_unsubscribe =
+      [&, end = support::counts_its_end(ended)](telelink::ClientView client) {
+        EXPECT_EQ(client.identity(), "operator");
+        EXPECT_TRUE(session->publish_connection_graph(scan("forgotten")));
+        last.add();
+        throw 2;
+      };
   ::testing::internal::CaptureStderr();
   auto started = Session::start(context, std::move(options));
   ASSERT_TRUE(started) << started.error().message;

@@ -122,9 +122,9 @@ class Session {
     return detail::check(telelink_session_remove_status(handle_.get(), views.data(), views.size()));
   }
 
-  /// Replaces the connection graph. Viewers that follow it get what has changed; it is kept, across rooms too, for those
-  /// that follow it later. Works before there is a room. Status::not_supported without Capabilities::connection_graph,
-  /// Status::invalid_value beyond 262,144 names and ids or 8,000,000 bytes of JSON.
+  /// Replaces the connection graph. Viewers that follow it get what has changed; it is kept, across rooms too, for
+  /// those that follow it later. Works before there is a room. Status::not_supported without
+  /// Capabilities::connection_graph, Status::invalid_value beyond 262,144 names and ids or 8,000,000 bytes of JSON.
   Result<void> publish_connection_graph(const ConnectionGraph& graph) const {
     const auto c = detail::graph_of(graph);
     if (!c) return c.error();
@@ -148,8 +148,8 @@ class Session {
   }
 
   /// The figures in Prometheus' text format 0.0.4; serve it as `text/plain; version=0.0.4; charset=utf-8`. `labels` are
-  /// put on every series, for example {{"robot", "digger-7"}}; Status::invalid_value for a name that Prometheus does not
-  /// allow or that is taken. @copydetails telelink_session_snapshot_prometheus
+  /// put on every series, for example {{"robot", "digger-7"}}; Status::invalid_value for a name that Prometheus does
+  /// not allow or that is taken. @copydetails telelink_session_snapshot_prometheus
   Result<std::string> prometheus(const std::map<std::string, std::string>& labels = {}) const {
     const auto snapshot = detail::SessionSnapshot::of(handle_.get());
     if (!snapshot) return snapshot.error();
