@@ -112,7 +112,7 @@ TEST_F(Services, SecondAnswerIsRefusedAndNotSent) {
   EXPECT_EQ(telelink_service_responder_fail(responder, text("not today")), TELELINK_STATUS_OK);
   EXPECT_EQ(telelink_service_responder_respond(responder, telelink_text_data("43")), TELELINK_STATUS_ALREADY_RESPONDED);
   EXPECT_EQ(telelink_service_responder_fail(responder, text("again")), TELELINK_STATUS_ALREADY_RESPONDED);
-  EXPECT_STREQ(telelink_last_error_message(), "the call was answered already");
+  EXPECT_STREQ(telelink_last_error_message(), "the request was answered already");
   telelink_service_responder_free(responder);
   expect_answer(id);
   EXPECT_EQ(answer.failed, 1U);

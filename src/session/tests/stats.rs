@@ -166,6 +166,47 @@ async fn s_260_prometheus_reads_the_text() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s_260_the_manual_lists_every_metric_with_its_labels() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.viewer("ann").await;
+    viewer.barrier().await;
+    let mut stats = stage.stats().await;
+    // Everything that can be unknown is known here.
+    let rtt = RttStats { latest: 1.0, mean: 1.0, deviation: 0.0 };
+    stats.ping_rtt_ms = Some(1.0);
+    stats.viewers[0].ping_rtt_ms = Some(rtt);
+    stats.quality = Some(crate::room::ConnectionQuality::Good);
+    stats.room = Some(crate::room::RoomStats {
+        ice_rtt_ms: Some(1.0),
+        bytes_sent: Some(1),
+        bytes_received: Some(1),
+        video_bytes_sent: Some(1),
+        data_packets_sent: Some(1),
+        pacer_spacing_us: Some(1),
+        ..Default::default()
+    });
+    let counts = DropCounts::default();
+    let topic = "/a".to_owned();
+    stats.channels = vec![ChannelStats { id: 1, topic, counts, data_subscribers: 0, video_subscribers: 0 }];
+    let rendered: BTreeSet<(String, BTreeSet<String>)> = parse(&stats.to_prometheus(&[]).unwrap())
+        .into_keys()
+        .map(|(name, labels)| (name, labels.into_keys().collect()))
+        .collect();
+    let manual = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitoring.md")).unwrap();
+    let names = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
+    let listed: BTreeSet<(String, BTreeSet<String>)> = manual
+        .lines()
+        .filter(|line| line.starts_with("| `telelink_"))
+        .map(|line| {
+            let mut cells = line.split('|').skip(1);
+            (names(cells.next().unwrap()).pop_first().unwrap(), names(cells.next().unwrap()))
+        })
+        .collect();
+    assert_eq!(rendered, listed);
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn s_260_the_text_is_bounded_and_says_what_it_leaves_out() {
     let stage = Stage::new().await;
     let mut viewer = stage.viewer("ann").await;
