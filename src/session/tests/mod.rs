@@ -2,6 +2,7 @@
 //! for them with [`Log::wait`], which keeps the clock still.
 
 mod callbacks;
+mod clients;
 mod graph;
 mod handlers;
 mod input;
@@ -189,7 +190,10 @@ struct Viewer {
 
 impl Viewer {
     async fn join(server: &Arc<MemoryServer>, identity: &str) -> Self {
-        let token = server.token("yard", identity).attribute(ATTRIBUTE, "2.3.0").build();
+        Self::enter(server, server.token("yard", identity).attribute(ATTRIBUTE, "2.3.0").build()).await
+    }
+
+    async fn enter(server: &Arc<MemoryServer>, token: crate::room::Secret) -> Self {
         let joined = join(server, token).await;
         Self {
             room: joined.room,

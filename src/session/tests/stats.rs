@@ -113,10 +113,12 @@ async fn s_260_the_snapshot_has_viewers_and_channels() {
     assert_eq!(stats.viewer_resets, 1);
 
     stage.server.signal_reconnect("robot");
-    while stage.stats().await.reconnects == 0 {
-        bob.barrier().await;
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let reconnected = async {
+        while stage.stats().await.reconnects == 0 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), reconnected).await.expect("the link came back");
     assert_eq!(stage.stats().await.last_error, None);
     stage
         .control
