@@ -232,7 +232,7 @@ enum telelink_capability
    */
   TELELINK_CAPABILITY_CONNECTION_GRAPH = 8,
   /**
-   * Viewers may fetch assets.
+   * Viewers may fetch assets. Implied by asset callbacks or an asset folder in the options, and needs one of them.
    */
   TELELINK_CAPABILITY_ASSETS = 16,
 };
@@ -315,6 +315,11 @@ typedef int32_t telelink_status_level;
 #endif // __cplusplus
 
 /**
+ * Answers one request for an asset: once, from any thread, also after the callback has returned.
+ */
+typedef struct telelink_asset_responder telelink_asset_responder;
+
+/**
  * A channel of the robot: a topic with an encoding, on which messages are logged.
  */
 typedef struct telelink_channel telelink_channel;
@@ -385,6 +390,55 @@ typedef struct telelink_str {
 } telelink_str;
 
 /**
+ * One request for an asset. Borrowed, valid during the callback.
+ */
+typedef struct telelink_asset_request {
+  /**
+   * Size of this struct as the library knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Who asks.
+   */
+  const struct telelink_client *client;
+  /**
+   * The URI exactly as the viewer wrote it: `package://...`, `file://...`, anything. It is hostile: files are better
+   * served by a telelink_asset_folder.
+   */
+  struct telelink_str uri;
+} telelink_asset_request;
+
+/**
+ * Serves assets to viewers. Set up with telelink_asset_callbacks_init().
+ *
+ * Requests run on handler threads of the session, up to 32 at once; they may block. None runs on the stack of a telelink
+ * call, none after `drop` has begun. `drop` runs exactly once, last: when the session was freed and every running
+ * callback has returned; before returning when telelink_session_create() fails. No lock of the library is held
+ * meanwhile. A callback that throws or jumps out ends the process.
+ */
+typedef struct telelink_asset_callbacks {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Passed first to the functions below. Consumed by telelink_session_create(), also on failure.
+   */
+  void *context;
+  /**
+   * Exactly once, after the last request; may be NULL.
+   */
+  void (*drop)(void *context);
+  /**
+   * A viewer asks for an asset. `request` is borrowed for the callback; `responder` is owned by it:
+   * telelink_asset_responder_free() it, now or later. Required.
+   */
+  void (*on_fetch)(void *context,
+                   const struct telelink_asset_request *request,
+                   struct telelink_asset_responder *responder);
+} telelink_asset_callbacks;
+
+/**
  * Bytes. Owns nothing; the rules of telelink_str hold.
  */
 typedef struct telelink_bytes {
@@ -397,6 +451,78 @@ typedef struct telelink_bytes {
    */
   size_t len;
 } telelink_bytes;
+
+/**
+ * A package of a telelink_asset_folder.
+ */
+typedef struct telelink_asset_package {
+  /**
+   * Name, as it stands in `package://name/path`.
+   */
+  struct telelink_str name;
+  /**
+   * Folder that the paths lie below, for example the share folder of a ROS package.
+   */
+  struct telelink_str directory;
+} telelink_asset_package;
+
+/**
+ * Serves files of the robot to viewers: `package://` and `file://` URIs below the folders given here. Set up with
+ * telelink_asset_folder_init(); it is copied by telelink_session_create().
+ *
+ * Served are regular files only, of at most `max_size` bytes, with an allowed extension, whose real path after all
+ * symbolic links lies below the folder that the URI names, or below another one given here. A link that leads elsewhere
+ * is refused: the packages of a ROS workspace built with `--symlink-install` are such links, so give the source tree as a
+ * file root too. Hard links and bind mounts cannot be told from files, and are served. Parts of the path are
+ * percent-decoded once; `.` and `..`, empty parts, separators and control characters inside a part, queries and
+ * fragments are refused, plain or encoded.
+ *
+ * The folders need not exist yet. Viewers are told what was wrong without a path of the robot; the log has the path, at
+ * most one line per second. A file that changes while it is read is refused.
+ */
+typedef struct telelink_asset_folder {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Packages. Default none.
+   */
+  const struct telelink_asset_package *packages;
+  /**
+   * Number of packages.
+   */
+  size_t packages_count;
+  /**
+   * Folders, absolute paths, below which `file://` URIs are served. Default none.
+   */
+  const struct telelink_str *file_roots;
+  /**
+   * Number of folders.
+   */
+  size_t file_roots_count;
+  /**
+   * Extensions of files that are served, with or without the dot, without regard to case. Default none: then those of
+   * robot descriptions, meshes, their materials, and images.
+   */
+  const struct telelink_str *extensions;
+  /**
+   * Number of extensions.
+   */
+  size_t extensions_count;
+  /**
+   * Largest file, bytes: 1 to 16,777,206 (16 MiB - 10), which is the default.
+   */
+  uint64_t max_size;
+  /**
+   * 1: serve files whatever their extension. Default 0.
+   */
+  uint32_t any_extension;
+  /**
+   * Not used; 0.
+   */
+  uint32_t reserved;
+} telelink_asset_folder;
 
 /**
  * What a message means.
@@ -612,6 +738,11 @@ typedef struct telelink_service {
    * Optional: what responses look like. Its encoding is the default of responses.
    */
   const struct telelink_message_schema *response;
+  /**
+   * A call that is unanswered for so long fails, milliseconds; its place is free again, and a later answer goes
+   * nowhere. Default 0: none; 30,000 suit most services.
+   */
+  uint64_t timeout_ms;
 } telelink_service;
 
 /**
@@ -922,6 +1053,19 @@ typedef struct telelink_session_options {
    * File of the LiveKit library. Default empty: searched beside libtelelink, then in the usual places.
    */
   struct telelink_str livekit_library;
+  /**
+   * Optional: serves assets. Its context is consumed.
+   */
+  const struct telelink_asset_callbacks *asset_callbacks;
+  /**
+   * Optional: serves files as assets. With asset_callbacks too, those get what the folder does not know.
+   */
+  const struct telelink_asset_folder *asset_folder;
+  /**
+   * A parameter or asset request that is unanswered for so long fails, milliseconds; its place is free again, and a
+   * later answer goes nowhere. Default 0: none. Services have their own, telelink_service.timeout_ms.
+   */
+  uint64_t request_timeout_ms;
 } telelink_session_options;
 
 /**
@@ -1134,6 +1278,77 @@ typedef struct telelink_session_stats {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Fills callbacks with NULL.
+ *
+ * @param callbacks    Written.
+ * @param struct_size  sizeof *callbacks.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `callbacks` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_asset_callbacks_init(struct telelink_asset_callbacks *callbacks,
+                                              size_t struct_size);
+
+/**
+ * Answers with the asset. Over 16,777,206 bytes (16 MiB - 10) the viewer gets an error instead.
+ *
+ * A viewer that is slow to read gets it when it has room; it is not reset for it. An answer to a viewer that has left, or
+ * of a session that was freed, is dropped and still TELELINK_STATUS_OK.
+ *
+ * @param responder  Borrowed; still has to be freed.
+ * @param data       Borrowed for the call and copied.
+ * @return TELELINK_STATUS_OK                 answered
+ *         TELELINK_STATUS_ALREADY_RESPONDED  the request was answered before; nothing was sent
+ *         TELELINK_STATUS_NULL_ARGUMENT      `responder` is NULL, or `data` has no data
+ *         TELELINK_STATUS_CLOSED             the process was forked from one that uses telelink
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_asset_responder_respond(const struct telelink_asset_responder *responder,
+                                                 struct telelink_bytes data);
+
+/**
+ * Answers with an error.
+ *
+ * @param responder  Borrowed; still has to be freed.
+ * @param message    Borrowed. Shown to the viewer.
+ * @return As telelink_asset_responder_respond(), and
+ *         TELELINK_STATUS_INVALID_UTF8  `message` is not UTF-8
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_asset_responder_fail(const struct telelink_asset_responder *responder,
+                                              struct telelink_str message);
+
+/**
+ * Frees a responder. If nothing was answered, the viewer is told that the request was dropped.
+ *
+ * @param responder  Consumed. NULL does nothing.
+ * @threading Any thread, but nobody may use this handle meanwhile. Never blocks. Allowed inside callbacks, also after
+ *            the session was freed.
+ * @since 0.1
+ */
+TELELINK_API void telelink_asset_responder_free(struct telelink_asset_responder *responder);
+
+/**
+ * Fills a folder with the defaults.
+ *
+ * @param folder       Written.
+ * @param struct_size  sizeof *folder.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `folder` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_asset_folder_init(struct telelink_asset_folder *folder, size_t struct_size);
 
 /**
  * Fills options with the defaults.
@@ -1791,6 +2006,7 @@ TELELINK_API void telelink_service_responder_free(struct telelink_service_respon
  *         TELELINK_STATUS_INVALID_UTF8     a text is not UTF-8; the message names it
  *         TELELINK_STATUS_INVALID_VALUE    an option cannot work; the message names it
  *         TELELINK_STATUS_STRUCT_SIZE      a struct was not set up with its `_init` function
+ *         TELELINK_STATUS_DUPLICATE        a package of the asset folder is named twice
  *         TELELINK_STATUS_LIBRARY_MISSING  the LiveKit library is missing or wrong; the message names the paths tried
  *         TELELINK_STATUS_CLOSED           the process was forked from one that uses telelink
  * @threading Any thread, allowed inside callbacks. Loads the LiveKit library the first time.

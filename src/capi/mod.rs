@@ -18,6 +18,8 @@ mod guard;
 mod handle;
 mod view;
 
+pub mod asset;
+pub mod asset_folder;
 pub mod channel;
 pub mod client;
 pub mod context;

@@ -6,10 +6,13 @@
 //! stall the owner.
 
 mod asset;
+mod asset_folder;
 mod callbacks;
 pub(crate) mod core;
 mod driver;
 mod error;
+mod flavours;
+mod futures;
 mod graph;
 mod handlers;
 mod inbox;
@@ -39,7 +42,9 @@ use crate::protocol::ServerInfo;
 use crate::room::Joined;
 
 pub use asset::{AssetHandler, AssetRequest, AssetResponder, MAX_ASSET};
+pub use asset_folder::AssetFolder;
 pub use error::{Error, ErrorKind};
+pub use flavours::{blocking_assets, future_assets};
 pub use graph::ConnectionGraph;
 pub use listener::{Client, ClientChannel, ClientId, ClientMessage, ConnectionStatus, Listener};
 pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, SessionOptions};

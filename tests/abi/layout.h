@@ -74,7 +74,7 @@ SIZE(telelink_message_schema, 64);
 AT(telelink_message_schema, encoding, 0);
 AT(telelink_message_schema, schema, 16);
 
-SIZE(telelink_service, 80);
+SIZE(telelink_service, 88);
 AT(telelink_service, struct_size, 0);
 AT(telelink_service, context, 8);
 AT(telelink_service, drop, 16);
@@ -83,6 +83,7 @@ AT(telelink_service, name, 32);
 AT(telelink_service, type_name, 48);
 AT(telelink_service, request, 64);
 AT(telelink_service, response, 72);
+AT(telelink_service, timeout_ms, 80);
 
 SIZE(telelink_client_message, 32);
 AT(telelink_client_message, struct_size, 0);
@@ -131,7 +132,7 @@ AT(telelink_ice_server, urls_count, 8);
 AT(telelink_ice_server, username, 16);
 AT(telelink_ice_server, password, 32);
 
-SIZE(telelink_session_options, 240);
+SIZE(telelink_session_options, 264);
 AT(telelink_session_options, struct_size, 0);
 AT(telelink_session_options, url, 8);
 AT(telelink_session_options, token, 24);
@@ -158,6 +159,36 @@ AT(telelink_session_options, max_viewers, 200);
 AT(telelink_session_options, ice_servers, 208);
 AT(telelink_session_options, ice_servers_count, 216);
 AT(telelink_session_options, livekit_library, 224);
+AT(telelink_session_options, asset_callbacks, 240);
+AT(telelink_session_options, asset_folder, 248);
+AT(telelink_session_options, request_timeout_ms, 256);
+
+SIZE(telelink_asset_request, 32);
+AT(telelink_asset_request, struct_size, 0);
+AT(telelink_asset_request, client, 8);
+AT(telelink_asset_request, uri, 16);
+
+SIZE(telelink_asset_callbacks, 32);
+AT(telelink_asset_callbacks, struct_size, 0);
+AT(telelink_asset_callbacks, context, 8);
+AT(telelink_asset_callbacks, drop, 16);
+AT(telelink_asset_callbacks, on_fetch, 24);
+
+SIZE(telelink_asset_package, 32);
+AT(telelink_asset_package, name, 0);
+AT(telelink_asset_package, directory, 16);
+
+SIZE(telelink_asset_folder, 72);
+AT(telelink_asset_folder, struct_size, 0);
+AT(telelink_asset_folder, packages, 8);
+AT(telelink_asset_folder, packages_count, 16);
+AT(telelink_asset_folder, file_roots, 24);
+AT(telelink_asset_folder, file_roots_count, 32);
+AT(telelink_asset_folder, extensions, 40);
+AT(telelink_asset_folder, extensions_count, 48);
+AT(telelink_asset_folder, max_size, 56);
+AT(telelink_asset_folder, any_extension, 64);
+AT(telelink_asset_folder, reserved, 68);
 
 SIZE(telelink_session_stats, 160);
 AT(telelink_session_stats, struct_size, 0);

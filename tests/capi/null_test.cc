@@ -22,6 +22,7 @@ TEST(Null, FreeDoesNothing) {
   telelink_connection_graph_free(nullptr);
   telelink_session_snapshot_free(nullptr);
   telelink_service_responder_free(nullptr);
+  telelink_asset_responder_free(nullptr);
   telelink_session_free(nullptr);
   telelink_test_server_free(nullptr);
   telelink_test_viewer_free(nullptr);
@@ -35,6 +36,8 @@ TEST(Null, InitIsRefused) {
   EXPECT_REFUSED("callbacks", telelink_token_callbacks_init(nullptr, sizeof(telelink_token_callbacks)));
   EXPECT_REFUSED("key", telelink_api_key_init(nullptr, sizeof(telelink_api_key)));
   EXPECT_REFUSED("service", telelink_service_init(nullptr, sizeof(telelink_service)));
+  EXPECT_REFUSED("callbacks", telelink_asset_callbacks_init(nullptr, sizeof(telelink_asset_callbacks)));
+  EXPECT_REFUSED("folder", telelink_asset_folder_init(nullptr, sizeof(telelink_asset_folder)));
   EXPECT_REFUSED("stats", telelink_session_stats_init(nullptr, sizeof(telelink_session_stats)));
   EXPECT_REFUSED("stats", telelink_viewer_stats_init(nullptr, sizeof(telelink_viewer_stats)));
   EXPECT_REFUSED("stats", telelink_channel_stats_init(nullptr, sizeof(telelink_channel_stats)));
@@ -196,6 +199,8 @@ TEST(Null, RespondersAndTokensAreRefused) {
   EXPECT_REFUSED("responder", telelink_service_responder_respond(nullptr, no_bytes));
   EXPECT_REFUSED("responder", telelink_service_responder_respond_encoded(nullptr, no_text, no_bytes));
   EXPECT_REFUSED("responder", telelink_service_responder_fail(nullptr, no_text));
+  EXPECT_REFUSED("responder", telelink_asset_responder_respond(nullptr, no_bytes));
+  EXPECT_REFUSED("responder", telelink_asset_responder_fail(nullptr, no_text));
   EXPECT_REFUSED("request", telelink_token_request_set(nullptr, no_text));
   EXPECT_REFUSED("request", telelink_token_request_fail(nullptr, no_text));
 }
@@ -244,13 +249,17 @@ TEST(Null, TestServerAndViewerAreRefused) {
   EXPECT_REFUSED("viewer", telelink_test_viewer_call(nullptr, no_text, no_text, no_bytes, 1, &call));
   EXPECT_REFUSED("viewer", telelink_test_viewer_answer(nullptr, 1, 1, &answer));
   EXPECT_REFUSED("viewer", telelink_test_viewer_send_json(nullptr, no_text, 1));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_fetch_asset(nullptr, no_text, 1, &call));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_asset(nullptr, 1, 1, &answer));
   EXPECT_REFUSED("viewer", telelink_test_viewer_next_json(nullptr, no_text, 1, &token));
 
   robot.join();
   EXPECT_REFUSED("message", telelink_test_viewer_next_message(robot.viewer, 1, nullptr));
   EXPECT_REFUSED("status", telelink_test_viewer_next_status(robot.viewer, 1, nullptr));
   EXPECT_REFUSED("answer", telelink_test_viewer_answer(robot.viewer, 1, 1, nullptr));
-  EXPECT_REFUSED("json_out", telelink_test_viewer_next_json(robot.viewer, text("pong"), 1, nullptr));
+  EXPECT_REFUSED("answer", telelink_test_viewer_asset(robot.viewer, 1, 1, nullptr));
+  EXPECT_REFUSED("request_id_out", telelink_test_viewer_fetch_asset(robot.viewer, text("a"), 1, nullptr));
+  EXPECT_REFUSED("json_out", telelink_test_viewer_next_json(robot.viewer, text("a"), 1, nullptr));
   EXPECT_REFUSED("name_out", telelink_test_viewer_robot_name(robot.viewer, 1, nullptr));
   EXPECT_REFUSED("call_id_out",
                  telelink_test_viewer_call(robot.viewer, text("/a"), text("json"), no_bytes, 1, nullptr));

@@ -104,6 +104,12 @@ class Session {
     return detail::check(telelink_session_remove_services(handle_.get(), &view, 1));
   }
 
+  /// Withdraws services, which viewers are told in one message. Unknown names are ignored.
+  Result<void> remove_services(const std::vector<std::string>& names) const {
+    const auto views = detail::views(names);
+    return detail::check(telelink_session_remove_services(handle_.get(), views.data(), views.size()));
+  }
+
   /// Shows a status text to every viewer. With an `id` it replaces the one of that id, and can be removed.
   Result<void> publish_status(StatusLevel level, std::string_view message, std::string_view id = {}) const {
     return detail::check(telelink_session_publish_status(handle_.get(), static_cast<std::int32_t>(level),

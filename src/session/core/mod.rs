@@ -30,7 +30,7 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 
 use crate::context::{ChannelId, ChannelRef};
-use crate::fanout::ResetCause;
+use crate::fanout::{ResetCause, Slot};
 use crate::protocol::{FromViewer, ServerInfo, Status, StatusLevel, ToViewer};
 use crate::room::{Identity, Participant, Sid};
 
@@ -44,7 +44,7 @@ use super::{
 pub(crate) use channels::{ChannelAdded, VideoCapability};
 pub(crate) use parameters::ParameterSource;
 pub(crate) use ping::RttTracker;
-pub(crate) use requests::{Outcome, RequestId, Slot, Work};
+pub(crate) use requests::{Outcome, RequestId, Work};
 
 use channels::ChannelState;
 use graph::GraphState;
