@@ -13,12 +13,14 @@ mod driver;
 mod error;
 mod flavours;
 mod futures;
+mod graph;
 mod handlers;
 mod inbox;
 mod inputs;
 mod listener;
 mod options;
 mod parameter;
+mod prometheus;
 mod responder;
 mod service;
 mod sink;
@@ -46,6 +48,7 @@ pub use asset::{AssetHandler, AssetRequest, AssetResponder, MAX_ASSET};
 pub use asset_folder::AssetFolder;
 pub use error::{Error, ErrorKind};
 pub use flavours::{blocking_assets, future_assets};
+pub use graph::ConnectionGraph;
 pub use listener::{Client, ClientChannel, ClientId, ClientMessage, ConnectionStatus, Listener};
 pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, SessionOptions};
 pub use parameter::{
@@ -185,12 +188,19 @@ impl Control {
         self.inputs.call(Call::Core(Input::RemoveStatus(ids), None), Instant::now() + CALL_TIMEOUT)
     }
 
+    pub(crate) fn publish_connection_graph(&self, graph: ConnectionGraph) -> Result<(), Error> {
+        graph.check()?;
+        self.inputs.ask(|reply| Call::Core(Input::PublishGraph(graph), Some(reply)), CALL_TIMEOUT)?
+    }
+
     pub(crate) fn client(&self, id: u32) -> Result<Option<Client>, Error> {
         self.inputs.ask(|reply| Call::Client(id, reply), CALL_TIMEOUT)
     }
 
     pub(crate) fn stats(&self) -> Result<SessionStats, Error> {
-        self.inputs.ask(Call::Stats, CALL_TIMEOUT)
+        let mut stats = self.inputs.ask(Call::Stats, CALL_TIMEOUT)?;
+        stats.last_error = self.last_error();
+        Ok(stats)
     }
 
     /// Gateway: the connection changed. A repeated status without news is not told.

@@ -59,6 +59,10 @@ struct SessionCallbacks {
   std::function<void(ClientView client, ClientChannelView channel)> on_client_unadvertise = {};
   /// A viewer published a message.
   std::function<void(ClientView client, ClientChannelView channel, const ClientMessage& message)> on_message = {};
+  /// The first viewer follows the connection graph: from now on publishing it is worth the work.
+  std::function<void(ClientView client)> on_connection_graph_subscribe = {};
+  /// The last viewer that followed the connection graph does no longer: by itself or its leaving.
+  std::function<void(ClientView client)> on_connection_graph_unsubscribe = {};
 };
 
 /// A LiveKit API key pair: the library makes a fresh token for every join.

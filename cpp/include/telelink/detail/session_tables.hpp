@@ -67,6 +67,16 @@ struct SessionTrampolines {
       self(context).on_message(ClientView{client}, ClientChannelView{channel}, view);
     });
   }
+
+  static void on_connection_graph_subscribe(void* context, const telelink_client* client) noexcept {
+    Contain<Mode>::run("on_connection_graph_subscribe",
+                       [&] { self(context).on_connection_graph_subscribe(ClientView{client}); });
+  }
+
+  static void on_connection_graph_unsubscribe(void* context, const telelink_client* client) noexcept {
+    Contain<Mode>::run("on_connection_graph_unsubscribe",
+                       [&] { self(context).on_connection_graph_unsubscribe(ClientView{client}); });
+  }
 };
 
 /// The decisions about channels of one session.
@@ -211,6 +221,12 @@ class SessionTables {
     if (callbacks_->on_client_advertise) callbacks_c_.on_client_advertise = &Events::on_client_advertise;
     if (callbacks_->on_client_unadvertise) callbacks_c_.on_client_unadvertise = &Events::on_client_unadvertise;
     if (callbacks_->on_message) callbacks_c_.on_message = &Events::on_message;
+    if (callbacks_->on_connection_graph_subscribe) {
+      callbacks_c_.on_connection_graph_subscribe = &Events::on_connection_graph_subscribe;
+    }
+    if (callbacks_->on_connection_graph_unsubscribe) {
+      callbacks_c_.on_connection_graph_unsubscribe = &Events::on_connection_graph_unsubscribe;
+    }
     c_.callbacks = &callbacks_c_;
 
     using Questions = QuestionTrampolines<Mode>;
