@@ -59,8 +59,9 @@ pub struct telelink_channel_options {
     pub metadata_count: usize,
     /// A telelink_qos. The session's policy can decide otherwise. Default TELELINK_QOS_LOSSY.
     pub qos: i32,
-    /// Not used; 0.
-    pub reserved: u32,
+    /// An image channel is delivered as messages only, never as video: 0 or 1. For depth images and others whose values a
+    /// video would spoil. Default 0.
+    pub no_video: u32,
 }
 
 sized_struct!(
@@ -73,7 +74,7 @@ sized_struct!(
         metadata: std::ptr::null(),
         metadata_count: 0,
         qos: telelink_qos::Lossy as i32,
-        reserved: 0,
+        no_video: 0,
     },
 );
 
@@ -216,7 +217,8 @@ pub unsafe extern "C" fn telelink_channel_create(
                 .context
                 .channel(view::text(topic, "topic")?)
                 .encoding(view::text(options.encoding, "options.encoding")?)
-                .qos(qos(options.qos, "options.qos")?);
+                .qos(qos(options.qos, "options.qos")?)
+                .video(options.no_video == 0);
             if let Some(schema) = read_schema(options.schema, "options.schema")? {
                 builder = builder.schema(schema);
             }

@@ -37,3 +37,4 @@ pub mod status;
 pub mod testing;
 pub mod token;
 pub mod version;
+pub mod video;

@@ -124,6 +124,10 @@ pub struct telelink_session_policy {
     /// How do the channel's messages travel? A telelink_qos; another number means the channel's own. NULL: as each
     /// channel says itself.
     pub qos: Option<unsafe extern "C" fn(context: *mut c_void, channel: *const telelink_channel_info) -> i32>,
+    /// Is the image channel delivered as messages only, never as video? Asked only for channels that could be video. NULL:
+    /// none is.
+    pub suppress_video:
+        Option<unsafe extern "C" fn(context: *mut c_void, channel: *const telelink_channel_info) -> bool>,
 }
 
 sized_struct!(
@@ -135,6 +139,7 @@ sized_struct!(
         drop: None,
         channel_filter: None,
         qos: None,
+        suppress_video: None,
     },
 );
 
@@ -221,23 +226,31 @@ type Question<T> = unsafe extern "C" fn(context: *mut c_void, channel: *const te
 pub(super) struct Policy {
     filter: Option<Question<bool>>,
     qos: Option<Question<i32>>,
+    suppress_video: Option<Question<bool>>,
     context: Context,
 }
 
 impl Policy {
     pub(super) fn new(table: telelink_session_policy, context: Context) -> Self {
-        Self { filter: table.channel_filter, qos: table.qos, context }
+        Self { filter: table.channel_filter, qos: table.qos, suppress_video: table.suppress_video, context }
     }
 
     /// Puts the questions into the options.
     pub(super) fn apply(self, options: &mut SessionOptions) {
-        let Self { filter, qos, context } = self;
+        let Self { filter, qos, suppress_video, context } = self;
         let context = Arc::new(context);
         if let Some(filter) = filter {
             let context = context.clone();
             options.channel_filter = Some(Arc::new(move |channel: &ChannelRef| {
                 // SAFETY: the function belongs to the table with this context; the channel lives until it returns.
                 unsafe { filter(context.get(), telelink_channel_info::of(channel)) }
+            }));
+        }
+        if let Some(suppress) = suppress_video {
+            let context = context.clone();
+            options.suppress_video = Some(Arc::new(move |channel: &ChannelRef| {
+                // SAFETY: as above.
+                unsafe { suppress(context.get(), telelink_channel_info::of(channel)) }
             }));
         }
         if let Some(classify) = qos {

@@ -13,6 +13,7 @@ use super::session_callbacks::{telelink_session_callbacks, telelink_session_poli
 use super::sized;
 use super::status::{telelink_status, Failure};
 use super::token::{telelink_api_key, telelink_token_callbacks, token_source, TokenQuestion};
+use super::video::{telelink_video_codec, telelink_video_encoder, video_options};
 use super::view::{self, telelink_pair, telelink_str};
 use crate::gateway::{DirectOptions, IceServer, Secret};
 use crate::session::{Limits, SessionCapability, SessionOptions};
@@ -120,6 +121,19 @@ pub struct telelink_session_options {
     /// A parameter or asset request that is unanswered for so long fails, milliseconds; its place is free again, and a
     /// later answer goes nowhere. Default 0: none. Services have their own, telelink_service.timeout_ms.
     pub request_timeout_ms: u64,
+    /// Codec of video tracks, a telelink_video_codec. TELELINK_VIDEO_CODEC or FOXGLOVE_VIDEO_CODEC in the environment
+    /// (av1, h264, h265, vp8, vp9) overrides it. Default TELELINK_VIDEO_CODEC_AUTO.
+    pub video_codec: i32,
+    /// Preferred encoder of video tracks, a telelink_video_encoder. Only TELELINK_VIDEO_ENCODER_AUTO looks at
+    /// TELELINK_VIDEO_ENCODER or FOXGLOVE_VIDEO_ENCODER in the environment (auto, software, hardware, nvenc, vaapi,
+    /// videotoolbox). Default TELELINK_VIDEO_ENCODER_AUTO.
+    pub video_encoder: i32,
+    /// Most bits per second of each video track, 10,000 to 1,000,000,000. 0: the LiveKit library's choice, by the size of
+    /// the pictures. Default 0.
+    pub video_max_bitrate: u64,
+    /// Most frames per second of each video track, 1 to 240; needs video_max_bitrate. 0: 30 with a bit rate, else the LiveKit
+    /// library's choice. Default 0.
+    pub video_max_framerate: f64,
 }
 
 sized_struct!(
@@ -157,6 +171,10 @@ sized_struct!(
             asset_callbacks: std::ptr::null(),
             asset_folder: std::ptr::null(),
             request_timeout_ms: 0,
+            video_codec: telelink_video_codec::Auto as i32,
+            video_encoder: telelink_video_encoder::Auto as i32,
+            video_max_bitrate: 0,
+            video_max_framerate: 0.0,
         }
     },
 );
@@ -246,6 +264,12 @@ pub(super) unsafe fn convert(
                 eager_data_tracks: size(options.eager_data_tracks),
                 max_viewers: size(options.max_viewers),
             },
+            video: video_options(
+                options.video_codec,
+                options.video_encoder,
+                options.video_max_bitrate,
+                options.video_max_framerate,
+            )?,
             ..SessionOptions::default()
         }
     };

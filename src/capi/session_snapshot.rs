@@ -125,6 +125,32 @@ pub struct telelink_channel_stats {
     pub dropped_transport_full: u64,
     /// Lossy messages that the network refused for another reason.
     pub dropped_refused: u64,
+    /// Pictures logged while somebody watched.
+    pub video_frames: u64,
+    /// Pictures handed to the encoder.
+    pub video_sent: u64,
+    /// Pictures that newer ones pushed out before their conversion: it, or the encoder, is slower than the camera.
+    pub video_overwritten: u64,
+    /// Pictures that could not be read, decoded or converted, too small and too large ones among them.
+    pub video_failed: u64,
+    /// Pictures dropped because the track went away meanwhile, or no decoder could have started with them.
+    pub video_not_published: u64,
+    /// Pictures that the encoder refused.
+    pub video_refused: u64,
+    /// Name of the encoder in use; empty while nobody watches. Lives as long as the snapshot.
+    pub video_encoder: telelink_str,
+    /// Frames per second that the encoder sends; 0 while nobody watches.
+    pub video_frames_per_second: f64,
+    /// Bytes of video sent on the present track.
+    pub video_sent_bytes: u64,
+    /// Size of the pictures sent, pixels: smaller than what was logged when the network is short.
+    pub video_width: u32,
+    /// See video_width.
+    pub video_height: u32,
+    /// The encoder says that it is hardware: 0 or 1.
+    pub video_hardware: u32,
+    /// Somebody watches now: 0 or 1.
+    pub video_active: u32,
 }
 
 sized_struct!(
@@ -145,12 +171,27 @@ sized_struct!(
         dropped_oversize: 0,
         dropped_transport_full: 0,
         dropped_refused: 0,
+        video_frames: 0,
+        video_sent: 0,
+        video_overwritten: 0,
+        video_failed: 0,
+        video_not_published: 0,
+        video_refused: 0,
+        video_encoder: telelink_str::EMPTY,
+        video_frames_per_second: 0.0,
+        video_sent_bytes: 0,
+        video_width: 0,
+        video_height: 0,
+        video_hardware: 0,
+        video_active: 0,
     },
 );
 
 impl From<&ChannelStats> for telelink_channel_stats {
     fn from(channel: &ChannelStats) -> Self {
         let counts = channel.counts;
+        let video = channel.video.as_ref().map(|video| video.counts).unwrap_or_default();
+        let encoder = channel.video.as_ref().and_then(|video| video.encoder.as_ref());
         Self {
             struct_size: size_of::<Self>(),
             channel_id: channel.id,
@@ -166,6 +207,19 @@ impl From<&ChannelStats> for telelink_channel_stats {
             dropped_oversize: counts.oversize,
             dropped_transport_full: counts.transport_full,
             dropped_refused: counts.refused,
+            video_frames: video.frames_in,
+            video_sent: video.sent,
+            video_overwritten: video.overwritten,
+            video_failed: video.failed + video.too_small + video.oversize,
+            video_not_published: video.not_published,
+            video_refused: video.refused,
+            video_encoder: encoder.map_or(telelink_str::EMPTY, |encoder| telelink_str::of(&encoder.encoder)),
+            video_frames_per_second: encoder.map_or(0.0, |encoder| encoder.frames_per_second),
+            video_sent_bytes: encoder.map_or(0, |encoder| encoder.bytes_sent),
+            video_width: encoder.map_or(0, |encoder| encoder.width),
+            video_height: encoder.map_or(0, |encoder| encoder.height),
+            video_hardware: encoder.is_some_and(|encoder| encoder.hardware).into(),
+            video_active: channel.video.as_ref().is_some_and(|video| video.active).into(),
         }
     }
 }

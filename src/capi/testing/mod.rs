@@ -8,6 +8,7 @@ pub mod json;
 pub mod results;
 pub mod send;
 pub mod server;
+pub mod video;
 pub mod viewer;
 
 pub(super) use server::connector;

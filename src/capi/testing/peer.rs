@@ -17,13 +17,17 @@ use crate::protocol::{
 };
 use crate::room::memory::ChannelSource;
 use crate::room::{
-    ByteReader, FrameReceiver, Identity, JoinRequest, Joined, RemoteDataTrack, Room, RoomEvent, RoomOptions,
+    BoxFuture, ByteReader, FrameReceiver, Identity, JoinRequest, Joined, RemoteDataTrack, RemoteVideoTrack, Room, RoomError,
+    RoomEvent, RoomOptions, Sid, VideoFrame, VideoReceiver,
 };
 
 /// Messages, statuses and answers that are kept for the test; beyond it the oldest go.
 const KEEP: usize = 65_536;
 /// JSON messages that are kept as they came.
 const KEEP_JSON: usize = 4096;
+
+/// Pictures that are kept; they are large.
+const KEEP_FRAMES: usize = 64;
 
 /// A message as a viewer gets it.
 pub(super) struct Message {
@@ -50,6 +54,10 @@ struct State {
     subscribed: BTreeSet<u64>,
     tracks: HashMap<u64, RemoteDataTrack>,
     readers: HashMap<u64, JoinHandle<()>>,
+    watched: BTreeSet<u64>,
+    videos: HashMap<u64, RemoteVideoTrack>,
+    watchers: HashMap<u64, Watcher>,
+    frames: VecDeque<(u64, VideoFrame)>,
     messages: VecDeque<Message>,
     statuses: VecDeque<Status>,
     answers: HashMap<u32, Answer>,
@@ -60,6 +68,14 @@ struct State {
     fetches: u32,
     pings: u64,
     left: bool,
+}
+
+/// Watches one video track.
+struct Watcher {
+    sid: Sid,
+    task: JoinHandle<()>,
+    /// Subscribed: the next picture comes.
+    ready: bool,
 }
 
 /// The device that opened a control stream to us.
@@ -197,6 +213,10 @@ impl Peer {
         {
             let mut state = self.shared.state.lock();
             state.subscribed.remove(&channel.id);
+            state.watched.remove(&channel.id);
+            if let Some(watcher) = state.watchers.remove(&channel.id) {
+                watcher.task.abort();
+            }
             if let Some(reader) = state.readers.remove(&channel.id) {
                 reader.abort();
             }
@@ -208,6 +228,32 @@ impl Peer {
     /// The next message.
     pub(super) fn next_message(&self, timeout: Duration) -> Result<Message, TooLate> {
         self.wait(timeout, |state| state.messages.pop_front())
+    }
+
+    /// Watches a channel as video; when this returns, the next picture is for us.
+    pub(super) fn watch(&self, topic: &str, timeout: Duration) -> Result<(), String> {
+        let channel =
+            self.channel(topic, timeout).map_err(|TooLate| format!("the robot advertises no channel {topic}"))?;
+        let id = channel.id;
+        {
+            let mut state = self.shared.state.lock();
+            state.subscribed.remove(&id);
+            if let Some(reader) = state.readers.remove(&id) {
+                reader.abort();
+            }
+            state.watched.insert(id);
+            watch_track(&self.shared, &mut state, id);
+        }
+        let wanted = crate::protocol::SubscribeChannel { id, request_video_track: true };
+        self.send(&FromViewer::Subscribe { channels: vec![wanted] }, timeout)?;
+        self.barrier(timeout)?;
+        self.wait(timeout, |state| state.watchers.get(&id).is_some_and(|watcher| watcher.ready).then_some(()))
+            .map_err(|TooLate| format!("the robot published no video track for {topic}"))
+    }
+
+    /// The next picture.
+    pub(super) fn next_frame(&self, timeout: Duration) -> Result<(u64, VideoFrame), TooLate> {
+        self.wait(timeout, |state| state.frames.pop_front())
     }
 
     /// The next status.
@@ -316,6 +362,25 @@ async fn follow(shared: Arc<Shared>, mut events: crate::room::RoomEvents) {
                 meet(&shared, sender);
                 control = Some(tokio::spawn(read_control(shared.clone(), reader)));
             }
+            RoomEvent::VideoTrackPublished(track) => {
+                if let Some(id) = data_track::parse_video_track_name(&track.name) {
+                    let mut state = shared.state.lock();
+                    state.videos.insert(id, track);
+                    watch_track(&shared, &mut state, id);
+                }
+            }
+            RoomEvent::VideoTrackUnpublished { sid } => {
+                let mut state = shared.state.lock();
+                state.videos.retain(|_, track| track.sid != sid);
+                let gone: Vec<u64> =
+                    state.watchers.iter().filter(|(_, w)| w.sid == sid).map(|(id, _)| *id).collect();
+                for id in gone {
+                    if let Some(watcher) = state.watchers.remove(&id) {
+                        watcher.task.abort();
+                    }
+                }
+                shared.changed.notify_all();
+            }
             RoomEvent::DataTrackPublished(track) => {
                 if let Some(id) = data_track::parse_data_track_name(&track.name) {
                     let mut state = shared.state.lock();
@@ -364,6 +429,8 @@ fn meet(shared: &Arc<Shared>, identity: Identity) {
     state.services.clear();
     state.subscribed.clear();
     state.readers.drain().for_each(|(_, reader)| reader.abort());
+    state.watched.clear();
+    state.watchers.drain().for_each(|(_, watcher)| watcher.task.abort());
 }
 
 async fn read_control(shared: Arc<Shared>, mut reader: ByteReader) {
@@ -466,6 +533,46 @@ fn read_track(shared: &Arc<Shared>, state: &mut State, id: u64) {
     let (Some(track), Ok(runtime)) = (state.tracks.get(&id), runtime()) else { return };
     if let Ok(frames) = shared.room.subscribe_data_track(track, 4096) {
         state.readers.insert(id, runtime.spawn(read_frames(Arc::downgrade(shared), frames, id)));
+    }
+}
+
+/// Starts watching a channel's video track, if it is wanted and there.
+fn watch_track(shared: &Arc<Shared>, state: &mut State, id: u64) {
+    let (Some(track), Ok(runtime)) = (state.videos.get(&id).filter(|_| state.watched.contains(&id)), runtime()) else {
+        return;
+    };
+    if state.watchers.get(&id).is_some_and(|watcher| watcher.sid == track.sid) {
+        return;
+    }
+    let subscribe = shared.room.subscribe_video_track(track, 64);
+    let task = runtime.spawn(watch_frames(Arc::downgrade(shared), subscribe, id));
+    let watcher = Watcher { sid: track.sid.clone(), task, ready: false };
+    if let Some(old) = state.watchers.insert(id, watcher) {
+        old.task.abort();
+    }
+}
+
+async fn watch_frames(
+    shared: std::sync::Weak<Shared>,
+    subscribe: BoxFuture<Result<VideoReceiver, RoomError>>,
+    id: u64,
+) {
+    let Ok(mut frames) = subscribe.await else { return };
+    if let Some(shared) = shared.upgrade() {
+        if let Some(watcher) = shared.state.lock().watchers.get_mut(&id) {
+            watcher.ready = true;
+        }
+        shared.changed.notify_all();
+    }
+    while let Some(frame) = frames.recv().await {
+        let Some(shared) = shared.upgrade() else { return };
+        let mut state = shared.state.lock();
+        if state.frames.len() == KEEP_FRAMES {
+            state.frames.pop_front();
+        }
+        state.frames.push_back((id, frame));
+        drop(state);
+        shared.changed.notify_all();
     }
 }
 

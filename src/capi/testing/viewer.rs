@@ -28,6 +28,7 @@ pub struct telelink_test_viewer {
 #[derive(Default)]
 pub(super) struct Last {
     message: Option<Message>,
+    pub(super) frame: Option<(u64, crate::room::VideoFrame)>,
     status: Option<Status>,
     pub(super) answer: Option<(String, Bytes, String)>,
     info: Option<ServerInfo>,

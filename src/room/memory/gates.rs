@@ -23,7 +23,7 @@ pub enum Gate {
     Unpublish,
     /// Publishing a video track; the publisher's identity.
     PublishVideo,
-    /// Each picture handed to an encoder; the publisher's identity. Blocks the thread that captures.
+    /// Each picture handed to an encoder; the name of its track. Blocks the thread that captures.
     Capture,
     /// Closing the room; the leaver's identity.
     Close,

@@ -11,6 +11,7 @@ mod requests;
 mod stats;
 mod streams;
 mod tracks;
+mod video;
 
 use std::sync::Arc;
 use std::time::Duration;
