@@ -315,6 +315,159 @@ typedef int32_t telelink_status_level;
 #endif // __cplusplus
 
 /**
+ * Codec of video tracks.
+ */
+enum telelink_video_codec
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * H.264, on macOS VP8. The default.
+   */
+  TELELINK_VIDEO_CODEC_AUTO = 0,
+  /**
+   * H.264: hardware encoders on most robots, decoded everywhere.
+   */
+  TELELINK_VIDEO_CODEC_H264 = 1,
+  /**
+   * VP8: cheap in software.
+   */
+  TELELINK_VIDEO_CODEC_VP8 = 2,
+  /**
+   * VP9.
+   */
+  TELELINK_VIDEO_CODEC_VP9 = 3,
+  /**
+   * AV1.
+   */
+  TELELINK_VIDEO_CODEC_AV1 = 4,
+  /**
+   * H.265: not decoded by every browser.
+   */
+  TELELINK_VIDEO_CODEC_H265 = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_video_codec telelink_video_codec;
+#else
+typedef int32_t telelink_video_codec;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * Preferred encoder of video tracks. One that the machine does not have is replaced by the LiveKit library.
+ */
+enum telelink_video_encoder
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * The LiveKit library's choice. The default.
+   */
+  TELELINK_VIDEO_ENCODER_AUTO = 0,
+  /**
+   * In software.
+   */
+  TELELINK_VIDEO_ENCODER_SOFTWARE = 1,
+  /**
+   * Any hardware encoder.
+   */
+  TELELINK_VIDEO_ENCODER_HARDWARE = 2,
+  /**
+   * NVIDIA NVENC.
+   */
+  TELELINK_VIDEO_ENCODER_NVENC = 3,
+  /**
+   * VA-API (Intel, AMD).
+   */
+  TELELINK_VIDEO_ENCODER_VAAPI = 4,
+  /**
+   * Apple VideoToolbox.
+   */
+  TELELINK_VIDEO_ENCODER_VIDEO_TOOLBOX = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_video_encoder telelink_video_encoder;
+#else
+typedef int32_t telelink_video_encoder;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What the bytes of a picture are.
+ */
+enum telelink_video_format
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * 4:2:0: plane Y of `stride` bytes a row, then U, then V, each of half the stride and half the rows, rounded up.
+   */
+  TELELINK_VIDEO_FORMAT_I420 = 0,
+  /**
+   * 4:2:0: plane Y of `stride` bytes a row, then U and V in turn, half the rows, rounded up; stride rounded up to even.
+   */
+  TELELINK_VIDEO_FORMAT_NV12 = 1,
+  /**
+   * Red, green, blue, three bytes per pixel.
+   */
+  TELELINK_VIDEO_FORMAT_RGB8 = 2,
+  /**
+   * Blue, green, red, three bytes per pixel.
+   */
+  TELELINK_VIDEO_FORMAT_BGR8 = 3,
+  /**
+   * A JPEG file.
+   */
+  TELELINK_VIDEO_FORMAT_MJPEG = 4,
+  /**
+   * An access unit of H.264, Annex B, parameter sets before each key frame.
+   */
+  TELELINK_VIDEO_FORMAT_H264 = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_video_format telelink_video_format;
+#else
+typedef int32_t telelink_video_format;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a video source is pushed.
+ */
+enum telelink_video_source_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Pixels: I420, NV12, RGB8 or BGR8, as each picture says. Who takes messages gets protobuf foxglove.RawImage, planar
+   * pictures as "nv12".
+   */
+  TELELINK_VIDEO_SOURCE_KIND_PIXELS = 0,
+  /**
+   * JPEG files. Who takes messages gets protobuf foxglove.CompressedImage with format "jpeg".
+   */
+  TELELINK_VIDEO_SOURCE_KIND_MJPEG = 1,
+  /**
+   * Encoded H.264, sent as it is. Who takes messages gets protobuf foxglove.CompressedVideo with format "h264".
+   */
+  TELELINK_VIDEO_SOURCE_KIND_H264 = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_video_source_kind telelink_video_source_kind;
+#else
+typedef int32_t telelink_video_source_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Answers one request for an asset: once, from any thread, also after the callback has returned.
  */
 typedef struct telelink_asset_responder telelink_asset_responder;
@@ -371,6 +524,12 @@ typedef struct telelink_session_snapshot telelink_session_snapshot;
  * Where the answer of an `on_token` callback goes. Borrowed, valid during the callback.
  */
 typedef struct telelink_token_request telelink_token_request;
+
+/**
+ * A camera: an image channel that is pushed pictures instead of messages. Viewers watch it as video, or take its
+ * pictures as messages.
+ */
+typedef struct telelink_video_source telelink_video_source;
 
 /**
  * A text: UTF-8, not ended by NUL. Owns nothing.
@@ -585,9 +744,10 @@ typedef struct telelink_channel_options {
    */
   int32_t qos;
   /**
-   * Not used; 0.
+   * An image channel is delivered as messages only, never as video: 0 or 1. For depth images and others whose values a
+   * video would spoil. Default 0.
    */
-  uint32_t reserved;
+  uint32_t no_video;
 } telelink_channel_options;
 
 /**
@@ -919,6 +1079,11 @@ typedef struct telelink_session_policy {
    * channel says itself.
    */
   int32_t (*qos)(void *context, const struct telelink_channel_info *channel);
+  /**
+   * Is the image channel delivered as messages only, never as video? Asked only for channels that could be video. NULL:
+   * none is.
+   */
+  bool (*suppress_video)(void *context, const struct telelink_channel_info *channel);
 } telelink_session_policy;
 
 /**
@@ -1066,6 +1231,27 @@ typedef struct telelink_session_options {
    * later answer goes nowhere. Default 0: none. Services have their own, telelink_service.timeout_ms.
    */
   uint64_t request_timeout_ms;
+  /**
+   * Codec of video tracks, a telelink_video_codec. TELELINK_VIDEO_CODEC or FOXGLOVE_VIDEO_CODEC in the environment
+   * (av1, h264, h265, vp8, vp9) overrides it. Default TELELINK_VIDEO_CODEC_AUTO.
+   */
+  int32_t video_codec;
+  /**
+   * Preferred encoder of video tracks, a telelink_video_encoder. Only TELELINK_VIDEO_ENCODER_AUTO looks at
+   * TELELINK_VIDEO_ENCODER or FOXGLOVE_VIDEO_ENCODER in the environment (auto, software, hardware, nvenc, vaapi,
+   * videotoolbox). Default TELELINK_VIDEO_ENCODER_AUTO.
+   */
+  int32_t video_encoder;
+  /**
+   * Most bits per second of each video track, 10,000 to 1,000,000,000. 0: the LiveKit library's choice, by the size of
+   * the pictures. Default 0.
+   */
+  uint64_t video_max_bitrate;
+  /**
+   * Most frames per second of each video track, 1 to 240; needs video_max_bitrate. 0: 30 with a bit rate, else the LiveKit
+   * library's choice. Default 0.
+   */
+  double video_max_framerate;
 } telelink_session_options;
 
 /**
@@ -1186,6 +1372,58 @@ typedef struct telelink_channel_stats {
    * Lossy messages that the network refused for another reason.
    */
   uint64_t dropped_refused;
+  /**
+   * Pictures logged while somebody watched.
+   */
+  uint64_t video_frames;
+  /**
+   * Pictures handed to the encoder.
+   */
+  uint64_t video_sent;
+  /**
+   * Pictures that newer ones pushed out before their conversion: it, or the encoder, is slower than the camera.
+   */
+  uint64_t video_overwritten;
+  /**
+   * Pictures that could not be read, decoded or converted, too small and too large ones among them.
+   */
+  uint64_t video_failed;
+  /**
+   * Pictures dropped because the track went away meanwhile, or no decoder could have started with them.
+   */
+  uint64_t video_not_published;
+  /**
+   * Pictures that the encoder refused.
+   */
+  uint64_t video_refused;
+  /**
+   * Name of the encoder in use; empty while nobody watches. Lives as long as the snapshot.
+   */
+  struct telelink_str video_encoder;
+  /**
+   * Frames per second that the encoder sends; 0 while nobody watches.
+   */
+  double video_frames_per_second;
+  /**
+   * Bytes of video sent on the present track.
+   */
+  uint64_t video_sent_bytes;
+  /**
+   * Size of the pictures sent, pixels: smaller than what was logged when the network is short.
+   */
+  uint32_t video_width;
+  /**
+   * See video_width.
+   */
+  uint32_t video_height;
+  /**
+   * The encoder says that it is hardware: 0 or 1.
+   */
+  uint32_t video_hardware;
+  /**
+   * Somebody watches now: 0 or 1.
+   */
+  uint32_t video_active;
 } telelink_channel_stats;
 
 /**
@@ -1274,6 +1512,70 @@ typedef struct telelink_session_stats {
    */
   uint64_t reconnects;
 } telelink_session_stats;
+
+/**
+ * How to make a video source. Set up with telelink_video_source_options_init().
+ */
+typedef struct telelink_video_source_options {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Coordinate frame of the camera, told to viewers. Default empty.
+   */
+  struct telelink_str frame_id;
+  /**
+   * A telelink_video_source_kind. Default TELELINK_VIDEO_SOURCE_KIND_PIXELS.
+   */
+  int32_t kind;
+  /**
+   * Not used; 0.
+   */
+  uint32_t reserved;
+} telelink_video_source_options;
+
+/**
+ * One picture. Set up with telelink_video_image_init().
+ */
+typedef struct telelink_video_image {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * The bytes, borrowed for the push; what follows the last row is ignored.
+   */
+  struct telelink_bytes data;
+  /**
+   * When it was taken, nanoseconds since the Unix epoch. 0: now. Default 0.
+   */
+  uint64_t time_ns;
+  /**
+   * A telelink_video_format. Default TELELINK_VIDEO_FORMAT_I420.
+   */
+  int32_t format;
+  /**
+   * In pixels, 1 to 16,384; pictures below 16×16 are not shown, a last odd column is cut off. 0 for JPEG.
+   */
+  uint32_t width;
+  /**
+   * As `width`.
+   */
+  uint32_t height;
+  /**
+   * From one row to the next, bytes; of the Y plane where there are planes. 0: rows without padding. Default 0.
+   */
+  uint32_t stride;
+  /**
+   * For H.264: a decoder can start here: 0 or 1. Default 0.
+   */
+  uint32_t key_frame;
+  /**
+   * Not used; 0.
+   */
+  uint32_t reserved;
+} telelink_video_image;
 
 #ifdef __cplusplus
 extern "C" {
@@ -2481,6 +2783,126 @@ TELELINK_API const char *telelink_version(void);
  * @since 0.1
  */
 TELELINK_API uint64_t telelink_now_ns(void);
+
+/**
+ * Fills options with the defaults.
+ *
+ * @param options      Written.
+ * @param struct_size  sizeof *options.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `options` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_video_source_options_init(struct telelink_video_source_options *options,
+                                                   size_t struct_size);
+
+/**
+ * Fills a picture with the defaults.
+ *
+ * @param image        Written.
+ * @param struct_size  sizeof *image.
+ * @return As telelink_video_source_options_init().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_video_image_init(struct telelink_video_image *image, size_t struct_size);
+
+/**
+ * Opens an image channel that is pushed pictures: viewers learn of it before this returns.
+ *
+ * @param context  Borrowed.
+ * @param topic    Borrowed. Not empty, at most 64 KiB.
+ * @param options  Borrowed, optional: NULL means all defaults.
+ * @param out      Receives the source; free it with telelink_video_source_free(). Written only on success.
+ * @return As telelink_channel_create(); TELELINK_STATUS_INVALID_VALUE also for an unknown `kind`.
+ * @threading As telelink_channel_create().
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_video_source_create(const struct telelink_context *context,
+                                             struct telelink_str topic,
+                                             const struct telelink_video_source_options *options,
+                                             struct telelink_video_source **out);
+
+/**
+ * Shows one picture to every viewer that watches or takes messages. It is checked in full whether somebody does or not.
+ *
+ * A picture that conversion, encoder or network have no time for is dropped, the oldest first, and counted in the
+ * session's statistics; this call does not say so.
+ *
+ * @param source  Borrowed.
+ * @param image   Borrowed, set up with telelink_video_image_init(). The data is copied before this returns, once, if
+ *                somebody wants it.
+ * @return TELELINK_STATUS_OK             taken, which is not yet shown
+ *         TELELINK_STATUS_CLOSED         the source is closed
+ *         TELELINK_STATUS_NULL_ARGUMENT  `source` or `image` is NULL, or `image->data` has a length and no data
+ *         TELELINK_STATUS_INVALID_VALUE  the picture is too short for its size, its size is 0 or more than 16,384, the
+ *                                        stride is less than a row, or the source takes no picture of that format
+ *         TELELINK_STATUS_STRUCT_SIZE    `image` was not set up
+ * @threading Any thread, also several at once; never blocks; allowed inside callbacks. The copy takes its time: about
+ *            0.1 ms per MB. Not for loops that cannot spare that while somebody watches.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_video_source_push(const struct telelink_video_source *source,
+                                           const struct telelink_video_image *image);
+
+/**
+ * Whether somebody wants pictures now: lets a program leave its camera off.
+ *
+ * @param source  Borrowed. NULL gives false.
+ * @return true while at least one viewer watches or takes messages.
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API bool telelink_video_source_is_wanted(const struct telelink_video_source *source);
+
+/**
+ * For H.264: whether a viewer needs a key frame, since the last call. Then make the encoder send one: a new viewer sees
+ * nothing before it.
+ *
+ * @param source  Borrowed. NULL gives false.
+ * @return true once for each wish.
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API bool telelink_video_source_take_key_frame_request(const struct telelink_video_source *source);
+
+/**
+ * Closes a source: viewers see it go, later pushes answer TELELINK_STATUS_CLOSED. Closing again does nothing.
+ *
+ * @param source  Borrowed; still has to be freed.
+ * @return TELELINK_STATUS_OK             closed, now or before
+ *         TELELINK_STATUS_NULL_ARGUMENT  `source` is NULL
+ *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
+ * @threading Any thread, also while others push; never blocks; allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_video_source_close(const struct telelink_video_source *source);
+
+/**
+ * Closes a source and frees its handle.
+ *
+ * @param source  Consumed. NULL does nothing.
+ * @threading Any thread, but nobody may use this handle meanwhile, nor information borrowed from it. Never blocks.
+ *            Allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API void telelink_video_source_free(struct telelink_video_source *source);
+
+/**
+ * The information about the channel that viewers see.
+ *
+ * @param source  Borrowed. NULL gives NULL.
+ * @return Borrowed: valid until telelink_video_source_free().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+const struct telelink_channel_info *telelink_video_source_as_info(const struct telelink_video_source *source);
 
 #ifdef __cplusplus
 }  // extern "C"

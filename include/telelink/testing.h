@@ -120,6 +120,36 @@ typedef struct telelink_test_status {
   uint32_t reserved;
 } telelink_test_status;
 
+/**
+ * A picture that a viewer saw. Set up with telelink_test_frame_init().
+ */
+typedef struct telelink_test_frame {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * The robot's channel.
+   */
+  uint64_t channel_id;
+  /**
+   * Planes Y, U, V without padding, BT.709 limited range; for encoded sources the bytes as pushed.
+   */
+  telelink_bytes data;
+  /**
+   * When it was taken, microseconds since the Unix epoch.
+   */
+  uint64_t capture_time_us;
+  /**
+   * In pixels.
+   */
+  uint32_t width;
+  /**
+   * In pixels.
+   */
+  uint32_t height;
+} telelink_test_frame;
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -346,6 +376,57 @@ TELELINK_API telelink_status telelink_test_server_set_loss(const struct telelink
 TELELINK_API
 telelink_status telelink_test_server_set_delay(const struct telelink_test_server *server,
                                                uint64_t delay_ms);
+
+/**
+ * Fills a frame with the defaults.
+ *
+ * @param frame        Written.
+ * @param struct_size  sizeof *frame.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `frame` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_test_frame_init(struct telelink_test_frame *frame, size_t struct_size);
+
+/**
+ * Waits for a channel of that topic and watches it as video, instead of taking its messages. When this returns, the next
+ * picture is for this viewer. telelink_test_viewer_unsubscribe() ends it.
+ *
+ * @param viewer      Borrowed.
+ * @param topic       Borrowed.
+ * @param timeout_ms  How long each step may take, milliseconds.
+ * @return TELELINK_STATUS_OK             watching
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL, or `topic` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `topic` is not UTF-8
+ *         TELELINK_STATUS_TIMEOUT        no such channel, or its video track did not come
+ * @threading One thread at a time for one viewer, blocks. Not inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_watch(const struct telelink_test_viewer *viewer,
+                                           telelink_str topic,
+                                           uint64_t timeout_ms);
+
+/**
+ * The next picture of the channels that are watched.
+ *
+ * @param viewer      Borrowed.
+ * @param timeout_ms  How long to wait for it, milliseconds.
+ * @param frame       Set up with telelink_test_frame_init(); written. Its data is borrowed until the next call of this
+ *                    function on this viewer.
+ * @return TELELINK_STATUS_OK             here it is
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `frame` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    `frame` was not set up
+ *         TELELINK_STATUS_TIMEOUT        none came
+ * @threading One thread at a time for one viewer, blocks. Not inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_next_frame(const struct telelink_test_viewer *viewer,
+                                                uint64_t timeout_ms,
+                                                struct telelink_test_frame *frame);
 
 /**
  * Joins a room as a viewer. The robot need not be there yet.

@@ -59,7 +59,7 @@ AT(telelink_channel_options, schema, 24);
 AT(telelink_channel_options, metadata, 32);
 AT(telelink_channel_options, metadata_count, 40);
 AT(telelink_channel_options, qos, 48);
-AT(telelink_channel_options, reserved, 52);
+AT(telelink_channel_options, no_video, 52);
 
 SIZE(telelink_service_request, 72);
 AT(telelink_service_request, struct_size, 0);
@@ -103,12 +103,13 @@ AT(telelink_session_callbacks, on_message, 64);
 AT(telelink_session_callbacks, on_connection_graph_subscribe, 72);
 AT(telelink_session_callbacks, on_connection_graph_unsubscribe, 80);
 
-SIZE(telelink_session_policy, 40);
+SIZE(telelink_session_policy, 48);
 AT(telelink_session_policy, struct_size, 0);
 AT(telelink_session_policy, context, 8);
 AT(telelink_session_policy, drop, 16);
 AT(telelink_session_policy, channel_filter, 24);
 AT(telelink_session_policy, qos, 32);
+AT(telelink_session_policy, suppress_video, 40);
 
 SIZE(telelink_token_callbacks, 32);
 AT(telelink_token_callbacks, struct_size, 0);
@@ -132,7 +133,7 @@ AT(telelink_ice_server, urls_count, 8);
 AT(telelink_ice_server, username, 16);
 AT(telelink_ice_server, password, 32);
 
-SIZE(telelink_session_options, 264);
+SIZE(telelink_session_options, 288);
 AT(telelink_session_options, struct_size, 0);
 AT(telelink_session_options, url, 8);
 AT(telelink_session_options, token, 24);
@@ -162,6 +163,10 @@ AT(telelink_session_options, livekit_library, 224);
 AT(telelink_session_options, asset_callbacks, 240);
 AT(telelink_session_options, asset_folder, 248);
 AT(telelink_session_options, request_timeout_ms, 256);
+AT(telelink_session_options, video_codec, 264);
+AT(telelink_session_options, video_encoder, 268);
+AT(telelink_session_options, video_max_bitrate, 272);
+AT(telelink_session_options, video_max_framerate, 280);
 
 SIZE(telelink_asset_request, 32);
 AT(telelink_asset_request, struct_size, 0);
@@ -227,7 +232,7 @@ AT(telelink_viewer_stats, ping_rtt_latest_ms, 80);
 AT(telelink_viewer_stats, ping_rtt_ms, 88);
 AT(telelink_viewer_stats, ping_rtt_deviation_ms, 96);
 
-SIZE(telelink_channel_stats, 120);
+SIZE(telelink_channel_stats, 216);
 AT(telelink_channel_stats, struct_size, 0);
 AT(telelink_channel_stats, channel_id, 8);
 AT(telelink_channel_stats, topic, 16);
@@ -242,6 +247,36 @@ AT(telelink_channel_stats, dropped_not_ready, 88);
 AT(telelink_channel_stats, dropped_oversize, 96);
 AT(telelink_channel_stats, dropped_transport_full, 104);
 AT(telelink_channel_stats, dropped_refused, 112);
+AT(telelink_channel_stats, video_frames, 120);
+AT(telelink_channel_stats, video_sent, 128);
+AT(telelink_channel_stats, video_overwritten, 136);
+AT(telelink_channel_stats, video_failed, 144);
+AT(telelink_channel_stats, video_not_published, 152);
+AT(telelink_channel_stats, video_refused, 160);
+AT(telelink_channel_stats, video_encoder, 168);
+AT(telelink_channel_stats, video_frames_per_second, 184);
+AT(telelink_channel_stats, video_sent_bytes, 192);
+AT(telelink_channel_stats, video_width, 200);
+AT(telelink_channel_stats, video_height, 204);
+AT(telelink_channel_stats, video_hardware, 208);
+AT(telelink_channel_stats, video_active, 212);
+
+SIZE(telelink_video_source_options, 32);
+AT(telelink_video_source_options, struct_size, 0);
+AT(telelink_video_source_options, frame_id, 8);
+AT(telelink_video_source_options, kind, 24);
+AT(telelink_video_source_options, reserved, 28);
+
+SIZE(telelink_video_image, 56);
+AT(telelink_video_image, struct_size, 0);
+AT(telelink_video_image, data, 8);
+AT(telelink_video_image, time_ns, 24);
+AT(telelink_video_image, format, 32);
+AT(telelink_video_image, width, 36);
+AT(telelink_video_image, height, 40);
+AT(telelink_video_image, stride, 44);
+AT(telelink_video_image, key_frame, 48);
+AT(telelink_video_image, reserved, 52);
 
 SIZE(telelink_test_message, 64);
 AT(telelink_test_message, struct_size, 0);
@@ -266,5 +301,13 @@ AT(telelink_test_status, message, 8);
 AT(telelink_test_status, id, 24);
 AT(telelink_test_status, level, 40);
 AT(telelink_test_status, reserved, 44);
+
+SIZE(telelink_test_frame, 48);
+AT(telelink_test_frame, struct_size, 0);
+AT(telelink_test_frame, channel_id, 8);
+AT(telelink_test_frame, data, 16);
+AT(telelink_test_frame, capture_time_us, 32);
+AT(telelink_test_frame, width, 40);
+AT(telelink_test_frame, height, 44);
 
 #endif

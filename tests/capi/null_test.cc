@@ -18,6 +18,7 @@ constexpr telelink_bytes no_bytes = {nullptr, 0};
 TEST(Null, FreeDoesNothing) {
   telelink_context_free(nullptr);
   telelink_channel_free(nullptr);
+  telelink_video_source_free(nullptr);
   telelink_client_free(nullptr);
   telelink_connection_graph_free(nullptr);
   telelink_session_snapshot_free(nullptr);
@@ -30,6 +31,9 @@ TEST(Null, FreeDoesNothing) {
 
 TEST(Null, InitIsRefused) {
   EXPECT_REFUSED("options", telelink_channel_options_init(nullptr, sizeof(telelink_channel_options)));
+  EXPECT_REFUSED("options", telelink_video_source_options_init(nullptr, sizeof(telelink_video_source_options)));
+  EXPECT_REFUSED("image", telelink_video_image_init(nullptr, sizeof(telelink_video_image)));
+  EXPECT_REFUSED("frame", telelink_test_frame_init(nullptr, sizeof(telelink_test_frame)));
   EXPECT_REFUSED("options", telelink_session_options_init(nullptr, sizeof(telelink_session_options)));
   EXPECT_REFUSED("callbacks", telelink_session_callbacks_init(nullptr, sizeof(telelink_session_callbacks)));
   EXPECT_REFUSED("policy", telelink_session_policy_init(nullptr, sizeof(telelink_session_policy)));
@@ -59,8 +63,24 @@ TEST(Null, ContextAndChannelAreRefused) {
   EXPECT_FALSE(telelink_channel_is_wanted(nullptr));
   EXPECT_EQ(telelink_channel_as_info(nullptr), nullptr);
 
+  telelink_video_source* source = nullptr;
+  telelink_video_image image;
+  ASSERT_EQ(telelink_video_image_init(&image, sizeof image), TELELINK_STATUS_OK);
+  EXPECT_REFUSED("context", telelink_video_source_create(nullptr, text("/a"), nullptr, &source));
+  EXPECT_REFUSED("source", telelink_video_source_push(nullptr, &image));
+  EXPECT_REFUSED("source", telelink_video_source_close(nullptr));
+  EXPECT_FALSE(telelink_video_source_is_wanted(nullptr));
+  EXPECT_FALSE(telelink_video_source_take_key_frame_request(nullptr));
+  EXPECT_EQ(telelink_video_source_as_info(nullptr), nullptr);
+
   support::Robot robot;
   EXPECT_REFUSED("out", telelink_channel_create(robot.context, text("/a"), nullptr, nullptr));
+  EXPECT_REFUSED("out", telelink_video_source_create(robot.context, text("/a"), nullptr, nullptr));
+  ASSERT_EQ(telelink_video_source_create(robot.context, text("/a"), nullptr, &source), TELELINK_STATUS_OK);
+  EXPECT_REFUSED("image", telelink_video_source_push(source, nullptr));
+  image.data = telelink_bytes{nullptr, 1};
+  EXPECT_REFUSED("image.data", telelink_video_source_push(source, &image));
+  telelink_video_source_free(source);
   ASSERT_EQ(telelink_channel_create(robot.context, text("/a"), nullptr, &channel), TELELINK_STATUS_OK);
   EXPECT_EQ(telelink_channel_log(channel, telelink_bytes{nullptr, 1}), TELELINK_STATUS_NULL_ARGUMENT);
   EXPECT_STREQ(telelink_last_error_message(), "payload.data is NULL but payload.len is 1");
@@ -242,6 +262,10 @@ TEST(Null, TestServerAndViewerAreRefused) {
   EXPECT_REFUSED("viewer", telelink_test_viewer_subscribe(nullptr, no_text, 1));
   EXPECT_REFUSED("viewer", telelink_test_viewer_unsubscribe(nullptr, no_text, 1));
   EXPECT_REFUSED("viewer", telelink_test_viewer_next_message(nullptr, 1, &message));
+  telelink_test_frame frame;
+  ASSERT_EQ(telelink_test_frame_init(&frame, sizeof frame), TELELINK_STATUS_OK);
+  EXPECT_REFUSED("viewer", telelink_test_viewer_watch(nullptr, no_text, 1));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_next_frame(nullptr, 1, &frame));
   EXPECT_REFUSED("viewer", telelink_test_viewer_next_status(nullptr, 1, &status));
   EXPECT_REFUSED("viewer", telelink_test_viewer_advertise(nullptr, 1, no_text, no_text, 1));
   EXPECT_REFUSED("viewer", telelink_test_viewer_unadvertise(nullptr, 1, 1));
@@ -255,6 +279,7 @@ TEST(Null, TestServerAndViewerAreRefused) {
 
   robot.join();
   EXPECT_REFUSED("message", telelink_test_viewer_next_message(robot.viewer, 1, nullptr));
+  EXPECT_REFUSED("frame", telelink_test_viewer_next_frame(robot.viewer, 1, nullptr));
   EXPECT_REFUSED("status", telelink_test_viewer_next_status(robot.viewer, 1, nullptr));
   EXPECT_REFUSED("answer", telelink_test_viewer_answer(robot.viewer, 1, 1, nullptr));
   EXPECT_REFUSED("answer", telelink_test_viewer_asset(robot.viewer, 1, 1, nullptr));

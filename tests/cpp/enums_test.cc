@@ -23,6 +23,31 @@ using telelink::StatusLevel;
 static_assert(same(Qos::lossy, TELELINK_QOS_LOSSY));
 static_assert(same(Qos::reliable, TELELINK_QOS_RELIABLE));
 
+static_assert(same(telelink::VideoCodec::automatic, TELELINK_VIDEO_CODEC_AUTO));
+static_assert(same(telelink::VideoCodec::h264, TELELINK_VIDEO_CODEC_H264));
+static_assert(same(telelink::VideoCodec::vp8, TELELINK_VIDEO_CODEC_VP8));
+static_assert(same(telelink::VideoCodec::vp9, TELELINK_VIDEO_CODEC_VP9));
+static_assert(same(telelink::VideoCodec::av1, TELELINK_VIDEO_CODEC_AV1));
+static_assert(same(telelink::VideoCodec::h265, TELELINK_VIDEO_CODEC_H265));
+
+static_assert(same(telelink::VideoEncoder::automatic, TELELINK_VIDEO_ENCODER_AUTO));
+static_assert(same(telelink::VideoEncoder::software, TELELINK_VIDEO_ENCODER_SOFTWARE));
+static_assert(same(telelink::VideoEncoder::hardware, TELELINK_VIDEO_ENCODER_HARDWARE));
+static_assert(same(telelink::VideoEncoder::nvenc, TELELINK_VIDEO_ENCODER_NVENC));
+static_assert(same(telelink::VideoEncoder::vaapi, TELELINK_VIDEO_ENCODER_VAAPI));
+static_assert(same(telelink::VideoEncoder::video_toolbox, TELELINK_VIDEO_ENCODER_VIDEO_TOOLBOX));
+
+static_assert(same(telelink::VideoSourceKind::pixels, TELELINK_VIDEO_SOURCE_KIND_PIXELS));
+static_assert(same(telelink::VideoSourceKind::mjpeg, TELELINK_VIDEO_SOURCE_KIND_MJPEG));
+static_assert(same(telelink::VideoSourceKind::h264, TELELINK_VIDEO_SOURCE_KIND_H264));
+
+static_assert(same(telelink::VideoFormat::i420, TELELINK_VIDEO_FORMAT_I420));
+static_assert(same(telelink::VideoFormat::nv12, TELELINK_VIDEO_FORMAT_NV12));
+static_assert(same(telelink::VideoFormat::rgb8, TELELINK_VIDEO_FORMAT_RGB8));
+static_assert(same(telelink::VideoFormat::bgr8, TELELINK_VIDEO_FORMAT_BGR8));
+static_assert(same(telelink::VideoFormat::mjpeg, TELELINK_VIDEO_FORMAT_MJPEG));
+static_assert(same(telelink::VideoFormat::h264, TELELINK_VIDEO_FORMAT_H264));
+
 static_assert(same(ConnectionStatus::connecting, TELELINK_CONNECTION_STATUS_CONNECTING));
 static_assert(same(ConnectionStatus::connected, TELELINK_CONNECTION_STATUS_CONNECTED));
 static_assert(same(ConnectionStatus::shutting_down, TELELINK_CONNECTION_STATUS_SHUTTING_DOWN));

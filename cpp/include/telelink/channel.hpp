@@ -31,6 +31,7 @@ using Time = std::chrono::time_point<std::chrono::system_clock, std::chrono::nan
 struct ChannelOptions {
   Qos qos = Qos::lossy;                              ///< how messages travel
   std::map<std::string, std::string> metadata = {};  ///< for the viewer's information
+  bool video = true;                                 ///< false: an image channel is never watched as video
 };
 
 /// What there is to know about a channel. Owns nothing: lives as long as the Channel, or the callback that was given

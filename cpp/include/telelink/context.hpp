@@ -7,6 +7,7 @@
 #include <telelink/result.hpp>
 #include <telelink/schema.hpp>
 #include <telelink/telelink.h>
+#include <telelink/video.hpp>
 
 #include <string_view>
 
@@ -41,12 +42,33 @@ class Context {
     c.metadata = metadata.data();
     c.metadata_count = metadata.size();
     c.qos = static_cast<std::int32_t>(options.qos);
+    c.no_video = options.video ? 0 : 1;
     telelink_channel* channel = nullptr;
     if (const auto status = telelink_channel_create(handle_.get(), detail::view(topic), &c, &channel);
         status != TELELINK_STATUS_OK) {
       return detail::last_error(status);
     }
     return Channel{channel};
+  }
+
+  /// Opens an image channel that is pushed pictures instead of messages.
+  ///
+  /// @param topic    not empty, for example "/camera/front"
+  /// @param options  what is pushed; coordinate frame
+  /// @return the source; Status::invalid_value or Status::invalid_utf8, and the message says which argument
+  Result<VideoSource> video_source(std::string_view topic, const VideoSourceOptions& options = {}) const {
+    telelink_video_source_options c;
+    if (const auto status = telelink_video_source_options_init(&c, sizeof c); status != TELELINK_STATUS_OK) {
+      return detail::last_error(status);
+    }
+    c.frame_id = detail::view(options.frame_id);
+    c.kind = static_cast<std::int32_t>(options.kind);
+    telelink_video_source* source = nullptr;
+    if (const auto status = telelink_video_source_create(handle_.get(), detail::view(topic), &c, &source);
+        status != TELELINK_STATUS_OK) {
+      return detail::last_error(status);
+    }
+    return VideoSource{source};
   }
 
   /// The object of C behind this one.

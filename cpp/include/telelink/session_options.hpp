@@ -6,6 +6,7 @@
 #include <telelink/client.hpp>
 #include <telelink/result.hpp>
 #include <telelink/service.hpp>
+#include <telelink/video.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -129,6 +130,11 @@ struct SessionOptions {
   std::function<bool(ChannelView channel)> channel_filter = {};
   /// How do this channel's messages travel? Asked like channel_filter. Default: as each channel says itself.
   std::function<Qos(ChannelView channel)> qos = {};
+  /// Is this image channel delivered as messages only, never as video? Asked like channel_filter, for channels that could
+  /// be video. Default: none is.
+  std::function<bool(ChannelView channel)> suppress_video = {};
+
+  VideoOptions video = {};  ///< how image channels become video
 
   Limits limits = {};                       ///< what a slow or hostile viewer can cost
   bool auto_reconnect = true;               ///< join again, with back-off, when the room is lost

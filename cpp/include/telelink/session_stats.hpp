@@ -35,6 +35,23 @@ struct ViewerStats {
   std::optional<double> ping_rtt_deviation_ms = std::nullopt;  ///< standard deviation of these
 };
 
+/// Figures of one channel's video.
+struct VideoStats {
+  bool active = false;                ///< somebody watches now
+  std::uint64_t frames = 0;           ///< pictures logged while somebody watched
+  std::uint64_t sent = 0;             ///< handed to the encoder
+  std::uint64_t overwritten = 0;      ///< newer ones came before their conversion
+  std::uint64_t failed = 0;           ///< could not be read, decoded or converted, too small or too large ones among them
+  std::uint64_t not_published = 0;    ///< the track went away meanwhile, or no decoder could have started with them
+  std::uint64_t refused = 0;          ///< the encoder refused them
+  std::string encoder = {};           ///< name of the encoder in use; empty while nobody watches
+  bool hardware = false;              ///< it says that it is hardware
+  double frames_per_second = 0;       ///< sent
+  std::uint64_t sent_bytes = 0;       ///< on the present track
+  std::uint32_t width = 0;            ///< of the pictures sent: smaller than logged when the network is short
+  std::uint32_t height = 0;           ///< as width
+};
+
 /// Figures of one channel since it was created.
 struct ChannelStats {
   std::uint64_t channel_id = 0;
@@ -50,6 +67,7 @@ struct ChannelStats {
   std::uint64_t dropped_oversize = 0;        ///< over Limits::max_data_track_message_size
   std::uint64_t dropped_transport_full = 0;  ///< the network had no room
   std::uint64_t dropped_refused = 0;         ///< the network refused them for another reason
+  VideoStats video = {};                     ///< its video
 };
 
 /// Figures of a session, all of one moment. Counts of messages are those since the session was started, also of
@@ -186,6 +204,20 @@ class SessionSnapshot {
     channel.dropped_oversize = c.dropped_oversize;
     channel.dropped_transport_full = c.dropped_transport_full;
     channel.dropped_refused = c.dropped_refused;
+    VideoStats& video = channel.video;
+    video.active = c.video_active != 0;
+    video.frames = c.video_frames;
+    video.sent = c.video_sent;
+    video.overwritten = c.video_overwritten;
+    video.failed = c.video_failed;
+    video.not_published = c.video_not_published;
+    video.refused = c.video_refused;
+    video.encoder = std::string{detail::text(c.video_encoder)};
+    video.hardware = c.video_hardware != 0;
+    video.frames_per_second = c.video_frames_per_second;
+    video.sent_bytes = c.video_sent_bytes;
+    video.width = c.video_width;
+    video.height = c.video_height;
     return channel;
   }
 

@@ -40,7 +40,8 @@
 #include <telelink/bytes.hpp>            // Bytes: what a message is made from
 #include <telelink/schema.hpp>           // json(), json_schema(), protobuf(), ros2msg(): how messages are written
 #include <telelink/channel.hpp>          // Channel: log()
-#include <telelink/context.hpp>          // Context: channel()
+#include <telelink/video.hpp>            // VideoSource: push(); codecs and encoders
+#include <telelink/context.hpp>          // Context: channel(), video_source()
 #include <telelink/client.hpp>           // viewers, and what they publish
 #include <telelink/service.hpp>          // what viewers can call
 #include <telelink/graph.hpp>            // ConnectionGraph: which nodes are connected by what

@@ -46,6 +46,15 @@ struct Message {
   bool lossy = false;             ///< came over the lossy path
 };
 
+/// A picture that a viewer saw.
+struct Frame {
+  std::uint64_t channel_id = 0;
+  std::string data = {};              ///< planes Y, U, V without padding, BT.709 limited range; encoded ones as pushed
+  std::uint64_t capture_time_us = 0;  ///< since the Unix epoch
+  std::uint32_t width = 0;
+  std::uint32_t height = 0;
+};
+
 /// The answer of a service call, or an asset.
 struct Answer {
   bool failed = false;
@@ -120,6 +129,23 @@ class Viewer {
   /// Ends the subscription. When this returns, the robot knows.
   Result<void> unsubscribe(std::string_view topic, Timeout timeout = default_timeout) const {
     return detail::check(telelink_test_viewer_unsubscribe(handle_.get(), detail::view(topic), detail::ms(timeout)));
+  }
+
+  /// Waits for an image channel of that topic and watches it as video. When this returns, the next picture is for this
+  /// viewer. unsubscribe() ends it.
+  Result<void> watch(std::string_view topic, Timeout timeout = default_timeout) const {
+    return detail::check(telelink_test_viewer_watch(handle_.get(), detail::view(topic), detail::ms(timeout)));
+  }
+
+  /// The next picture of the channels that are watched. Status::timeout when none comes.
+  Result<Frame> next_frame(Timeout timeout = default_timeout) const {
+    telelink_test_frame c = {};
+    auto status = telelink_test_frame_init(&c, sizeof c);
+    if (status == TELELINK_STATUS_OK) {
+      status = telelink_test_viewer_next_frame(handle_.get(), detail::ms(timeout), &c);
+    }
+    if (status != TELELINK_STATUS_OK) return detail::last_error(status);
+    return Frame{c.channel_id, detail::string(c.data), c.capture_time_us, c.width, c.height};
   }
 
   /// The next message of the subscribed channels. Status::timeout when none comes.

@@ -26,7 +26,7 @@ use crate::protocol::frame::MAX_PAYLOAD;
 use crate::protocol::version::ATTRIBUTE;
 use crate::protocol::{FrameDecoder, FromViewer, StatusLevel, SubscribeChannel, ToViewer, CONTROL_TOPIC};
 use crate::room::memory::{ChannelSource, MemoryServer};
-use crate::room::{ByteReader, ByteStream, JoinRequest, RemoteDataTrack, Room, RoomEvent, RoomEvents, RoomOptions};
+use crate::room::{ByteReader, ByteStream, JoinRequest, RemoteDataTrack, RemoteVideoTrack, Room, RoomEvent, RoomEvents, RoomOptions};
 
 use super::*;
 
@@ -186,6 +186,7 @@ struct Viewer {
     decoder: FrameDecoder,
     streams: usize,
     tracks: Vec<RemoteDataTrack>,
+    videos: Vec<RemoteVideoTrack>,
     pings: u64,
 }
 
@@ -206,6 +207,7 @@ impl Viewer {
             decoder: FrameDecoder::new(MAX_PAYLOAD),
             streams: 0,
             tracks: Vec::new(),
+            videos: Vec::new(),
             pings: 0,
         }
     }
@@ -239,6 +241,8 @@ impl Viewer {
                 self.streams += 1;
             }
             RoomEvent::DataTrackPublished(track) => self.tracks.push(track),
+            RoomEvent::VideoTrackPublished(track) => self.videos.push(track),
+            RoomEvent::VideoTrackUnpublished { sid } => self.videos.retain(|track| track.sid != sid),
             RoomEvent::DataTrackUnpublished { sid } => self.tracks.retain(|track| track.sid != sid),
             _ => {}
         }

@@ -10,7 +10,7 @@ use crate::protocol::data_track::{data_track_name, video_track_name};
 use crate::protocol::schema::{HAS_VIDEO_TRACK_KEY, VIDEO_FRAME_ID_KEY, VIDEO_SOURCE_ENCODING_KEY};
 use crate::protocol::ChannelAdvertisement;
 use crate::room::memory::{Gate, TrackAction};
-use crate::room::{PublishError, RemoteVideoTrack, RoomError, VideoFrame, VideoReceiver};
+use crate::room::{PublishError, RoomError, VideoFrame, VideoReceiver};
 use crate::video::{image_kind, Converter};
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -29,11 +29,11 @@ impl Viewer {
         let name = video_track_name(id);
         let search = async {
             loop {
-                if let RoomEvent::VideoTrackPublished(track) = self.events.recv().await.expect("still in the room") {
-                    if track.name == name {
-                        return track;
-                    }
+                if let Some(track) = self.videos.iter().find(|track| track.name == name) {
+                    return track.clone();
                 }
+                let event = self.events.recv().await.expect("still in the room");
+                self.event(event);
             }
         };
         soon("video track", search).await
@@ -372,8 +372,9 @@ async fn s_275_after_a_full_reconnect_no_track_is_left_behind() {
     use TrackAction::{Published, Republished, Unpublished};
     stage.until_video_log(id, &[Published, Unpublished, Republished, Unpublished]).await;
     // The viewer has a new session; what it asks for now is what it gets.
+    let info = viewer.until(|message| matches!(message, ToViewer::ServerInfo(_)).then_some(()));
+    info.await;
     viewer.open().await;
-    viewer.server_info().await;
     viewer.ask_video(id);
     stage.until_video_log(id, &[Published, Unpublished, Republished, Unpublished, Published]).await;
     // A renewal that comes when nobody watches any more is undone at once.

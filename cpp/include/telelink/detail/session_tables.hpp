@@ -83,6 +83,7 @@ struct SessionTrampolines {
 struct Policy {
   std::function<bool(ChannelView)> channel_filter;
   std::function<Qos(ChannelView)> qos;
+  std::function<bool(ChannelView)> suppress_video;
 };
 
 using TokenCallback = std::function<Result<std::string>()>;
@@ -101,6 +102,12 @@ struct QuestionTrampolines {
     return Contain<Mode>::run("qos", as_the_channel_says, [&] {
       return static_cast<std::int32_t>(static_cast<Policy*>(context)->qos(ChannelView{channel}));
     });
+  }
+
+  /// One that throws suppresses nothing: the channel is there either way.
+  static bool suppress_video(void* context, const telelink_channel_info* channel) noexcept {
+    return Contain<Mode>::run("suppress_video", false,
+                              [&] { return static_cast<Policy*>(context)->suppress_video(ChannelView{channel}); });
   }
 
   static void on_token(void* context, const telelink_token_request* request) noexcept {
@@ -126,7 +133,8 @@ class SessionTables {
         services_{std::move(options_.services)},
         assets_{std::move(options_.asset_handler), std::move(options_.asset_folder)},
         callbacks_{std::make_unique<SessionCallbacks>(std::move(options_.callbacks))},
-        policy_{std::make_unique<Policy>(Policy{std::move(options_.channel_filter), std::move(options_.qos)})},
+        policy_{std::make_unique<Policy>(Policy{std::move(options_.channel_filter), std::move(options_.qos),
+                                                std::move(options_.suppress_video)})},
         token_callback_{std::make_unique<TokenCallback>(std::move(options_.token_callback))} {
     // An `_init` fails only when header and library differ; then the call that is given the struct says so.
     (void)telelink_session_options_init(&c_, sizeof c_);
@@ -175,6 +183,10 @@ class SessionTables {
     c_.supported_encodings_count = encodings_.size();
     c_.capabilities = static_cast<std::uint32_t>(options_.capabilities);
     c_.auto_reconnect = options_.auto_reconnect ? 1 : 0;
+    c_.video_codec = static_cast<std::int32_t>(options_.video.codec);
+    c_.video_encoder = static_cast<std::int32_t>(options_.video.encoder);
+    c_.video_max_bitrate = options_.video.max_bitrate;
+    c_.video_max_framerate = options_.video.max_framerate;
     c_.request_timeout_ms = milliseconds(options_.request_timeout);
   }
 
@@ -232,7 +244,8 @@ class SessionTables {
     using Questions = QuestionTrampolines<Mode>;
     if (policy_->channel_filter) policy_c_.channel_filter = &Questions::channel_filter;
     if (policy_->qos) policy_c_.qos = &Questions::qos;
-    if (policy_->channel_filter || policy_->qos) c_.policy = &policy_c_;
+    if (policy_->suppress_video) policy_c_.suppress_video = &Questions::suppress_video;
+    if (policy_->channel_filter || policy_->qos || policy_->suppress_video) c_.policy = &policy_c_;
     token_c_.on_token = &Questions::on_token;
     if (*token_callback_) c_.token_callbacks = &token_c_;
   }

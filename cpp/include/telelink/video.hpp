@@ -1,0 +1,133 @@
+// Copyright telelink contributors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <telelink/bytes.hpp>
+#include <telelink/channel.hpp>
+#include <telelink/detail/handle.hpp>
+#include <telelink/detail/view.hpp>
+#include <telelink/result.hpp>
+#include <telelink/telelink.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace telelink {
+
+/// Codec of video tracks.
+enum class VideoCodec : std::int32_t {
+  automatic = 0,  ///< H.264, on macOS VP8
+  h264 = 1,       ///< hardware encoders on most robots, decoded everywhere
+  vp8 = 2,        ///< cheap in software
+  vp9 = 3,
+  av1 = 4,
+  h265 = 5,  ///< not decoded by every browser
+};
+
+/// Preferred encoder of video tracks. One that the machine does not have is replaced by the LiveKit library.
+enum class VideoEncoder : std::int32_t {
+  automatic = 0,  ///< the LiveKit library's choice
+  software = 1,
+  hardware = 2,  ///< any hardware encoder
+  nvenc = 3,
+  vaapi = 4,
+  video_toolbox = 5,
+};
+
+/// How image channels become video.
+struct VideoOptions {
+  VideoCodec codec = VideoCodec::automatic;        ///< TELELINK_VIDEO_CODEC in the environment overrides it
+  VideoEncoder encoder = VideoEncoder::automatic;  ///< automatic looks at TELELINK_VIDEO_ENCODER in the environment
+  std::uint64_t max_bitrate = 0;                   ///< bits per second: 10,000 to 1,000,000,000; 0: by the size
+  double max_framerate = 0;                        ///< frames per second: 1 to 240; needs max_bitrate; 0: 30 with one
+};
+
+/// What a video source is pushed, and what a viewer gets who takes its messages instead of watching.
+enum class VideoSourceKind : std::int32_t {
+  pixels = 0,  ///< I420, NV12, RGB8, BGR8, as each picture says; foxglove.RawImage, planar pictures as "nv12"
+  mjpeg = 1,   ///< JPEG files; foxglove.CompressedImage with format "jpeg"
+  h264 = 2,    ///< encoded, sent as it is; foxglove.CompressedVideo with format "h264"
+};
+
+/// What the bytes of a picture are.
+enum class VideoFormat : std::int32_t {
+  i420 = 0,   ///< plane Y of `stride` bytes a row, then U, then V, each of half the stride and rows, rounded up
+  nv12 = 1,   ///< plane Y, then U and V in turn, half the rows, rounded up; stride rounded up to even
+  rgb8 = 2,   ///< red, green, blue
+  bgr8 = 3,   ///< blue, green, red
+  mjpeg = 4,  ///< a JPEG file
+  h264 = 5,   ///< an access unit, Annex B, parameter sets before each key frame
+};
+
+/// Optional properties of a video source.
+struct VideoSourceOptions {
+  VideoSourceKind kind = VideoSourceKind::pixels;  ///< what is pushed
+  std::string frame_id = {};                       ///< coordinate frame of the camera, told to viewers
+};
+
+/// One picture. Owns nothing: the data has to live during the push.
+struct VideoImage {
+  VideoFormat format = VideoFormat::i420;   ///< what the bytes are
+  std::uint32_t width = 0;                  ///< pixels, 1 to 16,384; below 16x16 nothing is shown; 0 for JPEG
+  std::uint32_t height = 0;                 ///< as width
+  std::uint32_t stride = 0;                 ///< from row to row, bytes; of plane Y where there are planes; 0: no padding
+  Bytes data = {};                          ///< what follows the last row is ignored
+  std::optional<Time> time = std::nullopt;  ///< when it was taken; default now
+  bool key_frame = false;                   ///< for H.264: a decoder can start here
+};
+
+/// A camera: an image channel that is pushed pictures instead of messages. From Context::video_source(). The destructor
+/// closes it.
+///
+/// Thread-safe: every method may be called from several threads at once, also from callbacks, and never blocks.
+class VideoSource {
+ public:
+  /// Shows one picture to every viewer that watches or takes messages. It is checked in full whether somebody does or
+  /// not, and copied once if somebody does: about 0.1 ms per MB. Pictures for which conversion, encoder or network have
+  /// no time are dropped, the oldest first, and counted in the session's statistics.
+  ///
+  /// @return Status::invalid_value for a picture that is too short for its size or of a format that this source does not
+  ///         take, and the message says what is wrong; Status::closed after close()
+  Result<void> push(const VideoImage& image) const {
+    telelink_video_image c;
+    if (const auto status = telelink_video_image_init(&c, sizeof c); status != TELELINK_STATUS_OK) {
+      return detail::last_error(status);
+    }
+    const auto ns = image.time ? image.time->time_since_epoch().count() : 0;
+    c.data = detail::byte_view(image.data);
+    c.time_ns = ns < 0 ? 0 : static_cast<std::uint64_t>(ns);
+    c.format = static_cast<std::int32_t>(image.format);
+    c.width = image.width;
+    c.height = image.height;
+    c.stride = image.stride;
+    c.key_frame = image.key_frame ? 1 : 0;
+    return detail::check(telelink_video_source_push(handle_.get(), &c));
+  }
+
+  /// Whether somebody wants pictures now: lets you leave the camera off.
+  bool is_wanted() const noexcept { return telelink_video_source_is_wanted(handle_.get()); }
+
+  /// For H.264: whether a viewer needs a key frame, since the last call. Then make the encoder send one.
+  bool take_key_frame_request() const noexcept { return telelink_video_source_take_key_frame_request(handle_.get()); }
+
+  /// Closes the source: viewers see it go, later pushes answer Status::closed. Closing again does nothing.
+  void close() const noexcept { (void)telelink_video_source_close(handle_.get()); }
+
+  std::uint64_t id() const noexcept { return info().id(); }
+  std::string_view topic() const noexcept { return info().topic(); }
+
+  /// The channel that viewers see. Valid while this object lives.
+  ChannelView info() const noexcept { return ChannelView{telelink_video_source_as_info(handle_.get())}; }
+
+  /// The object of C behind this one.
+  const telelink_video_source* c() const noexcept { return handle_.get(); }
+
+ private:
+  friend class Context;
+  explicit VideoSource(telelink_video_source* source) noexcept : handle_{source} {}
+
+  detail::Handle<telelink_video_source, telelink_video_source_free> handle_;
+};
+
+}  // namespace telelink
