@@ -79,7 +79,8 @@ TEST(Null, ContextAndChannelAreRefused) {
   ASSERT_EQ(telelink_video_source_create(robot.context, text("/a"), nullptr, &source), TELELINK_STATUS_OK);
   EXPECT_REFUSED("image", telelink_video_source_push(source, nullptr));
   image.data = telelink_bytes{nullptr, 1};
-  EXPECT_REFUSED("image.data", telelink_video_source_push(source, &image));
+  EXPECT_EQ(telelink_video_source_push(source, &image), TELELINK_STATUS_NULL_ARGUMENT);
+  EXPECT_STREQ(telelink_last_error_message(), "image.data.data is NULL but image.data.len is 1");
   telelink_video_source_free(source);
   ASSERT_EQ(telelink_channel_create(robot.context, text("/a"), nullptr, &channel), TELELINK_STATUS_OK);
   EXPECT_EQ(telelink_channel_log(channel, telelink_bytes{nullptr, 1}), TELELINK_STATUS_NULL_ARGUMENT);

@@ -11,3 +11,4 @@ mod graph;
 mod joining;
 mod requests;
 mod rig;
+mod video;

@@ -42,6 +42,8 @@ impl Viewer {
     async fn watch(&mut self, id: u64) -> VideoReceiver {
         self.ask_video(id);
         let track = self.video_track(id).await;
+        // The track may be seen before the robot's owner has done all that the subscription takes.
+        self.barrier().await;
         self.room.subscribe_video_track(&track, 64).await.unwrap()
     }
 
@@ -488,6 +490,7 @@ async fn several_viewers_of_several_cameras_come_and_go() {
             for viewer in &mut viewers {
                 viewer.ask_video(id);
                 let track = viewer.video_track(id).await;
+                viewer.barrier().await;
                 views.push(viewer.room.subscribe_video_track(&track, 8).await.unwrap());
             }
             let level = 20 + 10 * pushed.fetch_add(1, Ordering::Relaxed) as u8;
