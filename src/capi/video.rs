@@ -7,9 +7,7 @@ use super::handle;
 use super::sized;
 use super::status::{telelink_status, Failure};
 use super::view::{self, telelink_bytes, telelink_str};
-use crate::context::{
-    VideoFormat, VideoImage, VideoPushError, VideoSource, VideoSourceKind, VideoSourceOptions,
-};
+use crate::context::{VideoFormat, VideoImage, VideoPushError, VideoSource, VideoSourceKind, VideoSourceOptions};
 use crate::session::{EncoderLimits, VideoCodec, VideoEncoder, VideoOptions};
 
 /// A camera: an image channel that is pushed pictures instead of messages. Viewers watch it as video, or take its

@@ -177,8 +177,7 @@ pub struct VideoSource {
 
 impl VideoSource {
     pub(super) fn open(context: &Context, topic: String, options: VideoSourceOptions) -> Result<Self, ChannelError> {
-        let info =
-            VideoSourceInfo { kind: options.kind, frame_id: options.frame_id.into(), key_frame: Arc::default() };
+        let info = VideoSourceInfo { kind: options.kind, frame_id: options.frame_id.into(), key_frame: Arc::default() };
         let channel = context
             .channel(topic)
             .encoding("protobuf")

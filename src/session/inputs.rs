@@ -1,8 +1,8 @@
 //! The owner task's mailbox: what other threads ask of it. Bounded; nobody holds it while waiting.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::mpsc::{sync_channel, SyncSender};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indexmap::map::Entry;

@@ -58,9 +58,7 @@ pub use parameter::{
 pub use service::{MessageSchema, Service, ServiceHandler, ServiceRequest, ServiceResponder};
 pub use stats::{ChannelStats, RttStats, SessionStats, VideoStats, ViewerStats};
 
-pub use video::{
-    EncoderLimits, VideoCodec, VideoCounts, VideoEncoder, VideoOptions, VideoSuppressor, VideoTrackStats,
-};
+pub use video::{EncoderLimits, VideoCodec, VideoCounts, VideoEncoder, VideoOptions, VideoSuppressor, VideoTrackStats};
 
 pub use crate::fanout::{DropCounts, QueueStats};
 pub use crate::protocol::{Status, StatusLevel};

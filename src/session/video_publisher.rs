@@ -61,9 +61,17 @@ struct Work {
 
 /// A picture ready for the encoder.
 enum Ready {
-    Planar { frame: Frame, timestamp_us: i64 },
+    Planar {
+        frame: Frame,
+        timestamp_us: i64,
+    },
     /// As it came; the buffer is given back afterwards.
-    Encoded { picture: WaitingPicture, width: u32, height: u32, key_frame: bool },
+    Encoded {
+        picture: WaitingPicture,
+        width: u32,
+        height: u32,
+        key_frame: bool,
+    },
 }
 
 impl Publisher {

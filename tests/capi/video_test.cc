@@ -116,7 +116,8 @@ TEST_F(Video, TakesEveryFormatWithAndWithoutPadding) {
     next();
     EXPECT_EQ(frame.width, width);
     EXPECT_NEAR(frame.data.data[0], 128, 3) << "format " << of.format;
-    EXPECT_EQ(push(std::vector<std::uint8_t>(of.size - 1, 128)), TELELINK_STATUS_INVALID_VALUE) << "format " << of.format;
+    EXPECT_EQ(push(std::vector<std::uint8_t>(of.size - 1, 128)), TELELINK_STATUS_INVALID_VALUE)
+        << "format " << of.format;
   }
 }
 
@@ -270,10 +271,12 @@ TEST_F(Video, ManyThreadsPushOneSource) {
     threads.emplace_back([&] {
       telelink_video_image own = image;
       own.data = bytes(data);
-      for (int i = 0; i < 200; ++i) EXPECT_EQ(telelink_video_source_push(source, &own), TELELINK_STATUS_OK);
+      for (int i = 0; i < 200; ++i)
+        EXPECT_EQ(telelink_video_source_push(source, &own), TELELINK_STATUS_OK);
     });
   }
-  for (auto& thread : threads) thread.join();
+  for (auto& thread : threads)
+    thread.join();
   next();
   EXPECT_EQ(stats().video_frames, 800u);
 }

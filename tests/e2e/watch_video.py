@@ -10,6 +10,7 @@ the bits of a counter.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import struct
 import sys
@@ -74,6 +75,11 @@ class Watcher:
         self.start(self.read_control(reader, identity))
 
     async def read_control(self, reader: rtc.ByteStreamReader, identity: str) -> None:
+        # The robot's end, at the end of the test, is no error here.
+        with contextlib.suppress(rtc.StreamError):
+            await self.read_frames(reader, identity)
+
+    async def read_frames(self, reader: rtc.ByteStreamReader, identity: str) -> None:
         async for chunk in reader:
             self.buffer += chunk
             while len(self.buffer) >= FRAME.size:

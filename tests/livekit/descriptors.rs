@@ -222,15 +222,12 @@ fn every_event_that_carries_a_handle_is_declared() {
     // What is not declared is skipped by the decoder, and a handle in it would never be dropped (livekit-ffi.md 3.2).
     let wheel = Wheel::read();
     let (messages, _) = declared_schema();
-    let declared_fields: BTreeSet<_> =
-        messages.iter().flat_map(|message| message.fields.iter().map(|field| (message.name, plain(field.name)))).collect();
+    let declared_fields: BTreeSet<_> = messages
+        .iter()
+        .flat_map(|message| message.fields.iter().map(|field| (message.name, plain(field.name))))
+        .collect();
     // Answers to requests that are never made.
-    let never = [
-        "track_event",
-        "audio_stream_event",
-        "text_stream_open",
-        "new_capture_source",
-    ];
+    let never = ["track_event", "audio_stream_event", "text_stream_open", "new_capture_source"];
     let mut missing = Vec::new();
     let mut stack = vec!["FfiEvent".to_owned()];
     let mut seen = BTreeSet::new();

@@ -113,7 +113,8 @@ async fn a_viewer_sees_what_was_captured_and_when() {
         assert_eq!((&seen.sid, seen.publisher.as_str()), (&track.sid(), "robot"));
         let mut frames = viewer.room.subscribe_video_track(&seen, 4).await.expect("subscribes");
         // The first pictures are coarse; the encoder gets there, or the test runs out of time.
-        let right = |frame: &VideoFrame| colour(frame).iter().zip([120.0, 90.0, 170.0]).all(|(a, b)| (a - b).abs() < 2.0);
+        let right =
+            |frame: &VideoFrame| colour(frame).iter().zip([120.0, 90.0, 170.0]).all(|(a, b)| (a - b).abs() < 2.0);
         picture(&mut frames, |frame| (frame.width, frame.height) == (WIDTH, HEIGHT) && right(frame)).await;
         let frame = picture(&mut frames, |frame| frame.capture_time_us.is_some()).await;
         let age = now_us() - i64::try_from(frame.capture_time_us.unwrap()).unwrap();
@@ -219,7 +220,9 @@ async fn pictures_with_times_that_stand_still_or_jump_are_shown() {
         let shown = within("the colour", LIMIT, async {
             loop {
                 for timestamp_us in times {
-                    track.capture(&VideoPicture { width: WIDTH, height: HEIGHT, data: &data, timestamp_us }).expect("taken");
+                    track
+                        .capture(&VideoPicture { width: WIDTH, height: HEIGHT, data: &data, timestamp_us })
+                        .expect("taken");
                 }
                 let next = tokio::time::timeout(Duration::from_millis(50), frames.recv()).await;
                 if let Ok(Some(frame)) = next {

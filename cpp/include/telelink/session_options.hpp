@@ -130,8 +130,8 @@ struct SessionOptions {
   std::function<bool(ChannelView channel)> channel_filter = {};
   /// How do this channel's messages travel? Asked like channel_filter. Default: as each channel says itself.
   std::function<Qos(ChannelView channel)> qos = {};
-  /// Is this image channel delivered as messages only, never as video? Asked like channel_filter, for channels that could
-  /// be video. Default: none is.
+  /// Is this image channel delivered as messages only, never as video? Asked like channel_filter, for channels that
+  /// could be video. Default: none is.
   std::function<bool(ChannelView channel)> suppress_video = {};
 
   VideoOptions video = {};  ///< how image channels become video

@@ -37,19 +37,19 @@ struct ViewerStats {
 
 /// Figures of one channel's video.
 struct VideoStats {
-  bool active = false;                ///< somebody watches now
-  std::uint64_t frames = 0;           ///< pictures logged while somebody watched
-  std::uint64_t sent = 0;             ///< handed to the encoder
-  std::uint64_t overwritten = 0;      ///< newer ones came before their conversion
-  std::uint64_t failed = 0;           ///< could not be read, decoded or converted, too small or too large ones among them
-  std::uint64_t not_published = 0;    ///< the track went away meanwhile, or no decoder could have started with them
-  std::uint64_t refused = 0;          ///< the encoder refused them
-  std::string encoder = {};           ///< name of the encoder in use; empty while nobody watches
-  bool hardware = false;              ///< it says that it is hardware
-  double frames_per_second = 0;       ///< sent
-  std::uint64_t sent_bytes = 0;       ///< on the present track
-  std::uint32_t width = 0;            ///< of the pictures sent: smaller than logged when the network is short
-  std::uint32_t height = 0;           ///< as width
+  bool active = false;              ///< somebody watches now
+  std::uint64_t frames = 0;         ///< pictures logged while somebody watched
+  std::uint64_t sent = 0;           ///< handed to the encoder
+  std::uint64_t overwritten = 0;    ///< newer ones came before their conversion
+  std::uint64_t failed = 0;         ///< could not be read, decoded or converted, too small or too large ones among them
+  std::uint64_t not_published = 0;  ///< the track went away meanwhile, or no decoder could have started with them
+  std::uint64_t refused = 0;        ///< the encoder refused them
+  std::string encoder = {};         ///< name of the encoder in use; empty while nobody watches
+  bool hardware = false;            ///< it says that it is hardware
+  double frames_per_second = 0;     ///< sent
+  std::uint64_t sent_bytes = 0;     ///< on the present track
+  std::uint32_t width = 0;          ///< of the pictures sent: smaller than logged when the network is short
+  std::uint32_t height = 0;         ///< as width
 };
 
 /// Figures of one channel since it was created.

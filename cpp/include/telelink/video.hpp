@@ -68,11 +68,11 @@ struct VideoSourceOptions {
 
 /// One picture. Owns nothing: the data has to live during the push.
 struct VideoImage {
-  VideoFormat format = VideoFormat::i420;   ///< what the bytes are
-  std::uint32_t width = 0;                  ///< pixels, 1 to 16,384; below 16x16 nothing is shown; 0 for JPEG
-  std::uint32_t height = 0;                 ///< as width
-  std::uint32_t stride = 0;                 ///< from row to row, bytes; of plane Y where there are planes; 0: no padding
-  Bytes data = {};                          ///< what follows the last row is ignored
+  VideoFormat format = VideoFormat::i420;  ///< what the bytes are
+  std::uint32_t width = 0;                 ///< pixels, 1 to 16,384; below 16x16 nothing is shown; 0 for JPEG
+  std::uint32_t height = 0;                ///< as width
+  std::uint32_t stride = 0;                ///< from row to row, bytes; of plane Y where there are planes; 0: no padding
+  Bytes data = {};                         ///< what follows the last row is ignored
   std::optional<Time> time = std::nullopt;  ///< when it was taken; default now
   bool key_frame = false;                   ///< for H.264: a decoder can start here
 };
@@ -87,7 +87,8 @@ class VideoSource {
   /// not, and copied once if somebody does: about 0.1 ms per MB. Pictures for which conversion, encoder or network have
   /// no time are dropped, the oldest first, and counted in the session's statistics.
   ///
-  /// @return Status::invalid_value for a picture that is too short for its size or of a format that this source does not
+  /// @return Status::invalid_value for a picture that is too short for its size or of a format that this source does
+  /// not
   ///         take, and the message says what is wrong; Status::closed after close()
   Result<void> push(const VideoImage& image) const {
     telelink_video_image c;

@@ -17,8 +17,8 @@ use crate::protocol::{
 };
 use crate::room::memory::ChannelSource;
 use crate::room::{
-    BoxFuture, ByteReader, FrameReceiver, Identity, JoinRequest, Joined, RemoteDataTrack, RemoteVideoTrack, Room, RoomError,
-    RoomEvent, RoomOptions, Sid, VideoFrame, VideoReceiver,
+    BoxFuture, ByteReader, FrameReceiver, Identity, JoinRequest, Joined, RemoteDataTrack, RemoteVideoTrack, Room,
+    RoomError, RoomEvent, RoomOptions, Sid, VideoFrame, VideoReceiver,
 };
 
 /// Messages, statuses and answers that are kept for the test; beyond it the oldest go.
@@ -372,8 +372,7 @@ async fn follow(shared: Arc<Shared>, mut events: crate::room::RoomEvents) {
             RoomEvent::VideoTrackUnpublished { sid } => {
                 let mut state = shared.state.lock();
                 state.videos.retain(|_, track| track.sid != sid);
-                let gone: Vec<u64> =
-                    state.watchers.iter().filter(|(_, w)| w.sid == sid).map(|(id, _)| *id).collect();
+                let gone: Vec<u64> = state.watchers.iter().filter(|(_, w)| w.sid == sid).map(|(id, _)| *id).collect();
                 for id in gone {
                     if let Some(watcher) = state.watchers.remove(&id) {
                         watcher.task.abort();

@@ -23,8 +23,8 @@ use super::messages::{
     ReadyForRoomEventRequest,
 };
 use super::room::RoomState;
-use super::video_in::Video;
 use super::streams::{Incoming, Writer};
+use super::video_in::Video;
 use crate::room::RoomError;
 
 /// Our request ids start here, far above the library's own, which count from 1 (livekit-ffi.md 3.1): logs stay readable.

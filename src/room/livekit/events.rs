@@ -3,9 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
-use super::messages::{
-    self, connection_quality, disconnect_reason, ParticipantConnected,
-};
+use super::messages::{self, connection_quality, disconnect_reason, ParticipantConnected};
 use super::outbox::{Verdict, SID_LIMIT};
 use super::room::RoomState;
 use super::{streams, video, video_in};

@@ -44,7 +44,8 @@ pub(super) async fn publish(
     // The waiter outlives this future: a publication that completes after nobody wants it is taken back when the track
     // made of it is dropped, unsent.
     let id = dispatcher().expect(PUBLISH_LIMIT * 2, Vec::new(), move |answer| {
-        let made = published(answer).map(|publication| LocalVideo::new(&state, name, options, source, track, publication));
+        let made =
+            published(answer).map(|publication| LocalVideo::new(&state, name, options, source, track, publication));
         drop(tx.send(made));
     });
     let request = FfiRequest {
@@ -237,10 +238,11 @@ impl VideoTrack for LocalVideo {
         let (room, track_handle) = (self.room.clone(), self.track.id());
         Box::pin(async move {
             room.check_open()?;
-            let answer = dispatch::ask(&room.library, "the statistics of a video track", REQUEST_LIMIT, |id| FfiRequest {
-                get_stats: Some(GetStatsRequest { track_handle, request_async_id: Some(id) }),
-                ..Default::default()
-            });
+            let answer =
+                dispatch::ask(&room.library, "the statistics of a video track", REQUEST_LIMIT, |id| FfiRequest {
+                    get_stats: Some(GetStatsRequest { track_handle, request_async_id: Some(id) }),
+                    ..Default::default()
+                });
             match answer.await? {
                 Answer::TrackStats(answer) => match answer.error {
                     Some(error) => Err(RoomError::Transport(error)),
@@ -254,8 +256,8 @@ impl VideoTrack for LocalVideo {
     fn unpublish(&self) -> BoxFuture<()> {
         let (tx, rx) = oneshot::channel();
         let asked = self.unpublish_now(move |_| {
-        let _ = tx.send(());
-    });
+            let _ = tx.send(());
+        });
         Box::pin(async move {
             if asked {
                 let _ = await_answer(rx, "unpublishing a video track", REQUEST_LIMIT).await;

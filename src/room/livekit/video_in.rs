@@ -69,8 +69,12 @@ pub(super) fn on_unpublished(room: &RoomState, sid: Sid) {
 /// Somebody left: the room says nothing of each of its tracks, whose handles go here.
 pub(super) fn publisher_left(room: &RoomState, identity: &Identity) {
     let mut videos = room.remote_videos.lock();
-    let gone: Vec<Sid> =
-        videos.publications.iter().filter(|(_, (publisher, _))| publisher == identity).map(|(sid, _)| sid.clone()).collect();
+    let gone: Vec<Sid> = videos
+        .publications
+        .iter()
+        .filter(|(_, (publisher, _))| publisher == identity)
+        .map(|(sid, _)| sid.clone())
+        .collect();
     let handles: Vec<_> = gone.iter().filter_map(|sid| videos.publications.remove(sid)).collect();
     drop(videos);
     drop(handles);
@@ -122,13 +126,15 @@ pub(super) async fn subscribe(
     };
     let (sink, receiver) = video_pipe(buffer.clamp(*BUFFER.start(), *BUFFER.end()));
     let id = stream.id();
-    let video = Video { stream, _track: owned.handle, state: Arc::downgrade(&room), room: room.id, sid: track.sid, sink };
+    let video =
+        Video { stream, _track: owned.handle, state: Arc::downgrade(&room), room: room.id, sid: track.sid, sink };
     dispatcher().add_video(id, Arc::new(video));
     Ok(receiver)
 }
 
 fn set_subscribed(room: &RoomState, sid: &Sid, subscribe: bool) -> Result<(), RoomError> {
-    let Some(publication_handle) = room.remote_videos.lock().publications.get(sid).map(|(_, handle)| handle.id()) else {
+    let Some(publication_handle) = room.remote_videos.lock().publications.get(sid).map(|(_, handle)| handle.id())
+    else {
         return Ok(());
     };
     let set_subscribed = Some(SetSubscribedRequest { subscribe, publication_handle });

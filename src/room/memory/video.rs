@@ -76,7 +76,10 @@ impl MemoryServer {
     pub fn lose_video_track(&self, identity: &str, name: &str) -> bool {
         let mut lost = false;
         self.for_each(identity, |state, id| {
-            let sid = state.connections.get(&id).and_then(|c| c.videos.iter().find(|v| v.name == name).map(|v| v.sid.clone()));
+            let sid = state
+                .connections
+                .get(&id)
+                .and_then(|c| c.videos.iter().find(|v| v.name == name).map(|v| v.sid.clone()));
             let Some(sid) = sid else { return };
             lost |= state.remove_video(id, &sid);
             state.event(id, RoomEvent::LocalVideoTrackLost { name: name.to_owned(), sid });

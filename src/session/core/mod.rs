@@ -45,8 +45,8 @@ use super::{
 pub(crate) use channels::{ChannelAdded, VideoCapability};
 pub(crate) use parameters::ParameterSource;
 pub(crate) use ping::RttTracker;
-pub(crate) use video::{PublisherId, VideoMetadata, VideoNews};
 pub(crate) use requests::{Outcome, RequestId, Work};
+pub(crate) use video::{PublisherId, VideoMetadata, VideoNews};
 
 use channels::ChannelState;
 use graph::GraphState;
@@ -300,7 +300,8 @@ impl Core {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         [self.resets.deadline(), self.status.deadline(), self.requests.deadline(), self.videos.deadline()]
             .into_iter()
-           .flatten().min()
+            .flatten()
+            .min()
     }
 
     /// The registration that a stream bound to `sid` speaks for now.

@@ -151,7 +151,9 @@ impl Core {
     }
 
     fn publish_video(&mut self, id: ChannelId) {
-        let (Some(publisher), Some(state)) = (self.videos.publishers.get_mut(&id), self.channels.get(&id)) else { return };
+        let (Some(publisher), Some(state)) = (self.videos.publishers.get_mut(&id), self.channels.get(&id)) else {
+            return;
+        };
         publisher.phase = Phase::Publishing;
         self.videos.in_flight.insert(publisher.id);
         self.effects.push(Effect::PublishVideo { channel: state.channel.clone(), publisher: publisher.id });
@@ -171,7 +173,9 @@ impl Core {
             }
             (Some((channel, _)), Err(reason)) => self.video_failed(channel, &reason, now),
             (None, Ok(_)) => self.effects.push(Effect::DropVideo { publisher: id }),
-            (None, Err(reason)) => tracing::debug!(reason, "a video track that is not wanted any more failed to publish"),
+            (None, Err(reason)) => {
+                tracing::debug!(reason, "a video track that is not wanted any more failed to publish")
+            }
         }
         if self.videos.in_flight.is_empty() {
             let orphans = std::mem::take(&mut self.videos.orphans);
@@ -180,7 +184,9 @@ impl Core {
     }
 
     fn video_failed(&mut self, id: ChannelId, reason: &str, now: Now) {
-        let (Some(publisher), Some(state)) = (self.videos.publishers.get_mut(&id), self.channels.get(&id)) else { return };
+        let (Some(publisher), Some(state)) = (self.videos.publishers.get_mut(&id), self.channels.get(&id)) else {
+            return;
+        };
         publisher.failures = publisher.failures.saturating_add(1);
         let pause = pause(publisher.failures);
         publisher.phase = Phase::Waiting(now.mono + pause);
@@ -206,7 +212,9 @@ impl Core {
         match current {
             Some(publisher) => publisher.phase = Phase::Published(sid),
             // An answer under way may be about this publication.
-            None if !self.videos.in_flight.is_empty() && self.videos.orphans.len() < MAX_ORPHANS => self.videos.orphans.push(sid),
+            None if !self.videos.in_flight.is_empty() && self.videos.orphans.len() < MAX_ORPHANS => {
+                self.videos.orphans.push(sid)
+            }
             None => self.effects.push(Effect::UnpublishOrphan(sid)),
         }
     }
@@ -224,8 +232,13 @@ impl Core {
 
     pub(super) fn tick_videos(&mut self, now: Now) {
         let due = |publisher: &Publisher| matches!(publisher.phase, Phase::Waiting(at) if now.mono >= at);
-        let due: Vec<ChannelId> =
-            self.videos.publishers.iter().filter(|(_, publisher)| due(publisher)).map(|(channel, _)| *channel).collect();
+        let due: Vec<ChannelId> = self
+            .videos
+            .publishers
+            .iter()
+            .filter(|(_, publisher)| due(publisher))
+            .map(|(channel, _)| *channel)
+            .collect();
         for channel in due {
             self.publish_video(channel);
         }
@@ -268,8 +281,7 @@ impl Core {
     }
 
     fn warn_of_video(&mut self, id: ChannelId, message: String) {
-        let status =
-            Status { level: StatusLevel::Warning, message, id: Some(texts::video_status_id(id.get())) };
+        let status = Status { level: StatusLevel::Warning, message, id: Some(texts::video_status_id(id.get())) };
         self.videos.warnings.insert(id, status.clone());
         for client in self.video_subscribers(id) {
             self.send(client, &ToViewer::Status(status.clone()));
@@ -298,8 +310,11 @@ impl Core {
 
     /// Withdraws from one viewer the warnings of channels that it watches no more; before the tracks are updated.
     pub(super) fn withdraw_video_warnings(&mut self, client: ClientId, channels: &[ChannelId]) {
-        let status_ids: Vec<String> =
-            channels.iter().filter_map(|id| self.videos.warnings.get(id)).filter_map(|status| status.id.clone()).collect();
+        let status_ids: Vec<String> = channels
+            .iter()
+            .filter_map(|id| self.videos.warnings.get(id))
+            .filter_map(|status| status.id.clone())
+            .collect();
         if !status_ids.is_empty() {
             self.send(client, &ToViewer::RemoveStatus { status_ids });
         }

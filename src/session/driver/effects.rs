@@ -11,8 +11,8 @@ use crate::protocol::CONTROL_TOPIC;
 use crate::room::{Identity, RoomError};
 use crate::session::core::Effect;
 use crate::session::sink::RouteOutput;
-use crate::session::video_publisher::ChannelVideo;
 use crate::session::tracks::{run_track, TrackControl};
+use crate::session::video_publisher::ChannelVideo;
 use crate::session::{Client, ClientId};
 
 use super::{now, ChannelIo, Driver, Viewer};

@@ -26,7 +26,9 @@ use crate::protocol::frame::MAX_PAYLOAD;
 use crate::protocol::version::ATTRIBUTE;
 use crate::protocol::{FrameDecoder, FromViewer, StatusLevel, SubscribeChannel, ToViewer, CONTROL_TOPIC};
 use crate::room::memory::{ChannelSource, MemoryServer};
-use crate::room::{ByteReader, ByteStream, JoinRequest, RemoteDataTrack, RemoteVideoTrack, Room, RoomEvent, RoomEvents, RoomOptions};
+use crate::room::{
+    ByteReader, ByteStream, JoinRequest, RemoteDataTrack, RemoteVideoTrack, Room, RoomEvent, RoomEvents, RoomOptions,
+};
 
 use super::*;
 

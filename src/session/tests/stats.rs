@@ -189,7 +189,8 @@ async fn s_260_the_manual_lists_every_metric_with_its_labels() {
     });
     let counts = DropCounts::default();
     let topic = "/a".to_owned();
-    stats.channels = vec![ChannelStats { id: 1, topic, counts, data_subscribers: 0, video_subscribers: 0, video: None }];
+    stats.channels =
+        vec![ChannelStats { id: 1, topic, counts, data_subscribers: 0, video_subscribers: 0, video: None }];
     let rendered: BTreeSet<(String, BTreeSet<String>)> = parse(&stats.to_prometheus(&[]).unwrap())
         .into_keys()
         .map(|(name, labels)| (name, labels.into_keys().collect()))
@@ -217,7 +218,14 @@ async fn s_260_the_text_is_bounded_and_says_what_it_leaves_out() {
     let counts = DropCounts { lossy_messages: 1, oversize: 1, ..Default::default() };
     let long = "µ".repeat(30_000);
     stats.channels = (1..=2000)
-        .map(|id| ChannelStats { id, topic: long.clone(), counts, data_subscribers: 1, video_subscribers: 0, video: None })
+        .map(|id| ChannelStats {
+            id,
+            topic: long.clone(),
+            counts,
+            data_subscribers: 1,
+            video_subscribers: 0,
+            video: None,
+        })
         .collect();
     stats.room = Some(crate::room::RoomStats {
         ice_rtt_ms: Some(12.5),
