@@ -11,8 +11,13 @@ use parking_lot::{Condvar, Mutex};
 use super::callbacks::run_callback;
 use super::ClientId;
 
-/// Most threads of one session.
+/// Most threads of one session that run handlers.
 const MAX_THREADS: usize = 32;
+/// The requester of questions about rights, which no viewer is: ids are never 0 (S-124).
+pub(crate) const QUESTIONS: ClientId = ClientId(0);
+/// Further threads for such questions: handlers that all block keep nobody from being authorized.
+const QUESTION_THREADS: usize = 8;
+const _: () = assert!(super::core::MAX_LATE < QUESTION_THREADS);
 /// Threads that requests of one viewer may hold: its 32 admitted calls, all blocking, leave some to the others.
 const MAX_PER_VIEWER: usize = 24;
 /// A thread without work ends after this.
@@ -55,7 +60,10 @@ impl HandlerPool {
         }
         state.waiting.entry(client).or_default().push_back(job);
         let waiting: usize = state.waiting.values().map(VecDeque::len).sum();
-        if waiting > state.idle && state.threads < MAX_THREADS {
+        // Threads busy with questions are not the handlers'.
+        let questions = if client == QUESTIONS { QUESTION_THREADS } else { state.questions().min(QUESTION_THREADS) };
+        let most = MAX_THREADS + questions;
+        if waiting > state.idle && state.threads < most {
             let pool = self.clone();
             match std::thread::Builder::new().name("tl-handler".into()).spawn(move || pool.run()) {
                 Ok(_) => state.threads += 1,
@@ -120,9 +128,13 @@ impl State {
     /// The next job, one per viewer in turn; a viewer that holds its share of the threads is passed over.
     fn take(&mut self) -> Option<(ClientId, Job)> {
         let count = self.waiting.len();
+        let full = self.running.values().sum::<usize>() - self.questions() >= MAX_THREADS;
         let turn = (0..count).map(|step| (self.turn + step) % count).find(|&turn| {
             let client = self.waiting.get_index(turn).map(|(client, _)| client);
-            client.and_then(|client| self.running.get(client)).is_none_or(|running| *running < MAX_PER_VIEWER)
+            client.is_some_and(|client| {
+                let running = self.running.get(client).copied().unwrap_or(0);
+                running < MAX_PER_VIEWER && (*client == QUESTIONS || !full)
+            })
         })?;
         let (client, jobs) = self.waiting.get_index_mut(turn)?;
         let client = *client;
@@ -135,6 +147,11 @@ impl State {
         }
         *self.running.entry(client).or_default() += 1;
         Some((client, job))
+    }
+
+    /// Questions that run.
+    fn questions(&self) -> usize {
+        self.running.get(&QUESTIONS).copied().unwrap_or(0)
     }
 
     fn ended(&mut self, client: ClientId) {

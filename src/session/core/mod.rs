@@ -8,9 +8,11 @@
 
 mod channels;
 mod client_publish;
+mod lease;
 mod participants;
 mod ping;
 mod resets;
+mod rights;
 mod services;
 mod status;
 mod subscriptions;
@@ -30,17 +32,23 @@ use crate::fanout::ResetCause;
 use crate::protocol::{FromViewer, ServerInfo, Status, StatusLevel, ToViewer};
 use crate::room::{Identity, Participant, Sid};
 
+use super::deadman::ControlEvent;
+use super::lease::LeaseRules;
 use super::options::Limits;
+use super::rights::Rights;
 use super::service::{ServiceAnswer, ServiceHandler, ServiceRequest};
 use super::{Client, ClientChannel, ClientId, ClientMessage, Error, RttStats, Service, SessionCapability};
 
 pub(crate) use channels::{ChannelAdded, VideoCapability};
 pub(crate) use ping::RttTracker;
+pub(crate) use rights::{Question, QuestionKey, MAX_LATE};
 pub(crate) use services::CallKey;
 
 use channels::ChannelState;
+use lease::Lease;
 use participants::Registration;
 use resets::Resets;
+use rights::Questions;
 use services::ServiceMap;
 use status::StatusBoard;
 
@@ -62,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) info: ServerInfo,
     pub(crate) capabilities: Vec<SessionCapability>,
     pub(crate) limits: Limits,
+    pub(crate) rights: Rights,
+    pub(crate) lease: Option<LeaseRules>,
 }
 
 /// What can happen to a session.
@@ -115,6 +125,16 @@ pub(crate) enum Input {
     },
     PublishStatus(Status),
     RemoveStatus(Vec<String>),
+    /// The application's answer to [`Effect::Authorize`], one for each subject that it came to.
+    Authorized {
+        question: QuestionKey,
+        allowed: Vec<bool>,
+    },
+    /// A ping of this viewer was read at that time, although it may still wait for its turn.
+    Heartbeat {
+        client: ClientId,
+        at: Instant,
+    },
     /// A deadline named by [`Core::deadline`] may have passed.
     Tick,
 }
@@ -143,6 +163,10 @@ pub(crate) enum Effect {
     Event(Event),
     /// Run a service handler.
     Call { handler: ServiceHandler, request: ServiceRequest, call: CallKey },
+    /// Ask the application whether a viewer may.
+    Authorize(Question),
+    /// Tell the application who holds control, without waiting for anything.
+    Control(ControlEvent),
 }
 
 /// What the application is told, in order.
@@ -172,12 +196,15 @@ pub(crate) struct Core {
     status: StatusBoard,
     resets: Resets,
     rtt: RttTracker,
+    questions: Questions,
+    lease: Option<Lease>,
     effects: Vec<Effect>,
 }
 
 impl Core {
     /// An empty session, in no room.
     pub(crate) fn new(config: Config) -> Self {
+        let lease = config.lease.clone().map(Lease::new);
         Self {
             config,
             in_room: false,
@@ -192,6 +219,8 @@ impl Core {
             status: StatusBoard::default(),
             resets: Resets::default(),
             rtt: RttTracker::default(),
+            questions: Questions::default(),
+            lease,
             effects: Vec::new(),
         }
     }
@@ -215,6 +244,8 @@ impl Core {
             Input::Answer { call, answer } => self.service_answered(&call, answer),
             Input::PublishStatus(status) => self.publish_status(status),
             Input::RemoveStatus(ids) => self.remove_status(ids),
+            Input::Authorized { question, allowed } => self.authorized(question, &allowed, now),
+            Input::Heartbeat { client, at } => self.heartbeat(client, at),
             Input::Tick => self.tick(now),
         }
         Ok(())
@@ -227,7 +258,10 @@ impl Core {
 
     /// When the core next wants a [`Input::Tick`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.resets.deadline(), self.status.deadline()].into_iter().flatten().min()
+        [self.resets.deadline(), self.status.deadline(), self.questions_deadline(), self.lease_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The registration that a stream bound to `sid` speaks for now.
@@ -266,6 +300,8 @@ impl Core {
     }
 
     fn tick(&mut self, now: Now) {
+        self.tick_lease(now);
+        self.tick_questions(now);
         self.tick_resets(now);
         self.tick_warnings(now);
     }
@@ -276,6 +312,11 @@ impl Core {
             tracing::debug!(%sid, "a message of an unregistered viewer was dropped");
             return;
         };
+        self.check_rights(id, message, now);
+    }
+
+    /// Hands a message that nobody objects to to its feature.
+    fn dispatch(&mut self, id: ClientId, message: FromViewer, now: Now) {
         match message {
             FromViewer::Subscribe { channels } => self.subscribe(id, &channels),
             FromViewer::Unsubscribe { channel_ids } => self.unsubscribe(id, &channel_ids),

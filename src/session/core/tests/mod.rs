@@ -3,9 +3,11 @@
 mod channels;
 mod client_publish;
 mod joining;
+mod lease;
 mod model;
 mod races;
 mod resets;
+mod rights;
 mod services;
 mod status;
 mod subscriptions;
@@ -22,6 +24,7 @@ use crate::protocol::version::ATTRIBUTE;
 use crate::protocol::{AdvertisedSchema, FrameDecoder, FromViewer, Status, StatusLevel, SubscribeChannel, ToViewer};
 use crate::room::{Identity, Participant, ParticipantKind};
 use crate::session::options::SessionOptions;
+use crate::session::{Action, ControlLost};
 
 use super::*;
 
@@ -40,6 +43,9 @@ enum Step {
     Forget(u64),
     Told(Told),
     Call(u32),
+    Asked(ClientId, Action, Vec<String>),
+    Taken(ClientId),
+    Lost(ClientId, ControlLost),
 }
 
 /// An event, easy to compare.
@@ -66,6 +72,7 @@ struct Robot {
     subscribed: BTreeSet<(ClientId, u64)>,
     advertised: BTreeSet<(ClientId, u32)>,
     calls: Vec<(ServiceRequest, CallKey)>,
+    questions: Vec<Question>,
 }
 
 /// Wall clock of the tests' start, ns.
@@ -103,6 +110,7 @@ impl Robot {
             subscribed: BTreeSet::new(),
             advertised: BTreeSet::new(),
             calls: Vec::new(),
+            questions: Vec::new(),
         }
     }
 
@@ -182,6 +190,13 @@ impl Robot {
                 self.calls.push((request, call));
                 Step::Call(id)
             }
+            Effect::Authorize(question) => {
+                let step = Step::Asked(question.client.id, question.action, question.subjects.to_vec());
+                self.questions.push(question);
+                step
+            }
+            Effect::Control(ControlEvent::Taken(client)) => Step::Taken(client.id),
+            Effect::Control(ControlEvent::Lost(client, reason)) => Step::Lost(client.id, reason),
         };
         self.steps.push(step);
     }
