@@ -10,6 +10,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
+use super::error::EncodeError;
 use super::schema::{decode_base64, encode_base64, SchemaError};
 
 pub(super) use read::list;
@@ -111,6 +112,16 @@ impl Parameter {
             }
             _ => None,
         }
+    }
+
+    /// Whether a peer could read this parameter.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::InvalidParameter`] says what it could not: NaN and infinities, mixed arrays, too deep nesting, a
+    /// value that does not fit its type.
+    pub fn check(&self) -> Result<(), EncodeError> {
+        check([self])
     }
 
     /// The `type` this parameter is written with: its own, or the one its floats need (P-179).

@@ -3,6 +3,7 @@
 //! `room`: entering and leaving, room events. `effects`: what the core wants done. `statistics`: what is measured.
 
 mod effects;
+mod requests;
 mod room;
 mod statistics;
 
@@ -51,6 +52,8 @@ pub(crate) struct Driver {
     signals: Arc<Signals>,
     budget: Arc<Budget>,
     viewers: HashMap<ClientId, Viewer>,
+    /// Viewers whose answers wait for room: their requests are not run meanwhile.
+    paused: Vec<ClientId>,
     channels: HashMap<ChannelId, ChannelIo>,
     room: Option<InRoom>,
     status: ConnectionStatus,
@@ -83,6 +86,7 @@ impl Driver {
             limits,
             signals: Arc::default(),
             viewers: HashMap::new(),
+            paused: Vec::new(),
             channels: HashMap::new(),
             room: None,
             status: ConnectionStatus::Connecting,
@@ -101,6 +105,7 @@ impl Driver {
             if self.take_inputs() {
                 break;
             }
+            self.resume_readers();
             let more = self.take_messages();
             self.take_signals();
             self.feed_tick();
@@ -160,8 +165,8 @@ impl Driver {
         if !taken.added.is_empty() || !taken.removed.is_empty() {
             self.tell(Input::Channels { added: taken.added, removed: taken.removed });
         }
-        for (call, answer) in taken.answers {
-            self.tell(Input::Answer { call, answer });
+        for (request, outcome) in taken.answers {
+            self.tell(Input::Answered { request, outcome });
         }
         for (question, allowed) in taken.authorized {
             self.tell(Input::Authorized { question, allowed });
@@ -240,6 +245,18 @@ impl Driver {
             let client = holder.id;
             self.tell(Input::Heartbeat { client, at: at.into_std() });
         }
+    }
+
+    /// Requests of viewers that have room for answers again are run again.
+    fn resume_readers(&mut self) {
+        let (viewers, pool) = (&self.viewers, &self.shared.pool);
+        self.paused.retain(|client| {
+            let busy = viewers.get(client).is_some_and(|viewer| viewer.queue.is_busy());
+            if !busy {
+                pool.resume(*client);
+            }
+            busy
+        });
     }
 
     /// Handles some messages of viewers, in turn. `true` when more may wait.

@@ -11,8 +11,7 @@ use tokio::sync::{oneshot, Notify};
 use crate::context::{ChannelId, ChannelRef};
 use crate::room::{DisconnectReason, Joined};
 
-use super::core::{CallKey, ChannelAdded, Input, QuestionKey};
-use super::service::ServiceAnswer;
+use super::core::{ChannelAdded, Input, Outcome, QuestionKey, RequestId};
 use super::stats::SessionStats;
 use super::{Client, ConnectionStatus, Error, ErrorKind};
 
@@ -59,7 +58,7 @@ pub(crate) struct Taken {
     pub(crate) calls: VecDeque<Call>,
     pub(crate) added: Vec<ChannelAdded>,
     pub(crate) removed: Vec<ChannelRef>,
-    pub(crate) answers: Vec<(CallKey, ServiceAnswer)>,
+    pub(crate) answers: Vec<(RequestId, Outcome)>,
     pub(crate) authorized: Vec<(QuestionKey, Vec<bool>)>,
 }
 
@@ -68,7 +67,7 @@ struct State {
     calls: VecDeque<Call>,
     added: IndexMap<ChannelId, ChannelAdded>,
     removed: Vec<ChannelRef>,
-    answers: Vec<(CallKey, ServiceAnswer)>,
+    answers: Vec<(RequestId, Outcome)>,
     authorized: Vec<(QuestionKey, Vec<bool>)>,
     closed: bool,
 }
@@ -135,11 +134,11 @@ impl Inputs {
         self.wake.notify_one();
     }
 
-    /// A call was answered. Bounded by the calls admitted.
-    pub(crate) fn answered(&self, call: CallKey, answer: ServiceAnswer) {
+    /// A request was answered. Bounded by the requests admitted.
+    pub(crate) fn answered(&self, request: RequestId, outcome: Outcome) {
         let mut state = self.state.lock();
         if !state.closed {
-            state.answers.push((call, answer));
+            state.answers.push((request, outcome));
         }
         drop(state);
         self.wake.notify_one();

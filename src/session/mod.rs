@@ -5,6 +5,7 @@
 //! application's callbacks run on a thread of their own, request handlers on a pool; nothing of the application can
 //! stall the owner.
 
+mod asset;
 mod callbacks;
 pub(crate) mod core;
 mod deadman;
@@ -16,6 +17,8 @@ mod inputs;
 mod lease;
 mod listener;
 mod options;
+mod parameter;
+mod responder;
 mod rights;
 mod service;
 mod sink;
@@ -36,6 +39,7 @@ use crate::protocol::server_info::LIBRARY_METADATA_KEY;
 use crate::protocol::ServerInfo;
 use crate::room::Joined;
 
+pub use asset::{AssetHandler, AssetRequest, AssetResponder, MAX_ASSET};
 pub use error::{Error, ErrorKind};
 pub use lease::{
     ControlLeaseOptions, ControlListener, ControlLost, CONTROL_STATE, CONTROL_STATUS, HAND_OVER_CONTROL,
@@ -43,6 +47,10 @@ pub use lease::{
 };
 pub use listener::{Client, ClientChannel, ClientId, ClientMessage, ConnectionStatus, Listener};
 pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, SessionOptions};
+pub use parameter::{
+    GetParametersRequest, Parameter, ParameterHandler, ParameterResponder, ParameterType, ParameterValue,
+    SetParametersRequest,
+};
 pub use rights::{Action, Authorizer, Policy, RoleRules, ROLE_ATTRIBUTE};
 pub use service::{MessageSchema, Service, ServiceHandler, ServiceRequest, ServiceResponder};
 pub use stats::{ChannelStats, RttStats, SessionStats, ViewerStats};
@@ -53,7 +61,7 @@ pub use crate::protocol::{Status, StatusLevel};
 pub(crate) use callbacks::{on_callback_thread, run_callback};
 pub(crate) use inputs::RoomEnd;
 
-use self::core::{Config, Input};
+use self::core::{Config, Input, ParameterSource};
 use callbacks::Callbacks;
 use deadman::DeadMan;
 use driver::{Driver, Shared};
@@ -73,6 +81,7 @@ pub(crate) struct Control {
     callbacks: Arc<Callbacks>,
     panics: Arc<AtomicU64>,
     state: Mutex<(ConnectionStatus, Option<Error>)>,
+    capabilities: Vec<SessionCapability>,
 }
 
 impl Control {
@@ -114,8 +123,8 @@ impl Control {
         let config = config_of(&options);
         let services = options.services;
         drop((options.listener, options.control_lease));
-        let control =
-            Arc::new(Self { inputs, callbacks, panics, state: Mutex::new((ConnectionStatus::Connecting, None)) });
+        let state = Mutex::new((ConnectionStatus::Connecting, None));
+        let control = Arc::new(Self { inputs, callbacks, panics, state, capabilities: options.capabilities });
         control.inputs.post(Call::Core(Input::AddServices(last_of_each_name(services)), None));
         let guard = control.clone();
         let context = context.clone();
@@ -158,6 +167,14 @@ impl Control {
     pub(crate) fn remove_services(&self, names: &[&str]) -> Result<(), Error> {
         let names = names.iter().map(|&name| name.to_owned()).collect();
         self.inputs.ask(|reply| Call::Core(Input::RemoveServices(names), Some(reply)), CALL_TIMEOUT)?
+    }
+
+    pub(crate) fn publish_parameters(&self, parameters: Vec<Parameter>) -> Result<(), Error> {
+        if !self.capabilities.contains(&SessionCapability::Parameters) {
+            let text = "the session was started without the parameters capability";
+            return Err(Error::new(ErrorKind::NotSupported, text));
+        }
+        self.inputs.call(Call::Core(Input::PublishParameters(parameters), None), Instant::now() + CALL_TIMEOUT)
     }
 
     pub(crate) fn publish_status(&self, status: Status) -> Result<(), Error> {
@@ -240,12 +257,20 @@ pub(crate) fn config_of(options: &SessionOptions) -> Config {
         data_start_time: None,
         data_end_time: None,
     };
+    let parameters = match (&options.parameter_handler, &options.listener) {
+        (Some(handler), _) => Some(ParameterSource::Handler(handler.clone())),
+        (None, Some(listener)) => Some(ParameterSource::Listener(Arc::downgrade(listener))),
+        (None, None) => None,
+    };
     Config {
         info,
         capabilities: options.capabilities.clone(),
         limits: options.limits.clone(),
         rights: Rights { policy: options.policy.clone().map(Arc::new), authorizer: options.authorizer.clone() },
         lease: options.control_lease.as_ref().map(LeaseRules::new),
+        asset_handler: options.asset_handler.clone(),
+        parameters,
+        request_timeout: options.request_timeout,
     }
 }
 

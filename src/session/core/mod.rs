@@ -6,11 +6,14 @@
 //! Everything that belongs to a viewer is keyed by its registration, the [`ClientId`] (S-8): a reset registers the same
 //! SID anew, so only the client id tells the old registration from the new one.
 
+mod assets;
 mod channels;
 mod client_publish;
 mod lease;
+mod parameters;
 mod participants;
 mod ping;
+mod requests;
 mod resets;
 mod rights;
 mod services;
@@ -22,7 +25,7 @@ mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use indexmap::IndexMap;
@@ -36,17 +39,23 @@ use super::deadman::ControlEvent;
 use super::lease::LeaseRules;
 use super::options::Limits;
 use super::rights::Rights;
-use super::service::{ServiceAnswer, ServiceHandler, ServiceRequest};
-use super::{Client, ClientChannel, ClientId, ClientMessage, Error, RttStats, Service, SessionCapability};
+use super::service::{ServiceHandler, ServiceRequest};
+use super::{
+    AssetHandler, Client, ClientChannel, ClientId, ClientMessage, Error, Parameter, RttStats, Service,
+    SessionCapability,
+};
 
 pub(crate) use channels::{ChannelAdded, VideoCapability};
+pub(crate) use parameters::ParameterSource;
 pub(crate) use ping::RttTracker;
+pub(crate) use requests::{Outcome, RequestId, Slot, Work};
 pub(crate) use rights::{Question, QuestionKey, MAX_LATE};
-pub(crate) use services::CallKey;
 
 use channels::ChannelState;
 use lease::Lease;
+use parameters::ParameterSubscriptions;
 use participants::Registration;
+use requests::Requests;
 use resets::Resets;
 use rights::Questions;
 use services::ServiceMap;
@@ -65,13 +74,17 @@ pub(crate) struct Now {
 }
 
 /// What the core never changes about itself.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) info: ServerInfo,
     pub(crate) capabilities: Vec<SessionCapability>,
     pub(crate) limits: Limits,
     pub(crate) rights: Rights,
     pub(crate) lease: Option<LeaseRules>,
+    pub(crate) asset_handler: Option<AssetHandler>,
+    pub(crate) parameters: Option<ParameterSource>,
+    /// How long a parameter or asset request may take (S-215).
+    pub(crate) request_timeout: Option<Duration>,
 }
 
 /// What can happen to a session.
@@ -119,10 +132,12 @@ pub(crate) enum Input {
     },
     AddServices(Vec<Service>),
     RemoveServices(Vec<String>),
-    Answer {
-        call: CallKey,
-        answer: ServiceAnswer,
+    /// The application answered a request.
+    Answered {
+        request: RequestId,
+        outcome: Outcome,
     },
+    PublishParameters(Vec<Parameter>),
     PublishStatus(Status),
     RemoveStatus(Vec<String>),
     /// The application's answer to [`Effect::Authorize`], one for each subject that it came to.
@@ -147,8 +162,8 @@ pub(crate) enum Effect {
     Close(ClientId),
     /// Queue a frame.
     Send { client: ClientId, frame: Bytes },
-    /// Queue the answer of a request: waits aside when it does not fit.
-    Answer { client: ClientId, frame: Bytes },
+    /// Queue the answer of a request: waits aside when it does not fit, and keeps the request's slot until it is in.
+    Answer { client: ClientId, frame: Bytes, slot: Slot },
     /// Send one frame on a stream of its own and close it (P-15).
     Refuse { identity: Identity, frame: Bytes },
     /// Publish the channel's data track, and keep it published.
@@ -161,8 +176,8 @@ pub(crate) enum Effect {
     ForgetChannel(ChannelId),
     /// Tell the application.
     Event(Event),
-    /// Run a service handler.
-    Call { handler: ServiceHandler, request: ServiceRequest, call: CallKey },
+    /// Run a handler of the application.
+    Call { client: ClientId, request: RequestId, work: Work },
     /// Ask the application whether a viewer may.
     Authorize(Question),
     /// Tell the application who holds control, without waiting for anything.
@@ -177,6 +192,10 @@ pub(crate) enum Event {
     ClientAdvertise(Arc<Client>, Arc<ClientChannel>),
     ClientUnadvertise(Arc<Client>, Arc<ClientChannel>),
     Message(Arc<Client>, Arc<ClientChannel>, ClientMessage),
+    /// These parameters have their first subscriber.
+    ParametersSubscribe(Vec<String>),
+    /// These have lost their last.
+    ParametersUnsubscribe(Vec<String>),
 }
 
 /// The state of one session.
@@ -193,6 +212,8 @@ pub(crate) struct Core {
     channels: IndexMap<ChannelId, ChannelState>,
     eager_tracks: usize,
     services: ServiceMap,
+    requests: Requests,
+    parameters: ParameterSubscriptions,
     status: StatusBoard,
     resets: Resets,
     rtt: RttTracker,
@@ -216,6 +237,8 @@ impl Core {
             channels: IndexMap::new(),
             eager_tracks: 0,
             services: ServiceMap::default(),
+            requests: Requests::default(),
+            parameters: ParameterSubscriptions::default(),
             status: StatusBoard::default(),
             resets: Resets::default(),
             rtt: RttTracker::default(),
@@ -241,7 +264,8 @@ impl Core {
             Input::Oversize { channel, dropped } => self.oversize(channel, dropped, now),
             Input::AddServices(services) => return self.add_services(services),
             Input::RemoveServices(names) => self.remove_services(&names),
-            Input::Answer { call, answer } => self.service_answered(&call, answer),
+            Input::Answered { request, outcome } => self.answered(request, outcome),
+            Input::PublishParameters(parameters) => self.publish_parameters(parameters),
             Input::PublishStatus(status) => self.publish_status(status),
             Input::RemoveStatus(ids) => self.remove_status(ids),
             Input::Authorized { question, allowed } => self.authorized(question, &allowed, now),
@@ -258,10 +282,14 @@ impl Core {
 
     /// When the core next wants a [`Input::Tick`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.resets.deadline(), self.status.deadline(), self.questions_deadline(), self.lease_deadline()]
-            .into_iter()
-            .flatten()
-            .min()
+        let deadlines = [
+            self.resets.deadline(),
+            self.status.deadline(),
+            self.requests.deadline(),
+            self.questions_deadline(),
+            self.lease_deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The registration that a stream bound to `sid` speaks for now.
@@ -304,6 +332,7 @@ impl Core {
         self.tick_questions(now);
         self.tick_resets(now);
         self.tick_warnings(now);
+        self.tick_requests(now);
     }
 
     fn message(&mut self, sid: &Sid, message: FromViewer, now: Now) {
@@ -323,7 +352,12 @@ impl Core {
             FromViewer::Advertise { channels } => self.client_advertise(id, channels),
             FromViewer::Unadvertise { channel_ids } => self.client_unadvertise(id, &channel_ids),
             FromViewer::MessageData { channel_id, data } => self.client_message(id, channel_id, data, now),
-            FromViewer::ServiceCallRequest(call) => self.call_service(id, call),
+            FromViewer::ServiceCallRequest(call) => self.call_service(id, call, now),
+            FromViewer::GetParameters { names, id: request } => self.get_parameters(id, names, request, now),
+            FromViewer::SetParameters { parameters, id: request } => self.set_parameters(id, parameters, request, now),
+            FromViewer::SubscribeParameterUpdates { names } => self.subscribe_parameters(id, names),
+            FromViewer::UnsubscribeParameterUpdates { names } => self.unsubscribe_parameters(id, &names),
+            FromViewer::FetchAsset { request_id, uri } => self.fetch_asset(id, request_id, uri, now),
             FromViewer::Ping { app_timestamp } => self.ping(id, app_timestamp, now),
             FromViewer::PingAck { device_timestamp_ms } => self.ping_ack(id, device_timestamp_ms, now),
             FromViewer::PlaybackControl(_) => {

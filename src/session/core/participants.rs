@@ -15,7 +15,9 @@ use crate::session::ControlLost;
 
 use super::channels::SchemaTable;
 use super::lease::Refusals;
+use super::parameters::FollowedParameters;
 use super::ping::PongLog;
+use super::requests::Slots;
 use super::rights::ViewerRights;
 use super::subscriptions::Mode;
 use super::{Client, ClientChannel, ClientId, Core, Effect, Event, Now};
@@ -30,7 +32,8 @@ pub(super) struct Registration {
     pub(super) schemas: SchemaTable,
     pub(super) subscriptions: IndexMap<ChannelId, Mode>,
     pub(super) channels: IndexMap<u32, Arc<ClientChannel>>,
-    pub(super) calls: usize,
+    pub(super) slots: Slots,
+    pub(super) parameters: FollowedParameters,
     pub(super) pongs: PongLog,
     pub(super) rights: ViewerRights,
     pub(super) refusals: Refusals,
@@ -211,7 +214,8 @@ impl Core {
             schemas: SchemaTable::default(),
             subscriptions: IndexMap::new(),
             channels: IndexMap::new(),
-            calls: 0,
+            slots: Slots::default(),
+            parameters: FollowedParameters::default(),
             pongs: PongLog::default(),
             rights: ViewerRights::default(),
             refusals: Refusals::default(),
@@ -272,6 +276,8 @@ impl Core {
             }
         }
         self.update_routes(&routes);
+        self.requests.forget(id);
+        self.forget_parameters(id, registration.parameters);
         for channel in registration.subscriptions.keys() {
             if let Some(state) = self.channels.get(channel) {
                 let channel = state.channel.clone();

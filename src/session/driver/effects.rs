@@ -12,8 +12,7 @@ use crate::protocol::CONTROL_TOPIC;
 use crate::room::{Identity, RoomError};
 use crate::session::callbacks::run_callback;
 use crate::session::core::{Effect, Question};
-use crate::session::handlers::QUESTIONS;
-use crate::session::service::{ServiceAnswer, ServiceResponder};
+use crate::session::handlers::{Lane, QUESTIONS};
 use crate::session::sink::RouteOutput;
 use crate::session::tracks::{run_track, TrackControl};
 use crate::session::{Client, ClientId};
@@ -32,17 +31,14 @@ impl Driver {
                     viewer.queue.close();
                     viewer.stream.abort();
                 }
+                self.shared.pool.forget(client);
             }
             Effect::Send { client, frame } => {
                 if let Some(viewer) = self.viewers.get(&client) {
                     viewer.queue.push(frame);
                 }
             }
-            Effect::Answer { client, frame } => {
-                if let Some(viewer) = self.viewers.get(&client) {
-                    viewer.queue.push_answer(frame);
-                }
-            }
+            Effect::Answer { client, frame, slot } => self.answer(client, frame, slot),
             Effect::Refuse { identity, frame } => self.refuse(identity, frame),
             Effect::StartTrack(channel) => self.start_track(&channel),
             Effect::StopTrack(channel) => {
@@ -60,14 +56,7 @@ impl Driver {
                     self.core.listener_overflow(overflow.client, now());
                 }
             }
-            Effect::Call { handler, request, call } => {
-                let inputs = self.shared.inputs.clone();
-                let client = call.client;
-                let responder = ServiceResponder::new(Box::new(move |answer: ServiceAnswer| {
-                    inputs.answered(call.clone(), answer);
-                }));
-                self.shared.pool.submit(client, Box::new(move || handler(request, responder)));
-            }
+            Effect::Call { client, request, work } => self.run_request(client, request, work),
             Effect::Authorize(question) => self.authorize(question),
             Effect::Control(event) => {
                 if let Some(deadman) = &self.shared.deadman {
@@ -93,7 +82,7 @@ impl Driver {
             }
             inputs.authorized(question.key, allowed);
         };
-        self.shared.pool.submit(QUESTIONS, Box::new(ask));
+        self.shared.pool.submit(QUESTIONS, Lane::Parallel, Box::new(ask));
     }
 
     fn open_stream(&mut self, client: &Client) {

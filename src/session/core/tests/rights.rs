@@ -4,8 +4,11 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 
-use crate::protocol::{ClientChannel, Parameter, ServiceCall};
-use crate::session::{Policy, RoleRules, ROLE_ATTRIBUTE};
+use crate::protocol::{ClientChannel, Parameter, ParameterValue, ServiceCall};
+use crate::session::parameter::ParameterAnswer;
+use crate::session::{
+    GetParametersRequest, ParameterHandler, ParameterResponder, Policy, RoleRules, SetParametersRequest, ROLE_ATTRIBUTE,
+};
 
 const NO_PUBLISH: &str = "Server does not support clientPublish capability";
 const NO_PARAMETERS: &str = "Server does not support parameters capability";
@@ -17,6 +20,15 @@ fn everything_enabled(options: &mut SessionOptions) {
     use SessionCapability::*;
     options.capabilities = vec![ClientPublish, Parameters, Services, ConnectionGraph, Assets];
     options.supported_encodings = vec!["json".into()];
+    options.parameter_handler = Some(Arc::new(Handler));
+    options.asset_handler = Some(Arc::new(|_, _| {}));
+}
+
+struct Handler;
+
+impl ParameterHandler for Handler {
+    fn get(&self, _: GetParametersRequest, _: ParameterResponder) {}
+    fn set(&self, _: SetParametersRequest, _: ParameterResponder) {}
 }
 
 fn list(patterns: &[&str]) -> Vec<String> {
@@ -83,7 +95,7 @@ fn fetch(uri: &str) -> FromViewer {
 
 impl Robot {
     /// Answers the newest question.
-    fn answer(&mut self, allowed: &[bool]) {
+    fn decide(&mut self, allowed: &[bool]) {
         let question = self.questions.last().expect("a question").key;
         self.input(Input::Authorized { question, allowed: allowed.to_vec() });
     }
@@ -177,9 +189,9 @@ fn s_128_to_end_something_is_always_allowed() {
     let ann = robot.viewer("ann", "S1");
     let channel = robot.reliable("/a");
     robot.subscribe("S1", &[&channel]);
-    robot.answer(&[true]);
+    robot.decide(&[true]);
     robot.says("S1", advertise(&["/b"]));
-    robot.answer(&[true]);
+    robot.decide(&[true]);
     robot.take();
     robot.unsubscribe("S1", &[&channel]);
     robot.says("S1", FromViewer::MessageData { channel_id: 0, data: Bytes::new() });
@@ -220,8 +232,9 @@ fn s_128_parameters_that_are_refused_are_dropped_from_a_get_and_fail_a_set() {
     // A refused name costs one status; what is left goes on to the feature.
     robot.take();
     robot.says("S1", get(&["/secret", "/arm/speed", "/secret/2"]));
-    let sent = robot.sent();
-    assert_eq!(sent[0], (ann, error(NO_PARAMETERS)));
+    assert_eq!(robot.take(), [Step::Sent(ann, error(NO_PARAMETERS)), Step::Asked]);
+    let Some((_, Work::Get { request, .. })) = robot.work.last() else { panic!("no get") };
+    assert_eq!(request.names, ["/arm/speed"]);
     assert_eq!(robot.refused("S1", set(&["/arm/speed", "/arm/name"])), [error(NO_PARAMETERS)]);
     // Reading all is allowed to who may read anything; the answer is to be filtered.
     assert!(robot.core.visible_parameter(ann, "/arm/speed"));
@@ -229,6 +242,20 @@ fn s_128_parameters_that_are_refused_are_dropped_from_a_get_and_fail_a_set() {
     assert!(!robot.core.visible_parameter(ClientId(u32::MAX), "/arm/speed"), "nobody sees nothing");
     // A parameter without a name is not all parameters.
     assert_eq!(robot.refused("S1", get(&[""])), [error(NO_PARAMETERS)]);
+}
+
+#[test]
+fn s_128_the_answer_to_reading_all_leaves_out_what_the_policy_refuses() {
+    let mut robot = ruled(&[], RoleRules { get: list(&["/arm/*"]), ..Default::default() });
+    let ann = robot.viewer("ann", "S1");
+    robot.says("S1", get(&[]));
+    let (request, _) = robot.work.pop().expect("the request went on, for all");
+    robot.take();
+    let value = |name: &str| Parameter::new(name, ParameterValue::Integer(1));
+    let outcome = Outcome::Parameters(ParameterAnswer::Values(vec![value("/secret"), value("/arm/speed")]));
+    robot.input(Input::Answered { request, outcome });
+    let parameters = vec![value("/arm/speed")];
+    assert_eq!(robot.take(), [Step::Sent(ann, ToViewer::ParameterValues { parameters, id: Some("g".into()) })]);
 }
 
 #[test]
@@ -249,10 +276,10 @@ fn s_128_one_message_is_one_question_and_decisions_are_remembered() {
     let channels: Vec<Channel> = (0..3).map(|n| robot.reliable(&format!("/{n}"))).collect();
     robot.take();
     robot.subscribe("S1", &[&channels[0], &channels[1], &channels[0]]);
-    let asked = Step::Asked(ann, Action::Subscribe, list(&["/0", "/1"]));
+    let asked = Step::Authorize(ann, Action::Subscribe, list(&["/0", "/1"]));
     assert_eq!(robot.take(), [asked], "nothing else until the answer");
     assert!(robot.core.is_asking(ann));
-    robot.answer(&[true, false]);
+    robot.decide(&[true, false]);
     assert!(!robot.core.is_asking(ann));
     let unknown = error(&format!("Unknown channel ID: {}", channels[1].id()));
     let id = channels[0].id().get();
@@ -261,19 +288,19 @@ fn s_128_one_message_is_one_question_and_decisions_are_remembered() {
     // Only what is new is asked.
     let all: Vec<&Channel> = channels.iter().collect();
     robot.subscribe("S1", &all);
-    assert_eq!(robot.take(), [Step::Asked(ann, Action::Subscribe, list(&["/2"]))]);
-    robot.answer(&[true]);
+    assert_eq!(robot.take(), [Step::Authorize(ann, Action::Subscribe, list(&["/2"]))]);
+    robot.decide(&[true]);
     assert_eq!(robot.take(), [&[Step::Sent(ann, unknown.clone())], &subscribed(channels[2].id().get())[..]].concat());
     robot.subscribe("S1", &all);
     assert_eq!(robot.take(), [Step::Sent(ann, unknown)]);
     // Another registration is asked anew: decisions are kept for each of them alone.
     let bob = robot.viewer("bob", "S2");
     robot.subscribe("S2", &[&channels[1]]);
-    assert_eq!(robot.take(), [Step::Asked(bob, Action::Subscribe, list(&["/1"]))]);
-    robot.answer(&[true]);
+    assert_eq!(robot.take(), [Step::Authorize(bob, Action::Subscribe, list(&["/1"]))]);
+    robot.decide(&[true]);
     // And so is another action on the same subject.
     robot.says("S2", advertise(&["/1"]));
-    assert!(robot.take().contains(&Step::Asked(bob, Action::Publish, list(&["/1"]))));
+    assert!(robot.take().contains(&Step::Authorize(bob, Action::Publish, list(&["/1"]))));
 }
 
 #[test]
@@ -282,7 +309,7 @@ fn s_128_decisions_are_remembered_up_to_a_bound() {
     robot.viewer("ann", "S1");
     for n in 0..1025 {
         robot.says("S1", fetch(&format!("{n}")));
-        robot.answer(&[false]);
+        robot.decide(&[false]);
     }
     let asked = robot.questions.len();
     robot.says("S1", fetch("1024"));
@@ -305,8 +332,8 @@ fn s_128_the_policy_comes_before_the_authorizer() {
     let ann = robot.viewer("ann", "S1");
     assert_eq!(robot.refused("S1", fetch("b")), [error(NO_ASSETS)], "refused by the policy: nobody is asked");
     robot.says("S1", fetch("ab"));
-    assert_eq!(robot.take(), [Step::Asked(ann, Action::Asset, list(&["ab"]))]);
-    robot.answer(&[false]);
+    assert_eq!(robot.take(), [Step::Authorize(ann, Action::Asset, list(&["ab"]))]);
+    robot.decide(&[false]);
     assert_eq!(robot.take(), [Step::Sent(ann, error(NO_ASSETS))]);
 }
 
@@ -330,13 +357,13 @@ fn s_128_no_answer_in_two_seconds_is_a_refusal_and_a_late_one_is_ignored() {
     assert_eq!(robot.take(), std::slice::from_ref(&unknown));
     robot.viewer("bob", "S2");
     robot.subscribe("S2", &[&channel]);
-    assert!(matches!(robot.take()[..], [Step::Asked(..)]), "those of other viewers are asked");
+    assert!(matches!(robot.take()[..], [Step::Authorize(..)]), "those of other viewers are asked");
     // It comes back too late, and decides nothing, not even for the next time.
     let question = robot.questions[0].key;
     robot.input(Input::Authorized { question, allowed: vec![true] });
     assert_eq!(robot.take(), []);
     robot.subscribe("S1", &[&channel]);
-    assert_eq!(robot.take(), [Step::Asked(ann, Action::Subscribe, list(&["/a"]))]);
+    assert_eq!(robot.take(), [Step::Authorize(ann, Action::Subscribe, list(&["/a"]))]);
 }
 
 #[test]
@@ -370,7 +397,7 @@ fn s_128_an_answer_for_a_registration_that_is_gone_does_nothing() {
     let again = robot.current("S1").unwrap();
     assert!(robot.questions[0].abandoned.load(Ordering::Relaxed));
     robot.take();
-    robot.answer(&[true]);
+    robot.decide(&[true]);
     assert_eq!(robot.take(), []);
     assert!(!robot.core.is_asking(again));
 }
@@ -386,7 +413,7 @@ fn s_128_what_appears_while_the_question_runs_is_not_let_in_with_it() {
     robot.add(&[&late]);
     robot.remove(&[&known]);
     robot.take();
-    robot.answer(&[true]);
+    robot.decide(&[true]);
     let unknown = |channel: &Channel| Step::Sent(ann, error(&format!("Unknown channel ID: {}", channel.id())));
     assert_eq!(robot.take(), [unknown(&late), unknown(&known)]);
 }
@@ -397,6 +424,6 @@ fn s_128_a_short_answer_refuses_what_it_leaves_out() {
     let ann = robot.viewer("ann", "S1");
     robot.says("S1", advertise(&["/a", "/b"]));
     robot.take();
-    robot.answer(&[true]);
+    robot.decide(&[true]);
     assert_eq!(robot.take(), [Step::Sent(ann, error(NO_PUBLISH)), Step::Told(Told::Advertise(ann, 0))]);
 }
