@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::callback::{Context, Latch};
 use super::guard::guard;
+use super::lease::{telelink_control_lease, Lease};
+use super::rights::{read_policy, telelink_role};
 use super::service::{take_services, telelink_service, PendingService};
 use super::session_callbacks::{telelink_session_callbacks, telelink_session_policy, Callbacks, Policy};
 use super::sized;
@@ -110,6 +112,16 @@ pub struct telelink_session_options {
     pub ice_servers_count: usize,
     /// File of the LiveKit library. Default empty: searched beside libtelelink, then in the usual places.
     pub livekit_library: telelink_str,
+    /// Optional: what viewers may do, by role. With roles or a default role, what they do not allow is refused. Default
+    /// none: viewers may do all that `capabilities` offers.
+    pub roles: *const *const telelink_role,
+    /// Number of roles.
+    pub roles_count: usize,
+    /// What viewers without a role, or with one that is not in `roles`, may do. NULL: with `roles`, nothing.
+    pub default_role: *const telelink_role,
+    /// Optional: one viewer at a time holds control. Its context is consumed. Implies TELELINK_CAPABILITY_SERVICES and
+    /// the encoding "json". Default NULL: off.
+    pub control_lease: *const telelink_control_lease,
 }
 
 sized_struct!(
@@ -144,6 +156,10 @@ sized_struct!(
             ice_servers: std::ptr::null(),
             ice_servers_count: 0,
             livekit_library: telelink_str::EMPTY,
+            roles: std::ptr::null(),
+            roles_count: 0,
+            default_role: std::ptr::null(),
+            control_lease: std::ptr::null(),
         }
     },
 );
@@ -155,6 +171,7 @@ struct Tables {
     policy: Option<Policy>,
     token: Option<TokenQuestion>,
     services: Vec<PendingService>,
+    lease: Option<Lease>,
 }
 
 impl Tables {
@@ -163,12 +180,13 @@ impl Tables {
     /// # Safety
     /// The tables that the options name must be NULL or readable by their size.
     unsafe fn take(options: &telelink_session_options, latch: &Latch) -> (Self, Result<(), Failure>) {
-        // SAFETY: the caller's promise, for all four.
-        let (callbacks, policy, token, (services, services_result)) = unsafe {
+        // SAFETY: the caller's promise, for all five.
+        let (callbacks, policy, token, lease, (services, services_result)) = unsafe {
             (
                 sized::read_optional(options.callbacks, "options.callbacks"),
                 sized::read_optional(options.policy, "options.policy"),
                 sized::read_optional(options.token_callbacks, "options.token_callbacks"),
+                sized::read_optional(options.control_lease, "options.control_lease"),
                 take_services(options.services, options.services_count, "options.services"),
             )
         };
@@ -179,6 +197,7 @@ impl Tables {
             policy: keep(policy, &mut result).map(|t| Policy::new(t, context(t.context, t.drop))),
             token: keep(token, &mut result).map(|t| TokenQuestion::new(t, context(t.context, t.drop))),
             services,
+            lease: keep(lease, &mut result).map(|t| Lease::new(t, context(t.context, t.drop))),
         };
         (tables, result.and(services_result))
     }
@@ -206,7 +225,7 @@ pub(super) unsafe fn convert(
     // SAFETY: the caller's promise.
     let (tables, result) = unsafe { Tables::take(&options, latch) };
     result?;
-    let Tables { callbacks, policy, token, services } = tables;
+    let Tables { callbacks, policy, token, services, lease } = tables;
 
     // SAFETY: the caller's promise.
     let direct = unsafe { direct_options(&options, token) }?;
@@ -236,6 +255,11 @@ pub(super) unsafe fn convert(
     for service in services {
         // SAFETY: the caller's promise.
         session.services.push(unsafe { service.build(latch) }?);
+    }
+    // SAFETY: the caller's promise, for the roles and for the patterns of the lease.
+    unsafe {
+        session.policy = read_policy(options.roles, options.roles_count, options.default_role)?;
+        session.control_lease = lease.map(|lease| lease.options()).transpose()?;
     }
     if let Some(policy) = policy {
         policy.apply(&mut session);
