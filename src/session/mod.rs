@@ -6,11 +6,15 @@
 //! stall the owner.
 
 mod asset;
+mod asset_folder;
 mod callbacks;
 pub(crate) mod core;
 mod deadman;
 mod driver;
 mod error;
+mod flavours;
+mod futures;
+mod graph;
 mod handlers;
 mod inbox;
 mod inputs;
@@ -18,6 +22,7 @@ mod lease;
 mod listener;
 mod options;
 mod parameter;
+mod prometheus;
 mod responder;
 mod rights;
 mod service;
@@ -40,7 +45,10 @@ use crate::protocol::ServerInfo;
 use crate::room::Joined;
 
 pub use asset::{AssetHandler, AssetRequest, AssetResponder, MAX_ASSET};
+pub use asset_folder::AssetFolder;
 pub use error::{Error, ErrorKind};
+pub use flavours::{blocking_assets, future_assets};
+pub use graph::ConnectionGraph;
 pub use lease::{
     ControlLeaseOptions, ControlListener, ControlLost, CONTROL_STATE, CONTROL_STATUS, HAND_OVER_CONTROL,
     RELEASE_CONTROL, RESERVED_SERVICES, TAKE_CONTROL,
@@ -186,12 +194,19 @@ impl Control {
         self.inputs.call(Call::Core(Input::RemoveStatus(ids), None), Instant::now() + CALL_TIMEOUT)
     }
 
+    pub(crate) fn publish_connection_graph(&self, graph: ConnectionGraph) -> Result<(), Error> {
+        graph.check()?;
+        self.inputs.ask(|reply| Call::Core(Input::PublishGraph(graph), Some(reply)), CALL_TIMEOUT)?
+    }
+
     pub(crate) fn client(&self, id: u32) -> Result<Option<Client>, Error> {
         self.inputs.ask(|reply| Call::Client(id, reply), CALL_TIMEOUT)
     }
 
     pub(crate) fn stats(&self) -> Result<SessionStats, Error> {
-        self.inputs.ask(Call::Stats, CALL_TIMEOUT)
+        let mut stats = self.inputs.ask(Call::Stats, CALL_TIMEOUT)?;
+        stats.last_error = self.last_error();
+        Ok(stats)
     }
 
     /// Gateway: the connection changed. A repeated status without news is not told.

@@ -9,6 +9,7 @@
 mod assets;
 mod channels;
 mod client_publish;
+mod graph;
 mod lease;
 mod parameters;
 mod participants;
@@ -31,7 +32,7 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 
 use crate::context::{ChannelId, ChannelRef};
-use crate::fanout::ResetCause;
+use crate::fanout::{ResetCause, Slot};
 use crate::protocol::{FromViewer, ServerInfo, Status, StatusLevel, ToViewer};
 use crate::room::{Identity, Participant, Sid};
 
@@ -41,17 +42,18 @@ use super::options::Limits;
 use super::rights::Rights;
 use super::service::{ServiceHandler, ServiceRequest};
 use super::{
-    AssetHandler, Client, ClientChannel, ClientId, ClientMessage, Error, Parameter, RttStats, Service,
+    AssetHandler, Client, ClientChannel, ClientId, ClientMessage, ConnectionGraph, Error, Parameter, RttStats, Service,
     SessionCapability,
 };
 
 pub(crate) use channels::{ChannelAdded, VideoCapability};
 pub(crate) use parameters::ParameterSource;
 pub(crate) use ping::RttTracker;
-pub(crate) use requests::{Outcome, RequestId, Slot, Work};
+pub(crate) use requests::{Outcome, RequestId, Work};
 pub(crate) use rights::{Question, QuestionKey, MAX_LATE};
 
 use channels::ChannelState;
+use graph::GraphState;
 use lease::Lease;
 use parameters::ParameterSubscriptions;
 use participants::Registration;
@@ -150,6 +152,7 @@ pub(crate) enum Input {
         client: ClientId,
         at: Instant,
     },
+    PublishGraph(ConnectionGraph),
     /// A deadline named by [`Core::deadline`] may have passed.
     Tick,
 }
@@ -192,6 +195,10 @@ pub(crate) enum Event {
     ClientAdvertise(Arc<Client>, Arc<ClientChannel>),
     ClientUnadvertise(Arc<Client>, Arc<ClientChannel>),
     Message(Arc<Client>, Arc<ClientChannel>, ClientMessage),
+    /// The first viewer follows the connection graph.
+    GraphSubscribe(Arc<Client>),
+    /// The last one does no longer.
+    GraphUnsubscribe(Arc<Client>),
     /// These parameters have their first subscriber.
     ParametersSubscribe(Vec<String>),
     /// These have lost their last.
@@ -212,6 +219,7 @@ pub(crate) struct Core {
     channels: IndexMap<ChannelId, ChannelState>,
     eager_tracks: usize,
     services: ServiceMap,
+    graph: GraphState,
     requests: Requests,
     parameters: ParameterSubscriptions,
     status: StatusBoard,
@@ -237,6 +245,7 @@ impl Core {
             channels: IndexMap::new(),
             eager_tracks: 0,
             services: ServiceMap::default(),
+            graph: GraphState::default(),
             requests: Requests::default(),
             parameters: ParameterSubscriptions::default(),
             status: StatusBoard::default(),
@@ -270,6 +279,7 @@ impl Core {
             Input::RemoveStatus(ids) => self.remove_status(ids),
             Input::Authorized { question, allowed } => self.authorized(question, &allowed, now),
             Input::Heartbeat { client, at } => self.heartbeat(client, at),
+            Input::PublishGraph(graph) => return self.publish_graph(graph),
             Input::Tick => self.tick(now),
         }
         Ok(())
@@ -360,10 +370,11 @@ impl Core {
             FromViewer::FetchAsset { request_id, uri } => self.fetch_asset(id, request_id, uri, now),
             FromViewer::Ping { app_timestamp } => self.ping(id, app_timestamp, now),
             FromViewer::PingAck { device_timestamp_ms } => self.ping_ack(id, device_timestamp_ms, now),
+            FromViewer::SubscribeConnectionGraph => self.subscribe_graph(id),
+            FromViewer::UnsubscribeConnectionGraph => self.unsubscribe_graph(id),
             FromViewer::PlaybackControl(_) => {
                 tracing::warn!(client = %id, "a viewer asked for playback control, which a robot does not have (P-92)");
             }
-            other => self.unsupported(id, &other),
         }
     }
 

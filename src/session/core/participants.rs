@@ -66,6 +66,7 @@ impl Core {
     pub(super) fn left(&mut self) {
         self.in_room = false;
         self.end_control_with_room();
+        self.drop_graph_subscribers();
         let clients: Vec<ClientId> = self.clients.keys().copied().collect();
         for client in clients {
             self.remove(client);
@@ -278,6 +279,7 @@ impl Core {
         self.update_routes(&routes);
         self.requests.forget(id);
         self.forget_parameters(id, registration.parameters);
+        self.drop_graph_subscriber(client.clone());
         for channel in registration.subscriptions.keys() {
             if let Some(state) = self.channels.get(channel) {
                 let channel = state.channel.clone();
