@@ -226,6 +226,7 @@ async fn lease_pings_count_while_the_holders_messages_wait() {
     let still = clock_stands_still();
     ann.call(take).await.unwrap();
     drop(still);
+    control.wait("taken ann tl-deadman").await;
     // Her next message is stuck for two seconds, longer than the limit; her pings behind it are heard all the same.
     ann.subscribe(&[&channel]);
     assert_eq!(heard(&Arc::new(Mutex::new(questions))).await, "ann subscribe /r");
