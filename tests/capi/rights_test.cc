@@ -38,7 +38,9 @@ class Rights : public ::testing::Test {
     EXPECT_EQ(telelink_test_answer_init(&answer, sizeof answer), TELELINK_STATUS_OK);
     EXPECT_EQ(telelink_test_viewer_answer(robot.viewer, id, wait_ms, &answer), TELELINK_STATUS_OK)
         << telelink_last_error_message();
-    if (answer.failed != 0) EXPECT_EQ(support::string(answer.message), "Server does not support services");
+    if (answer.failed != 0) {
+      EXPECT_EQ(support::string(answer.message), "Server does not support services");
+    }
     return answer.failed == 0;
   }
 

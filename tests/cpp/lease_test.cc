@@ -45,7 +45,8 @@ telelink::SessionOptions leasing(const telelink::testing::Server& server, Told& 
   auto options = support::robot(server);
   options.capabilities = telelink::Capabilities::client_publish;
   options.services.push_back(telelink::Service{
-      "/drive", "", [](const telelink::ServiceRequest&, telelink::ServiceResponder responder) { responder.respond("1"); }});
+      "/drive", "",
+      [](const telelink::ServiceRequest&, telelink::ServiceResponder responder) { responder.respond("1"); }});
   options.supported_encodings = {"json"};
   telelink::ControlLease lease;
   lease.timeout = std::chrono::seconds{60};
@@ -257,8 +258,8 @@ TEST(ControlLease, RefusesWhatCannotWork) {
   EXPECT_EQ(ended.get(), 1) << "the callbacks are destroyed all the same";
   const auto session = Session::start(context, leasing(server, told));
   ASSERT_TRUE(session) << session.error().message;
-  const auto added = session->add_service(telelink::Service{
-      "/telelink/mine", "", [](const telelink::ServiceRequest&, telelink::ServiceResponder) {}});
+  const auto added = session->add_service(
+      telelink::Service{"/telelink/mine", "", [](const telelink::ServiceRequest&, telelink::ServiceResponder) {}});
   EXPECT_EQ(added.status(), telelink::Status::invalid_value);
 }
 

@@ -23,7 +23,8 @@ telelink::SessionOptions with_services(const telelink::testing::Server& server) 
   options.supported_encodings = {"json"};
   for (const char* name : {"/lamp", "/drive"}) {
     options.services.push_back(telelink::Service{
-        name, "", [](const telelink::ServiceRequest&, telelink::ServiceResponder responder) { responder.respond("1"); }});
+        name, "",
+        [](const telelink::ServiceRequest&, telelink::ServiceResponder responder) { responder.respond("1"); }});
   }
   return options;
 }

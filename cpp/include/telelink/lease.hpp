@@ -42,10 +42,10 @@ enum class ControlLost : std::int32_t {
 /// so they should return quickly. Each on_taken is followed by one on_lost, also when the session ends. What they throw
 /// is reported on standard error and goes no further.
 struct ControlLease {
-  std::chrono::milliseconds timeout{3000};    ///< how old the holder's last ping may become: 0.5 s to 60 s
-  std::vector<std::string> publish = {"*"};   ///< topics on which only the holder may publish, as patterns
-  std::vector<std::string> call = {"*"};      ///< services that only the holder may call
-  std::vector<std::string> set = {"*"};       ///< parameters that only the holder may set
+  std::chrono::milliseconds timeout{3000};   ///< how old the holder's last ping may become: 0.5 s to 60 s
+  std::vector<std::string> publish = {"*"};  ///< topics on which only the holder may publish, as patterns
+  std::vector<std::string> call = {"*"};     ///< services that only the holder may call
+  std::vector<std::string> set = {"*"};      ///< parameters that only the holder may set
   /// A viewer took control, or was handed it.
   std::function<void(ClientView client)> on_taken = {};
   /// The viewer no longer holds control: stop what must not go on without it. Called within 100 ms after the reason
@@ -94,8 +94,7 @@ class LeaseTables {
   }
 
   static void on_lost(void* context, const telelink_client* client, telelink_control_lost reason) noexcept {
-    Contain<Mode>::run("on_lost",
-                       [&] { self(context).on_lost(ClientView{client}, static_cast<ControlLost>(reason)); });
+    Contain<Mode>::run("on_lost", [&] { self(context).on_lost(ClientView{client}, static_cast<ControlLost>(reason)); });
   }
 
   std::unique_ptr<ControlLease> lease_;

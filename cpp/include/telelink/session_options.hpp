@@ -138,11 +138,11 @@ struct SessionOptions {
   std::optional<Rights> rights = std::nullopt;
   /// May this viewer do this? Asked for what `capabilities` offer and `rights` allow. Default: yes.
   ///
-  /// Runs on threads of the session, for several viewers at once, and may block: only that viewer's later messages wait.
-  /// A message whose subjects have not all been answered in 2 s is refused; while the question is still running after
-  /// that, the viewer's other questions are refused unasked. Answers are remembered until the viewer is registered anew
-  /// (the newest 1,024). A viewer that reads all parameters is asked about once, with an empty subject. If it throws,
-  /// the answer is no.
+  /// Runs on threads of the session, for several viewers at once, and may block: only that viewer's later messages
+  /// wait. A message whose subjects have not all been answered in 2 s is refused; while the question is still running
+  /// after that, the viewer's other questions are refused unasked. Answers are remembered until the viewer is
+  /// registered anew (the newest 1,024). A viewer that reads all parameters is asked about once, with an empty subject.
+  /// If it throws, the answer is no.
   std::function<bool(ClientView client, Action action, std::string_view subject)> authorize = {};
   /// One viewer at a time holds control. Implies Capabilities::services and the encoding "json". Default: off.
   std::optional<ControlLease> control_lease = std::nullopt;

@@ -139,7 +139,8 @@ class SessionTables {
         assets_{std::move(options_.asset_handler), std::move(options_.asset_folder)},
         lease_{std::move(options_.control_lease)},
         callbacks_{std::make_unique<SessionCallbacks>(std::move(options_.callbacks))},
-        policy_{std::make_unique<Policy>(Policy{std::move(options_.channel_filter), std::move(options_.qos), std::move(options_.authorize)})},
+        policy_{std::make_unique<Policy>(
+            Policy{std::move(options_.channel_filter), std::move(options_.qos), std::move(options_.authorize)})},
         token_callback_{std::make_unique<TokenCallback>(std::move(options_.token_callback))} {
     // An `_init` fails only when header and library differ; then the call that is given the struct says so.
     (void)telelink_session_options_init(&c_, sizeof c_);

@@ -285,7 +285,8 @@ fn lease_ends_when_the_heartbeat_is_as_old_as_the_limit() {
 
 #[test]
 fn lease_ends_with_its_holder_and_with_the_room() {
-    let ends: [(&str, fn(&mut Robot, ClientId), ControlLost); 5] = [
+    type End = fn(&mut Robot, ClientId);
+    let ends: [(&str, End, ControlLost); 5] = [
         ("left", |robot, _| robot.disconnect("S1"), ControlLost::Left),
         ("replaced", |robot, _| robot.input(Input::ParticipantActive(who("ann", "S9", 2000))), ControlLost::Left),
         ("reset", |robot, ann| robot.reset(ann), ControlLost::Reset),
