@@ -13,7 +13,7 @@ use tokio::sync::{oneshot, Notify};
 use crate::context::{ChannelId, ChannelRef};
 use crate::room::{DisconnectReason, Joined, PublishError, VideoTrack};
 
-use super::core::{ChannelAdded, Input, Outcome, PublisherId, RequestId, VideoNews};
+use super::core::{ChannelAdded, Input, Outcome, PublisherId, QuestionKey, RequestId, VideoNews};
 use super::stats::SessionStats;
 use super::{Client, ConnectionStatus, Error, ErrorKind};
 
@@ -61,6 +61,7 @@ pub(crate) struct Taken {
     pub(crate) added: Vec<ChannelAdded>,
     pub(crate) removed: Vec<ChannelRef>,
     pub(crate) answers: Vec<(RequestId, Outcome)>,
+    pub(crate) authorized: Vec<(QuestionKey, Vec<bool>)>,
     pub(crate) published: Vec<Published>,
     pub(crate) news: Vec<VideoNews>,
 }
@@ -74,6 +75,7 @@ struct State {
     added: IndexMap<ChannelId, ChannelAdded>,
     removed: Vec<ChannelRef>,
     answers: Vec<(RequestId, Outcome)>,
+    authorized: Vec<(QuestionKey, Vec<bool>)>,
     published: Vec<Published>,
     news: IndexMap<ChannelId, VideoNews>,
     closed: bool,
@@ -151,6 +153,16 @@ impl Inputs {
         self.wake.notify_one();
     }
 
+    /// The application has answered a question about rights. Bounded by the questions that run.
+    pub(crate) fn authorized(&self, question: QuestionKey, allowed: Vec<bool>) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.authorized.push((question, allowed));
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
     /// A video track was published, or not. Bounded by the image channels: each asks again only when it was answered.
     pub(crate) fn video_published(&self, publisher: PublisherId, result: Result<Arc<dyn VideoTrack>, PublishError>) {
         let mut state = self.state.lock();
@@ -207,6 +219,7 @@ impl Inputs {
             added: std::mem::take(&mut state.added).into_values().collect(),
             removed: std::mem::take(&mut state.removed),
             answers: std::mem::take(&mut state.answers),
+            authorized: std::mem::take(&mut state.authorized),
             published: std::mem::take(&mut state.published),
             news: std::mem::take(&mut state.news).into_values().collect(),
         };
