@@ -182,3 +182,22 @@ fn a_file_of_another_codec_is_refused() {
     }
     assert!(convert(Codec::Png, &file[..file.len() / 2]).is_err(), "half a file");
 }
+
+/// Cameras cut pictures short. What is missing is never what another picture left in the buffer.
+#[test]
+fn half_a_jpeg_is_shown_and_shows_nothing_of_the_picture_before() {
+    let file = include_bytes!("fixtures/ramp-641x481.jpg");
+    let noise = Source::noise(641, 481, RawFormat::Rgb8, 0, false);
+    let (noise, light) = (jpeg(&noise, image::ExtendedColorType::Rgb8), vec![255; 641 * 481 * 3]);
+    let light = Source { data: light, ..ramp(641, 481, RawFormat::Rgb8) };
+    let light = jpeg(&light, image::ExtendedColorType::Rgb8);
+    for len in [file.len() / 2, file.len() * 3 / 4, file.len() - 2] {
+        let shown = [&noise, &light].map(|before| {
+            let mut converter = Converter::new();
+            converter.convert_picture(&Picture::Compressed { codec: Codec::Jpeg, data: before }).expect("a good file");
+            let half = Picture::Compressed { codec: Codec::Jpeg, data: &file[..len] };
+            converter.convert_picture(&half).expect("half a file").data().to_vec()
+        });
+        assert!(shown[0] == shown[1], "{len} of {} bytes", file.len());
+    }
+}
