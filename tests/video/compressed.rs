@@ -92,7 +92,7 @@ fn s_240_the_usual_odd_size_is_shown_in_every_codec() {
 #[test]
 fn s_246_files_of_other_encoders_are_shown() {
     let source = ramp(64, 48, RawFormat::Rgb8);
-    let grey: Vec<u8> = source.data.chunks(3).map(|pixel| luma601(pixel)).collect();
+    let grey: Vec<u8> = source.data.chunks(3).map(luma601).collect();
     let grey = Source { format: RawFormat::Mono8, stride: 64, data: grey, ..source.clone() };
     let files: [(&str, Codec, &[u8], &Source, f64); 10] = [
         ("4:2:0", Codec::Jpeg, include_bytes!("fixtures/ramp-420.jpg"), &source, 8.0),
