@@ -157,6 +157,8 @@ fn headers_that_claim_huge_pictures_cost_no_memory() {
     let mut huge_jpeg = include_bytes!("fixtures/ramp-420.jpg").to_vec();
     let at = huge_jpeg.windows(2).position(|window| window == [0xff, 0xc0]).expect("a frame header");
     huge_jpeg[at + 5..at + 9].copy_from_slice(&[0x40, 0x00, 0x40, 0x00]); // 16384×16384
+    let mut wide_jpeg = huge_jpeg.clone();
+    wide_jpeg[at + 5..at + 9].copy_from_slice(&[0x00, 0x64, 0x4e, 0x20]); // 20,000×100
     let mut huge_png = Vec::new();
     let encoder = png::Encoder::new(&mut huge_png, 60_000, 60_000);
     drop(encoder.write_header().expect("a PNG header"));
@@ -164,7 +166,8 @@ fn headers_that_claim_huge_pictures_cost_no_memory() {
     let at = huge_webp.windows(4).position(|window| window == b"VP8L").expect("a lossless picture");
     let sides = 16_382_u32 | 16_382 << 14; // less one; the largest that the format has comes out as 0 of image-webp
     huge_webp[at + 9..at + 13].copy_from_slice(&(sides | 1 << 28).to_le_bytes());
-    for (codec, file) in [(Codec::Jpeg, huge_jpeg), (Codec::Png, huge_png), (Codec::Webp, huge_webp)] {
+    let files = [huge_jpeg, wide_jpeg, huge_png, huge_webp];
+    for (codec, file) in [Codec::Jpeg, Codec::Jpeg, Codec::Png, Codec::Webp].into_iter().zip(files) {
         let mut error = None;
         let spent = allocation_counter::measure(|| error = convert(codec, &file).err());
         assert!(matches!(error, Some(VideoError::TooLarge { .. })), "{codec:?}: {error:?}");
