@@ -9,11 +9,13 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
 use super::pool::Scratch;
-use super::size::{FrameSize, MAX_SIDE};
+use super::size::FrameSize;
 use super::{Codec, RawFormat, RawPicture, VideoError};
 
 /// What a decoder may spend on other things than pixels, in bytes: tables, metadata.
 const SIDE_MEMORY: usize = 64 << 20;
+/// What a JPEG can say of a side, in pixels: the limit is ours to check, with our own error.
+const LARGEST_JPEG: usize = 65_535;
 /// Scans of a progressive JPEG, each of which goes over the whole picture; encoders write about ten.
 const MAX_SCANS: usize = 64;
 
@@ -40,12 +42,11 @@ fn decoded(width: u32, height: u32, format: RawFormat, data: &[u8]) -> RawPictur
 
 fn jpeg<'a>(file: &[u8], scratch: &'a mut Scratch) -> Result<RawPicture<'a>, VideoError> {
     let malformed = |error: &dyn std::fmt::Display| VideoError::malformed("JPEG", error.to_string());
-    let side = MAX_SIDE as usize;
     // Cameras cut their pictures short and leave marks out; what is there gets shown, so not strict.
     let options = DecoderOptions::default()
         .set_strict_mode(false)
-        .set_max_width(side)
-        .set_max_height(side)
+        .set_max_width(LARGEST_JPEG)
+        .set_max_height(LARGEST_JPEG)
         .jpeg_set_max_scans(MAX_SCANS)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(file), options);

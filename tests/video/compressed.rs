@@ -92,7 +92,7 @@ fn s_240_the_usual_odd_size_is_shown_in_every_codec() {
 #[test]
 fn s_246_files_of_other_encoders_are_shown() {
     let source = ramp(64, 48, RawFormat::Rgb8);
-    let grey: Vec<u8> = source.data.chunks(3).map(|pixel| luma601(pixel)).collect();
+    let grey: Vec<u8> = source.data.chunks(3).map(luma601).collect();
     let grey = Source { format: RawFormat::Mono8, stride: 64, data: grey, ..source.clone() };
     let files: [(&str, Codec, &[u8], &Source, f64); 10] = [
         ("4:2:0", Codec::Jpeg, include_bytes!("fixtures/ramp-420.jpg"), &source, 8.0),
@@ -157,6 +157,8 @@ fn headers_that_claim_huge_pictures_cost_no_memory() {
     let mut huge_jpeg = include_bytes!("fixtures/ramp-420.jpg").to_vec();
     let at = huge_jpeg.windows(2).position(|window| window == [0xff, 0xc0]).expect("a frame header");
     huge_jpeg[at + 5..at + 9].copy_from_slice(&[0x40, 0x00, 0x40, 0x00]); // 16384×16384
+    let mut wide_jpeg = huge_jpeg.clone();
+    wide_jpeg[at + 5..at + 9].copy_from_slice(&[0x00, 0x64, 0x4e, 0x20]); // 20,000×100
     let mut huge_png = Vec::new();
     let encoder = png::Encoder::new(&mut huge_png, 60_000, 60_000);
     drop(encoder.write_header().expect("a PNG header"));
@@ -164,7 +166,8 @@ fn headers_that_claim_huge_pictures_cost_no_memory() {
     let at = huge_webp.windows(4).position(|window| window == b"VP8L").expect("a lossless picture");
     let sides = 16_382_u32 | 16_382 << 14; // less one; the largest that the format has comes out as 0 of image-webp
     huge_webp[at + 9..at + 13].copy_from_slice(&(sides | 1 << 28).to_le_bytes());
-    for (codec, file) in [(Codec::Jpeg, huge_jpeg), (Codec::Png, huge_png), (Codec::Webp, huge_webp)] {
+    let files = [huge_jpeg, wide_jpeg, huge_png, huge_webp];
+    for (codec, file) in [Codec::Jpeg, Codec::Jpeg, Codec::Png, Codec::Webp].into_iter().zip(files) {
         let mut error = None;
         let spent = allocation_counter::measure(|| error = convert(codec, &file).err());
         assert!(matches!(error, Some(VideoError::TooLarge { .. })), "{codec:?}: {error:?}");
@@ -181,4 +184,23 @@ fn a_file_of_another_codec_is_refused() {
         assert!(error.to_string().starts_with(&format!("malformed {name}: ")), "{error}");
     }
     assert!(convert(Codec::Png, &file[..file.len() / 2]).is_err(), "half a file");
+}
+
+/// Cameras cut pictures short. What is missing is never what another picture left in the buffer.
+#[test]
+fn half_a_jpeg_is_shown_and_shows_nothing_of_the_picture_before() {
+    let file = include_bytes!("fixtures/ramp-641x481.jpg");
+    let noise = Source::noise(641, 481, RawFormat::Rgb8, 0, false);
+    let (noise, light) = (jpeg(&noise, image::ExtendedColorType::Rgb8), vec![255; 641 * 481 * 3]);
+    let light = Source { data: light, ..ramp(641, 481, RawFormat::Rgb8) };
+    let light = jpeg(&light, image::ExtendedColorType::Rgb8);
+    for len in [file.len() / 2, file.len() * 3 / 4, file.len() - 2] {
+        let shown = [&noise, &light].map(|before| {
+            let mut converter = Converter::new();
+            converter.convert_picture(&Picture::Compressed { codec: Codec::Jpeg, data: before }).expect("a good file");
+            let half = Picture::Compressed { codec: Codec::Jpeg, data: &file[..len] };
+            converter.convert_picture(&half).expect("half a file").data().to_vec()
+        });
+        assert!(shown[0] == shown[1], "{len} of {} bytes", file.len());
+    }
 }

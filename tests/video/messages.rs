@@ -330,6 +330,20 @@ fn s_243_s_246_what_is_not_supported_is_named() {
     }
 }
 
+/// The converter works on whatever thread has time, and the encoder's may be another.
+#[test]
+fn converters_and_frames_go_from_thread_to_thread() {
+    let message = raw(&small(), "camera");
+    let mut converter = Converter::new();
+    let first = converter.convert(message.kind(Wire::Ros1), &message.encode(Wire::Ros1), 0).expect("a good message");
+    let data = first.frame.data().to_vec();
+    let second = std::thread::spawn(move || {
+        drop(first);
+        converter.convert(message.kind(Wire::Ros1), &message.encode(Wire::Ros1), 0).expect("a good message")
+    });
+    assert_eq!(second.join().expect("no panic").frame.data(), data);
+}
+
 #[test]
 fn an_error_leaves_the_converter_ready() {
     let mut converter = Converter::new();

@@ -183,7 +183,7 @@ impl Writer {
     }
 
     fn u32(&mut self, value: u32) {
-        while self.numbers != Numbers::Ros1 && self.bytes.len() % 4 != 0 {
+        while self.numbers != Numbers::Ros1 && !self.bytes.len().is_multiple_of(4) {
             self.bytes.push(0);
         }
         self.bytes.extend(if self.numbers == Numbers::Big { value.to_be_bytes() } else { value.to_le_bytes() });

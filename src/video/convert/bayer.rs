@@ -17,18 +17,20 @@ pub(super) enum Cell {
     Rggb,
 }
 
-/// Light in one cell.
+/// Light in one cell, in the lanes that the sums below need.
 struct Colours {
-    red: u8,
-    green_upper: u8,
-    green_lower: u8,
-    blue: u8,
+    red: u16,
+    green_upper: u16,
+    green_lower: u16,
+    blue: u16,
 }
 
 impl Cell {
     #[inline(always)]
     fn colours(self, upper: [u8; 2], lower: [u8; 2]) -> Colours {
-        let ([a, b], [c, d]) = (upper, lower);
+        // Two samples in one load, apart by mask and shift: this is what becomes vector code.
+        let (upper, lower) = (u16::from_le_bytes(upper), u16::from_le_bytes(lower));
+        let (a, b, c, d) = (upper & 0xff, upper >> 8, lower & 0xff, lower >> 8);
         match self {
             Self::Bggr => Colours { blue: a, green_upper: b, green_lower: c, red: d },
             Self::Gbrg => Colours { green_upper: a, blue: b, red: c, green_lower: d },
@@ -39,52 +41,60 @@ impl Cell {
 }
 
 pub(super) fn convert(cell: Cell, rows: &Rows<'_>, to: PlanesMut<'_>) {
-    // Each arm gets a loop of its own, without the choice in it.
+    // Each arm gets loops of its own, without the choice in them.
     match cell {
-        Cell::Bggr => each_cell(rows, to, |upper, lower| Cell::Bggr.colours(upper, lower)),
-        Cell::Gbrg => each_cell(rows, to, |upper, lower| Cell::Gbrg.colours(upper, lower)),
-        Cell::Grbg => each_cell(rows, to, |upper, lower| Cell::Grbg.colours(upper, lower)),
-        Cell::Rggb => each_cell(rows, to, |upper, lower| Cell::Rggb.colours(upper, lower)),
+        Cell::Bggr => each_pair(rows, to, |upper, lower| Cell::Bggr.colours(upper, lower)),
+        Cell::Gbrg => each_pair(rows, to, |upper, lower| Cell::Gbrg.colours(upper, lower)),
+        Cell::Grbg => each_pair(rows, to, |upper, lower| Cell::Grbg.colours(upper, lower)),
+        Cell::Rggb => each_pair(rows, to, |upper, lower| Cell::Rggb.colours(upper, lower)),
     }
 }
 
 #[inline(always)]
-fn each_cell(rows: &Rows<'_>, to: PlanesMut<'_>, colours: impl Fn([u8; 2], [u8; 2]) -> Colours) {
+fn each_pair(rows: &Rows<'_>, to: PlanesMut<'_>, colours: impl Fn([u8; 2], [u8; 2]) -> Colours + Copy) {
     let width = to.size.width();
     let luma = to.y.chunks_exact_mut(2 * width);
     let chroma = to.u.chunks_exact_mut(width / 2).zip(to.v.chunks_exact_mut(width / 2));
     for (((upper, lower), luma), (u, v)) in rows.pairs().zip(luma).zip(chroma) {
-        let cells = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
         let (luma_upper, luma_lower) = luma.split_at_mut(width);
-        let luma = luma_upper.as_chunks_mut::<2>().0.iter_mut().zip(luma_lower.as_chunks_mut::<2>().0);
-        for (((&upper, &lower), (luma_upper, luma_lower)), (u, v)) in cells.zip(luma).zip(u.iter_mut().zip(v)) {
-            let Colours { red, green_upper, green_lower, blue } = colours(upper, lower);
-            *luma_upper = [luma_of(red, green_upper, blue); 2];
-            *luma_lower = [luma_of(red, green_lower, blue); 2];
-            let green = (u16::from(green_upper) + u16::from(green_lower)).div_ceil(2) as u8;
-            *u = blue_difference(red, green, blue);
-            *v = red_difference(red, green, blue);
+        // One loop for each output: four short loops become vector code, one long one does not.
+        let cells = || {
+            let cells = upper.as_chunks::<2>().0.iter().zip(lower.as_chunks::<2>().0);
+            cells.map(move |(&upper, &lower)| colours(upper, lower))
+        };
+        for (pair, cell) in luma_upper.as_chunks_mut::<2>().0.iter_mut().zip(cells()) {
+            *pair = twice(luma_of(cell.red, cell.green_upper, cell.blue));
+        }
+        for (pair, cell) in luma_lower.as_chunks_mut::<2>().0.iter_mut().zip(cells()) {
+            *pair = twice(luma_of(cell.red, cell.green_lower, cell.blue));
+        }
+        for (u, cell) in u.iter_mut().zip(cells()) {
+            let green = (cell.green_upper + cell.green_lower).div_ceil(2);
+            *u = ((cell.blue * 112 + NEUTRAL - cell.red * 26 - green * 86) >> 8) as u8;
+        }
+        for (v, cell) in v.iter_mut().zip(cells()) {
+            let green = (cell.green_upper + cell.green_lower).div_ceil(2);
+            *v = ((cell.red * 112 + NEUTRAL - green * 102 - cell.blue * 10) >> 8) as u8;
         }
     }
 }
 
-// BT.709 in limited range with weights in 1/256, so that all of it fits 16 bits and the loop becomes vector code.
-// The sums of the chroma weights are zero: grey stays grey.
+// BT.709 in limited range with weights in 1/256: every sum fits 16 bits, also on the way, and is less than one off.
+// The weights of chroma add up to zero: grey stays grey.
+
+/// 128 and a half.
+const NEUTRAL: u16 = (128 << 8) + 128;
+
+/// 16 and a half.
+const BLACK: u16 = (16 << 8) + 128;
 
 #[inline(always)]
-fn luma_of(red: u8, green: u8, blue: u8) -> u8 {
-    let sum = u16::from(red) * 47 + u16::from(green) * 157 + u16::from(blue) * 16;
-    ((sum + (16 << 8) + 128) >> 8) as u8
+fn luma_of(red: u16, green: u16, blue: u16) -> u16 {
+    (red * 47 + green * 157 + blue * 16 + BLACK) >> 8
 }
 
+/// A byte in both halves.
 #[inline(always)]
-fn blue_difference(red: u8, green: u8, blue: u8) -> u8 {
-    let sum = i16::from(blue) * 112 - i16::from(red) * 26 - i16::from(green) * 86;
-    (((sum + 128) >> 8) + 128) as u8
-}
-
-#[inline(always)]
-fn red_difference(red: u8, green: u8, blue: u8) -> u8 {
-    let sum = i16::from(red) * 112 - i16::from(green) * 102 - i16::from(blue) * 10;
-    (((sum + 128) >> 8) + 128) as u8
+fn twice(byte: u16) -> [u8; 2] {
+    (byte * 0x0101).to_le_bytes()
 }

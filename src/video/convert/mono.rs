@@ -30,8 +30,13 @@ pub(super) fn mono16(rows: &Rows<'_>, big_endian: bool, to: PlanesMut<'_>) {
 
 pub(super) fn float(rows: &Rows<'_>, big_endian: bool, to: PlanesMut<'_>) {
     fn luma_of(value: f32) -> u8 {
-        // `max` before `min`: not a number becomes black
-        (value.max(0.0).min(1.0) * 219.0 + 16.5) as u8
+        // Comparisons that are false for what is not a number make it black.
+        let value = if value > 0.0 { value } else { 0.0 };
+        let value = if value < 1.0 { value } else { 1.0 };
+        // In a sum of this size the last bit is one, so the addition rounds; a cast with its checks would not become
+        // vector code.
+        const UNITS: f32 = (1 << 23) as f32;
+        (value * 219.0 + 16.0 + UNITS).to_bits() as u8
     }
     if big_endian {
         each_row(rows, to, |row, luma| samples(row, luma, |bytes| luma_of(f32::from_be_bytes(bytes))));

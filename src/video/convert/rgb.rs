@@ -26,7 +26,7 @@ pub(super) fn convert(conversion: Conversion, rows: &Rows<'_>, to: PlanesMut<'_>
         width,
         height,
     };
-    // Balanced keeps every value within 1 of the exact one.
+    // Balanced is off by little more than rounding, 1.25 at most on noise.
     let mode = YuvConversionMode::Balanced;
     conversion(&mut image, rows.main(), rows.stride() as u32, YuvRange::Limited, YuvStandardMatrix::Bt709, mode)
         .map_err(|error| VideoError::malformed("raw image", error.to_string()))

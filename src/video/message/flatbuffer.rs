@@ -2,6 +2,7 @@
 //! terminator of strings, as the official verifier does; that one's accessors are unsafe to call.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::{text, timestamp, Body, ImageMessage, Timestamp, VideoError};
 use crate::video::Layout;
@@ -57,24 +58,27 @@ impl<'a> Table<'a> {
     }
 
     fn bytes(&self, slot: usize, name: &'static str) -> Result<&'a [u8], VideoError> {
-        Ok(self.vector(slot, name)?.map_or(&[], |(bytes, _)| bytes))
+        Ok(self.vector(slot, name)?.map_or(&[], |range| &self.buffer[range]))
     }
 
     fn string(&self, slot: usize, name: &'static str) -> Result<Cow<'a, str>, VideoError> {
-        match self.vector(slot, name)? {
-            None => Ok(Cow::Borrowed("")),
-            Some((bytes, Some(0))) => text(WHAT, name, bytes),
-            Some(_) => Err(VideoError::malformed(WHAT, format!("{name} does not end in a zero"))),
+        let Some(range) = self.vector(slot, name)? else { return Ok(Cow::Borrowed("")) };
+        if self.buffer.get(range.end) != Some(&0) {
+            return Err(VideoError::malformed(WHAT, format!("{name} does not end in a zero")));
         }
+        text(WHAT, name, &self.buffer[range])
     }
 
-    /// A vector's bytes and the byte behind it.
-    fn vector(&self, slot: usize, name: &'static str) -> Result<Option<(&'a [u8], Option<u8>)>, VideoError> {
+    /// Where a vector's bytes lie, inside the buffer.
+    fn vector(&self, slot: usize, name: &'static str) -> Result<Option<Range<usize>>, VideoError> {
         let Some(at) = self.field(slot, 4, name)? else { return Ok(None) };
         let start = at.checked_add(u32_at(self.buffer, at, name)? as usize).ok_or_else(|| outside(name))?;
         let len = u32_at(self.buffer, start, name)? as usize;
-        let bytes = slice(self.buffer, start + 4, len).ok_or_else(|| outside(name))?;
-        Ok(Some((bytes, self.buffer.get(start + 4 + len).copied())))
+        let start = start + 4; // those four have just been read
+        match start.checked_add(len) {
+            Some(end) if end <= self.buffer.len() => Ok(Some(start..end)),
+            _ => Err(outside(name)),
+        }
     }
 }
 
