@@ -3,8 +3,8 @@
 Nothing of telelink is used, so what it shows is what any viewer sees. Arguments: URL, token, topic. Ends when its
 standard input does.
 
-A picture has a left and a right half of one colour each and, from 320 pixels of width on, 16 blocks along its lower edge,
-the bits of a counter.
+A picture has a left and a right half of one colour each and, from 320 pixels of width on, 16 blocks along its lower
+edge, the bits of a counter.
 """
 
 from __future__ import annotations
