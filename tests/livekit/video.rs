@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use telelink::room::{
-    Joined, RemoteVideoTrack, RoomEvent, Scenario, Sid, VideoCodec, VideoEncoder, VideoFrame, VideoPicture,
-    VideoReceiver, VideoTrack, VideoTrackOptions,
+    EncodedPicture, Joined, RemoteVideoTrack, RoomEvent, Scenario, Sid, VideoCodec, VideoEncoder, VideoFrame,
+    VideoPicture, VideoReceiver, VideoTrack, VideoTrackOptions,
 };
 
 use crate::rig::{event, join, join_with, room_name, shared, LIMIT};
@@ -251,4 +251,53 @@ async fn wrong_pictures_and_tokens_are_refused() {
     let mute = TokenOptions { can_publish: false, ..TokenOptions::default() };
     let mute = join_with(&room, "mute", &mute).await;
     assert!(mute.room.publish_video_track("video-ch-1", &options(VideoCodec::H264)).await.is_err());
+}
+
+/// A key frame of 128×96 pixels of one colour, in H.264 without compression: every macroblock is I_PCM.
+fn uncompressed_h264(y: u8, u: u8, v: u8) -> Vec<u8> {
+    const SEQUENCE: [u8; 11] = [0, 0, 0, 1, 0x67, 0x42, 0x00, 0x0a, 0xf8, 0x41, 0xa2];
+    const PICTURE: [u8; 8] = [0, 0, 0, 1, 0x68, 0xce, 0x38, 0x80];
+    const SLICE: [u8; 9] = [0, 0, 0, 1, 0x65, 0x88, 0x84, 0x08, 0x68];
+    const NEXT_BLOCK: [u8; 2] = [0x0d, 0x00];
+    assert!([y, u, v].iter().all(|&byte| byte > 3), "no bytes that would have to be escaped");
+    let mut unit = [&SEQUENCE[..], &PICTURE, &SLICE].concat();
+    for block in 0..(128 / 16) * (96 / 16) {
+        if block > 0 {
+            unit.extend(NEXT_BLOCK);
+        }
+        unit.extend([y; 256]);
+        unit.extend([u; 64]);
+        unit.extend([v; 64]);
+    }
+    unit.push(0x80);
+    unit
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_that_come_encoded_pass_through() {
+    let _turn = shared().await;
+    let room = room_name("video-encoded");
+    let (robot, mut viewer) = (join(&room, "robot").await, join(&room, "viewer").await);
+    let options = VideoTrackOptions { encoded: true, size: (128, 96), ..options(VideoCodec::H264) };
+    let track = robot.room.publish_video_track("video-ch-1", &options).await.expect("publishes");
+    let seen = remote(&mut viewer, "video-ch-1").await;
+    let mut frames = viewer.room.subscribe_video_track(&seen, 2).await.expect("subscribes");
+    let unit = uncompressed_h264(90, 150, 110);
+    let sending = async {
+        loop {
+            let picture =
+                EncodedPicture { width: 128, height: 96, data: &unit, key_frame: true, timestamp_us: now_us() };
+            track.capture_encoded(&picture).expect("the track is there");
+            track.take_key_frame_request();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let watching = picture(&mut frames, |frame| {
+        (frame.width, frame.height) == (128, 96)
+            && colour(frame).iter().zip([90.0, 150.0, 110.0]).all(|(a, b)| (a - b).abs() < 1.0)
+    });
+    tokio::select! {
+        () = sending => {}
+        _ = watching => {}
+    }
 }

@@ -219,8 +219,7 @@ pub(super) fn copy_i420(buffer: &OwnedVideoBuffer) -> Option<Vec<u8>> {
         if plane.data_ptr == 0 || stride < columns {
             return None;
         }
-        let Some(before) = rows.checked_sub(1) else { return None };
-        let len = stride * before + columns;
+        let len = stride * rows.checked_sub(1)? + columns;
         if (plane.size as usize) < len {
             return None;
         }

@@ -44,8 +44,8 @@ pub(super) async fn publish(
     // The waiter outlives this future: a publication that completes after nobody wants it is taken back when the track
     // made of it is dropped, unsent.
     let id = dispatcher().expect(PUBLISH_LIMIT * 2, Vec::new(), move |answer| {
-        let made =
-            published(answer).map(|publication| LocalVideo::new(&state, name, options, source, track, publication));
+        let made = published(answer)
+            .map(|publication| LocalVideo::published(&state, name, options, source, track, publication));
         drop(tx.send(made));
     });
     let request = FfiRequest {
@@ -144,7 +144,7 @@ pub(super) struct LocalVideo {
 }
 
 impl LocalVideo {
-    fn new(
+    fn published(
         room: &Arc<RoomState>,
         name: String,
         options: VideoTrackOptions,

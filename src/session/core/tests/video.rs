@@ -54,7 +54,7 @@ impl Robot {
     }
 
     /// What viewers were sent since the last look.
-    fn sent(&mut self) -> Vec<(ClientId, ToViewer)> {
+    fn heard(&mut self) -> Vec<(ClientId, ToViewer)> {
         let sent = |step| match step {
             Step::Sent(client, message) => Some((client, message)),
             _ => None,
@@ -200,7 +200,7 @@ fn s_234_failures_are_tried_again_and_the_third_is_told() {
     robot.take();
     for (failure, pause) in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 1600), (6, 3000), (7, 3000)] {
         robot.publish_fails(publisher);
-        let sent = robot.sent();
+        let sent = robot.heard();
         assert_eq!(sent.iter().filter(|(to, _)| *to == data).count(), 0, "who takes data is not concerned");
         if failure == 3 {
             let [(to, ToViewer::Status(status))] = &sent[..] else { panic!("{sent:?}") };
@@ -217,7 +217,7 @@ fn s_234_failures_are_tried_again_and_the_third_is_told() {
     }
     robot.published(publisher, "TR_1");
     let cleared = ToViewer::RemoveStatus { status_ids: vec![format!("video-{}", id(&channel))] };
-    assert_eq!(robot.sent(), [(viewer, cleared)]);
+    assert_eq!(robot.heard(), [(viewer, cleared)]);
     // A new failure starts from the beginning.
     robot.input(Input::VideoLost { sid: "TR_1".into() });
     robot.take();
@@ -252,21 +252,21 @@ fn s_241_persistent_failures_are_told_and_withdrawn() {
         id: Some(format!("video-{}", id(&channel))),
     };
     let removed = ToViewer::RemoveStatus { status_ids: vec![format!("video-{}", id(&channel))] };
-    assert_eq!(robot.sent(), [(viewer, ToViewer::Status(status.clone()))]);
+    assert_eq!(robot.heard(), [(viewer, ToViewer::Status(status.clone()))]);
     // Whoever begins to watch is told too, and whoever ends is not left with it.
     let other = robot.viewer("bob", "PA_2");
     robot.watch("PA_2", &[&channel]);
-    assert_eq!(robot.sent(), [(other, ToViewer::Status(status.clone()))]);
+    assert_eq!(robot.heard(), [(other, ToViewer::Status(status.clone()))]);
     robot.unsubscribe("PA_2", &[&channel]);
-    assert_eq!(robot.sent(), [(other, removed.clone())]);
+    assert_eq!(robot.heard(), [(other, removed.clone())]);
     robot.watch("PA_2", &[&channel]);
     robot.take();
     robot.subscribe("PA_2", &[&channel]);
-    assert_eq!(robot.sent(), [(other, removed.clone())]);
+    assert_eq!(robot.heard(), [(other, removed.clone())]);
     robot.failing(&channel, publisher, None);
-    assert_eq!(robot.sent(), [(viewer, removed)]);
+    assert_eq!(robot.heard(), [(viewer, removed)]);
     robot.failing(&channel, PublisherId(u64::MAX), Some("late news of a publisher that is gone"));
-    assert_eq!(robot.sent(), []);
+    assert_eq!(robot.heard(), []);
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn s_241_a_warning_goes_with_its_channel() {
     robot.take();
     robot.remove(&[&channel]);
     let removed = ToViewer::RemoveStatus { status_ids: vec![format!("video-{}", id(&channel))] };
-    assert!(robot.sent().contains(&(viewer, removed)));
+    assert!(robot.heard().contains(&(viewer, removed)));
 }
 
 #[test]
@@ -298,7 +298,7 @@ fn s_249_one_advertise_tells_both_kinds_of_viewers_what_changed() {
         failing: None,
     };
     robot.input(Input::VideoNews(vec![news(&channel, first, "front"), news(&other, second, "")]));
-    let sent = robot.sent();
+    let sent = robot.heard();
     let advertised = |client| {
         let mut sent = sent.iter().filter(|(to, _)| *to == client).map(|(_, message)| message);
         let Some(ToViewer::Advertise(advertise)) = sent.next() else { panic!("no advertise") };
@@ -320,7 +320,7 @@ fn s_249_one_advertise_tells_both_kinds_of_viewers_what_changed() {
     robot.input(Input::VideoNews(vec![news(&channel, first, "front")]));
     assert_eq!(robot.take(), []);
     robot.input(Input::VideoNews(vec![news(&channel, first, "")]));
-    let sent = robot.sent();
+    let sent = robot.heard();
     let Some((_, ToViewer::Advertise(change))) = sent.first() else { panic!("{sent:?}") };
     assert_eq!(change.channels.len(), 1);
     assert!(!change.channels[0].metadata.contains_key(VIDEO_FRAME_ID_KEY));
