@@ -82,6 +82,10 @@ impl Publisher {
         pool: Arc<VideoPool>,
         inputs: Arc<Inputs>,
     ) -> Arc<Self> {
+        // A new track needs one; asked for again when it is published, for the first may be gone from the queue by then.
+        if let Some(source) = channel.video_source() {
+            source.request_key_frame();
+        }
         let kind = channel.schema().and_then(|schema| image_kind(channel.encoding(), &schema.name));
         Arc::new_cyclic(|this| Self {
             id,

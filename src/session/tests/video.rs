@@ -459,6 +459,7 @@ async fn encoded_pictures_pass_through_from_the_first_key_frame_on() {
     let advertised = viewer.advertised(id, |c| c.metadata.contains_key(VIDEO_SOURCE_ENCODING_KEY)).await;
     assert_eq!(advertised.metadata[VIDEO_SOURCE_ENCODING_KEY], "h264");
     let mut second = stage.viewer("bob").await;
+    // Those of the first viewer's track are over: its pictures flow.
     source.take_key_frame_request();
     let track = second.video_track(id).await;
     second.ask_video(id);

@@ -21,11 +21,16 @@ fn p_72_a_switch_of_mode_is_no_event() {
     let ann = robot.viewer("ann", "S1");
     let id = image.id().get();
     robot.says("S1", FromViewer::Subscribe { channels: vec![video(&image)] });
-    assert_eq!(robot.take(), [Step::Route(id, vec![], false), Step::Told(Told::Subscribe(ann, id))]);
+    let first = robot.videos[&id];
+    let started = [Step::StartVideo(id, first), Step::PublishVideo(id, first)];
+    let told = [Step::Route(id, vec![], false), Step::Told(Told::Subscribe(ann, id))];
+    assert_eq!(robot.take(), [started, told].concat());
     robot.subscribe("S1", &[&image]);
-    assert_eq!(robot.take(), [Step::Route(id, vec![], true)]);
+    assert_eq!(robot.take(), [Step::StopVideo(id, first), Step::Route(id, vec![], true)]);
     robot.says("S1", FromViewer::Subscribe { channels: vec![video(&image)] });
-    assert_eq!(robot.take(), [Step::Route(id, vec![], false)]);
+    let second = robot.videos[&id];
+    let started = vec![Step::StartVideo(id, second), Step::PublishVideo(id, second)];
+    assert_eq!(robot.take(), [started, vec![Step::Route(id, vec![], false)]].concat());
     robot.unsubscribe("S1", &[&image]);
     assert_eq!(robot.events(), [Told::Unsubscribe(ann, id)]);
 }
