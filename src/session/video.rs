@@ -99,3 +99,62 @@ fn choice<T: Copy>(variable: &impl Fn(&str) -> Option<String>, name: &str, value
 pub(crate) fn environment(name: &str) -> Option<String> {
     std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment<'a>(set: &'a [(&str, &str)]) -> impl Fn(&str) -> Option<String> + 'a {
+        |name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    }
+
+    #[test]
+    fn s_232_the_environment_overrides_the_codec() {
+        let own = VideoOptions { codec: Some(VideoCodec::Vp9), ..Default::default() };
+        assert_eq!(VideoOptions::default().settings(environment(&[])).codec, DEFAULT_CODEC);
+        assert_eq!(own.settings(environment(&[])).codec, VideoCodec::Vp9);
+        for (value, codec) in [("av1", VideoCodec::Av1), ("H265", VideoCodec::H265), ("Vp8", VideoCodec::Vp8)] {
+            for name in ["TELELINK_VIDEO_CODEC", "FOXGLOVE_VIDEO_CODEC"] {
+                assert_eq!(own.settings(environment(&[(name, value)])).codec, codec, "{name}={value}");
+            }
+        }
+        let both = [("FOXGLOVE_VIDEO_CODEC", "vp8"), ("TELELINK_VIDEO_CODEC", "h264")];
+        assert_eq!(own.settings(environment(&both)).codec, VideoCodec::H264);
+    }
+
+    #[test]
+    fn s_049_bad_values_are_ignored() {
+        let own = VideoOptions { codec: Some(VideoCodec::Vp9), ..Default::default() };
+        for bad in ["", "hevc", "h.264", " h264", "auto"] {
+            assert_eq!(own.settings(environment(&[("TELELINK_VIDEO_CODEC", bad)])).codec, VideoCodec::Vp9, "{bad:?}");
+        }
+        for bad in ["", "gpu", "video-toolbox", "h264"] {
+            let settings = own.settings(environment(&[("FOXGLOVE_VIDEO_ENCODER", bad)]));
+            assert_eq!(settings.encoder, VideoEncoder::Auto, "{bad:?}");
+        }
+        // A bad value of ours does not hide a good one of the other name.
+        let both = [("TELELINK_VIDEO_CODEC", "hevc"), ("FOXGLOVE_VIDEO_CODEC", "av1")];
+        assert_eq!(own.settings(environment(&both)).codec, VideoCodec::Av1);
+    }
+
+    #[test]
+    fn s_049_only_an_automatic_encoder_looks_at_the_environment() {
+        let set = [("TELELINK_VIDEO_ENCODER", "VAAPI")];
+        assert_eq!(VideoOptions::default().settings(environment(&set)).encoder, VideoEncoder::Vaapi);
+        let own = VideoOptions { encoder: VideoEncoder::Software, ..Default::default() };
+        assert_eq!(own.settings(environment(&set)).encoder, VideoEncoder::Software);
+    }
+
+    #[test]
+    fn limits_have_their_ranges() {
+        let check = |max_bitrate, max_framerate| {
+            let limits = Some(EncoderLimits { max_bitrate, max_framerate });
+            VideoOptions { limits, ..Default::default() }.check().is_ok()
+        };
+        assert!(check(10_000, 1.0) && check(1_000_000_000, 240.0));
+        for (bitrate, framerate) in [(9_999, 30.0), (1_000_000_001, 30.0), (10_000, 0.9), (10_000, 241.0)] {
+            assert!(!check(bitrate, framerate));
+        }
+        assert!(!check(10_000, f64::NAN) && !check(10_000, f64::INFINITY));
+    }
+}

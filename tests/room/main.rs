@@ -8,6 +8,7 @@ mod repeat;
 mod stage;
 mod streams;
 mod tracks;
+mod video;
 
 use std::sync::Arc;
 
