@@ -146,9 +146,8 @@ class SessionTables {
         assets_{std::move(options_.asset_handler), std::move(options_.asset_folder)},
         lease_{std::move(options_.control_lease)},
         callbacks_{std::make_unique<SessionCallbacks>(std::move(options_.callbacks))},
-        policy_{std::make_unique<Policy>(
-            Policy{std::move(options_.channel_filter), std::move(options_.qos), std::move(options_.authorize),
-                   std::move(options_.suppress_video)})},
+        policy_{std::make_unique<Policy>(Policy{std::move(options_.channel_filter), std::move(options_.qos),
+                                                std::move(options_.authorize), std::move(options_.suppress_video)})},
         token_callback_{std::make_unique<TokenCallback>(std::move(options_.token_callback))} {
     // An `_init` fails only when header and library differ; then the call that is given the struct says so.
     (void)telelink_session_options_init(&c_, sizeof c_);
@@ -262,7 +261,8 @@ class SessionTables {
     if (policy_->qos) policy_c_.qos = &Questions::qos;
     if (policy_->authorize) policy_c_.authorize = &Questions::authorize;
     if (policy_->suppress_video) policy_c_.suppress_video = &Questions::suppress_video;
-    if (policy_->channel_filter || policy_->qos || policy_->authorize || policy_->suppress_video) c_.policy = &policy_c_;
+    if (policy_->channel_filter || policy_->qos || policy_->authorize || policy_->suppress_video)
+      c_.policy = &policy_c_;
     token_c_.on_token = &Questions::on_token;
     if (*token_callback_) c_.token_callbacks = &token_c_;
   }
