@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use crate::room::ConnectionQuality;
 
-use super::{ChannelStats, ConnectionStatus, DropCounts, Error, ErrorKind, SessionStats, ViewerStats};
+use super::{ChannelStats, ConnectionStatus, DropCounts, Error, ErrorKind, SessionStats, VideoCounts, ViewerStats};
 
 /// Longest value of a label, bytes; longer ones are cut at a character boundary. A label with the number of the viewer
 /// or channel stands beside every text that is cut, so no two series become one.
@@ -155,7 +155,7 @@ fn write_channels(page: &mut Page, channels: &[ChannelStats]) {
         return;
     }
     type Values = fn(&ChannelStats) -> Vec<(&'static str, u64)>;
-    let families: [(&str, &str, &str, &str, Values); 4] = [
+    let families: [(&str, &str, &str, &str, Values); 6] = [
         ("channel_messages_total", "counter", "Messages of the channel sent, by path.", "path", |channel| {
             paths(&channel.counts).map(|(path, messages, _)| (path, messages)).into()
         }),
@@ -168,12 +168,25 @@ fn write_channels(page: &mut Page, channels: &[ChannelStats]) {
         ("channel_subscribers", "gauge", "Viewers subscribed to the channel, by mode.", "mode", |channel| {
             vec![("data", channel.data_subscribers as u64), ("video", channel.video_subscribers as u64)]
         }),
+        ("channel_video_frames_total", "counter", "Pictures of the channel while it is watched.", "mode", |channel| {
+            channel
+                .video
+                .iter()
+                .flat_map(|video| [("logged", video.counts.frames_in), ("sent", video.counts.sent)])
+                .collect()
+        }),
+        ("channel_video_dropped_frames_total", "counter", "Pictures that were not shown.", "cause", |channel| {
+            channel.video.iter().flat_map(|video| video_causes(&video.counts)).collect()
+        }),
     ];
     for (name, kind, help, label, values) in families {
-        page.head(name, kind, help);
+        let mut started = false;
         for channel in listed {
             let id = channel.id.to_string();
             for (of, value) in values(channel) {
+                if !std::mem::replace(&mut started, true) {
+                    page.head(name, kind, help);
+                }
                 page.sample(name, &[("channel", &id), ("topic", &channel.topic), (label, of)], value);
             }
         }
@@ -185,6 +198,15 @@ fn paths(counts: &DropCounts) -> [(&'static str, u64, u64); 2] {
     [
         ("reliable", counts.reliable_messages, counts.reliable_bytes),
         ("lossy", counts.lossy_messages, counts.lossy_bytes),
+    ]
+}
+
+fn video_causes(counts: &VideoCounts) -> [(&'static str, u64); 4] {
+    [
+        ("overwritten", counts.overwritten),
+        ("failed", counts.failed + counts.too_small + counts.oversize),
+        ("not_published", counts.not_published),
+        ("refused", counts.refused),
     ]
 }
 

@@ -189,8 +189,9 @@ async fn s_260_the_manual_lists_every_metric_with_its_labels() {
     });
     let counts = DropCounts::default();
     let topic = "/a".to_owned();
+    let video = VideoStats { active: true, counts: VideoCounts::default(), encoder: None };
     stats.channels =
-        vec![ChannelStats { id: 1, topic, counts, data_subscribers: 0, video_subscribers: 0, video: None }];
+        vec![ChannelStats { id: 1, topic, counts, data_subscribers: 0, video_subscribers: 0, video: Some(video) }];
     let rendered: BTreeSet<(String, BTreeSet<String>)> = parse(&stats.to_prometheus(&[]).unwrap())
         .into_keys()
         .map(|(name, labels)| (name, labels.into_keys().collect()))
