@@ -139,6 +139,7 @@ async fn pictures_of_a_source_are_seen_with_their_times_and_metadata() {
     assert!(stage.video_stats(id).await.active);
     viewer.say(&FromViewer::Unsubscribe { channel_ids: vec![id] });
     stage.until_video_log(id, &[TrackAction::Published, TrackAction::Unpublished]).await;
+    viewer.barrier().await;
     assert!(!source.is_wanted());
     source.push(&rgb(&grey(1), 0)).unwrap();
     assert_eq!(stage.video_stats(id).await.counts.frames_in, 1, "nobody watches");
