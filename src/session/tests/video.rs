@@ -269,10 +269,11 @@ async fn s_236_pictures_wait_for_the_track_and_nothing_is_converted_for_nobody()
     let stage = Stage::new().await;
     let source = stage.source("/camera", VideoSourceKind::Pixels);
     let id = id_of(&source);
-    let viewer = stage.viewer("ann").await;
+    let mut viewer = stage.viewer("ann").await;
     stage.server.shut(Gate::PublishVideo, "robot");
     viewer.ask_video(id);
     soon("publication", stage.server.until_waiting(Gate::PublishVideo, "robot", 1)).await;
+    viewer.barrier().await;
     for n in 1..=5 {
         source.push(&rgb(&grey(n), 0)).unwrap();
     }
