@@ -103,12 +103,13 @@ AT(telelink_session_callbacks, on_message, 64);
 AT(telelink_session_callbacks, on_connection_graph_subscribe, 72);
 AT(telelink_session_callbacks, on_connection_graph_unsubscribe, 80);
 
-SIZE(telelink_session_policy, 40);
+SIZE(telelink_session_policy, 48);
 AT(telelink_session_policy, struct_size, 0);
 AT(telelink_session_policy, context, 8);
 AT(telelink_session_policy, drop, 16);
 AT(telelink_session_policy, channel_filter, 24);
 AT(telelink_session_policy, qos, 32);
+AT(telelink_session_policy, authorize, 40);
 
 SIZE(telelink_token_callbacks, 32);
 AT(telelink_token_callbacks, struct_size, 0);
@@ -132,7 +133,7 @@ AT(telelink_ice_server, urls_count, 8);
 AT(telelink_ice_server, username, 16);
 AT(telelink_ice_server, password, 32);
 
-SIZE(telelink_session_options, 264);
+SIZE(telelink_session_options, 296);
 AT(telelink_session_options, struct_size, 0);
 AT(telelink_session_options, url, 8);
 AT(telelink_session_options, token, 24);
@@ -162,6 +163,42 @@ AT(telelink_session_options, livekit_library, 224);
 AT(telelink_session_options, asset_callbacks, 240);
 AT(telelink_session_options, asset_folder, 248);
 AT(telelink_session_options, request_timeout_ms, 256);
+AT(telelink_session_options, roles, 264);
+AT(telelink_session_options, roles_count, 272);
+AT(telelink_session_options, default_role, 280);
+AT(telelink_session_options, control_lease, 288);
+
+SIZE(telelink_role, 128);
+AT(telelink_role, struct_size, 0);
+AT(telelink_role, name, 8);
+AT(telelink_role, subscribe, 24);
+AT(telelink_role, subscribe_count, 32);
+AT(telelink_role, publish, 40);
+AT(telelink_role, publish_count, 48);
+AT(telelink_role, call, 56);
+AT(telelink_role, call_count, 64);
+AT(telelink_role, get, 72);
+AT(telelink_role, get_count, 80);
+AT(telelink_role, set, 88);
+AT(telelink_role, set_count, 96);
+AT(telelink_role, asset, 104);
+AT(telelink_role, asset_count, 112);
+AT(telelink_role, graph, 120);
+AT(telelink_role, reserved, 124);
+
+SIZE(telelink_control_lease, 96);
+AT(telelink_control_lease, struct_size, 0);
+AT(telelink_control_lease, context, 8);
+AT(telelink_control_lease, drop, 16);
+AT(telelink_control_lease, on_taken, 24);
+AT(telelink_control_lease, on_lost, 32);
+AT(telelink_control_lease, timeout_ms, 40);
+AT(telelink_control_lease, publish, 48);
+AT(telelink_control_lease, publish_count, 56);
+AT(telelink_control_lease, call, 64);
+AT(telelink_control_lease, call_count, 72);
+AT(telelink_control_lease, set, 80);
+AT(telelink_control_lease, set_count, 88);
 
 SIZE(telelink_asset_request, 32);
 AT(telelink_asset_request, struct_size, 0);

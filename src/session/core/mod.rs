@@ -10,11 +10,13 @@ mod assets;
 mod channels;
 mod client_publish;
 mod graph;
+mod lease;
 mod parameters;
 mod participants;
 mod ping;
 mod requests;
 mod resets;
+mod rights;
 mod services;
 mod status;
 mod subscriptions;
@@ -34,7 +36,10 @@ use crate::fanout::{ResetCause, Slot};
 use crate::protocol::{FromViewer, ServerInfo, Status, StatusLevel, ToViewer};
 use crate::room::{Identity, Participant, Sid};
 
+use super::deadman::ControlEvent;
+use super::lease::LeaseRules;
 use super::options::Limits;
+use super::rights::Rights;
 use super::service::{ServiceHandler, ServiceRequest};
 use super::{
     AssetHandler, Client, ClientChannel, ClientId, ClientMessage, ConnectionGraph, Error, Parameter, RttStats, Service,
@@ -45,13 +50,16 @@ pub(crate) use channels::{ChannelAdded, VideoCapability};
 pub(crate) use parameters::ParameterSource;
 pub(crate) use ping::RttTracker;
 pub(crate) use requests::{Outcome, RequestId, Work};
+pub(crate) use rights::{Question, QuestionKey, MAX_LATE};
 
 use channels::ChannelState;
 use graph::GraphState;
+use lease::Lease;
 use parameters::ParameterSubscriptions;
 use participants::Registration;
 use requests::Requests;
 use resets::Resets;
+use rights::Questions;
 use services::ServiceMap;
 use status::StatusBoard;
 
@@ -73,6 +81,8 @@ pub(crate) struct Config {
     pub(crate) info: ServerInfo,
     pub(crate) capabilities: Vec<SessionCapability>,
     pub(crate) limits: Limits,
+    pub(crate) rights: Rights,
+    pub(crate) lease: Option<LeaseRules>,
     pub(crate) asset_handler: Option<AssetHandler>,
     pub(crate) parameters: Option<ParameterSource>,
     /// How long a parameter or asset request may take (S-215).
@@ -132,6 +142,16 @@ pub(crate) enum Input {
     PublishParameters(Vec<Parameter>),
     PublishStatus(Status),
     RemoveStatus(Vec<String>),
+    /// The application's answer to [`Effect::Authorize`], one for each subject that it came to.
+    Authorized {
+        question: QuestionKey,
+        allowed: Vec<bool>,
+    },
+    /// A ping of this viewer was read at that time, although it may still wait for its turn.
+    Heartbeat {
+        client: ClientId,
+        at: Instant,
+    },
     PublishGraph(ConnectionGraph),
     /// A deadline named by [`Core::deadline`] may have passed.
     Tick,
@@ -161,6 +181,10 @@ pub(crate) enum Effect {
     Event(Event),
     /// Run a handler of the application.
     Call { client: ClientId, request: RequestId, work: Work },
+    /// Ask the application whether a viewer may.
+    Authorize(Question),
+    /// Tell the application who holds control, without waiting for anything.
+    Control(ControlEvent),
 }
 
 /// What the application is told, in order.
@@ -201,12 +225,15 @@ pub(crate) struct Core {
     status: StatusBoard,
     resets: Resets,
     rtt: RttTracker,
+    questions: Questions,
+    lease: Option<Lease>,
     effects: Vec<Effect>,
 }
 
 impl Core {
     /// An empty session, in no room.
     pub(crate) fn new(config: Config) -> Self {
+        let lease = config.lease.clone().map(Lease::new);
         Self {
             config,
             in_room: false,
@@ -224,6 +251,8 @@ impl Core {
             status: StatusBoard::default(),
             resets: Resets::default(),
             rtt: RttTracker::default(),
+            questions: Questions::default(),
+            lease,
             effects: Vec::new(),
         }
     }
@@ -248,6 +277,8 @@ impl Core {
             Input::PublishParameters(parameters) => self.publish_parameters(parameters),
             Input::PublishStatus(status) => self.publish_status(status),
             Input::RemoveStatus(ids) => self.remove_status(ids),
+            Input::Authorized { question, allowed } => self.authorized(question, &allowed, now),
+            Input::Heartbeat { client, at } => self.heartbeat(client, at),
             Input::PublishGraph(graph) => return self.publish_graph(graph),
             Input::Tick => self.tick(now),
         }
@@ -261,7 +292,14 @@ impl Core {
 
     /// When the core next wants a [`Input::Tick`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.resets.deadline(), self.status.deadline(), self.requests.deadline()].into_iter().flatten().min()
+        let deadlines = [
+            self.resets.deadline(),
+            self.status.deadline(),
+            self.requests.deadline(),
+            self.questions_deadline(),
+            self.lease_deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The registration that a stream bound to `sid` speaks for now.
@@ -300,6 +338,8 @@ impl Core {
     }
 
     fn tick(&mut self, now: Now) {
+        self.tick_lease(now);
+        self.tick_questions(now);
         self.tick_resets(now);
         self.tick_warnings(now);
         self.tick_requests(now);
@@ -311,6 +351,11 @@ impl Core {
             tracing::debug!(%sid, "a message of an unregistered viewer was dropped");
             return;
         };
+        self.check_rights(id, message, now);
+    }
+
+    /// Hands a message that nobody objects to to its feature.
+    fn dispatch(&mut self, id: ClientId, message: FromViewer, now: Now) {
         match message {
             FromViewer::Subscribe { channels } => self.subscribe(id, &channels),
             FromViewer::Unsubscribe { channel_ids } => self.unsubscribe(id, &channel_ids),

@@ -8,6 +8,7 @@ mod handlers;
 mod input;
 mod lifecycle;
 mod requests;
+mod rights;
 mod stats;
 mod streams;
 mod tracks;

@@ -5,11 +5,13 @@ mod channels;
 mod client_publish;
 mod graph;
 mod joining;
+mod lease;
 mod model;
 mod parameters;
 mod races;
 mod requests;
 mod resets;
+mod rights;
 mod services;
 mod status;
 mod subscriptions;
@@ -27,6 +29,7 @@ use crate::protocol::{AdvertisedSchema, FrameDecoder, FromViewer, Status, Status
 use crate::room::{Identity, Participant, ParticipantKind};
 use crate::session::options::SessionOptions;
 use crate::session::service::ServiceAnswer;
+use crate::session::{Action, ControlLost};
 
 use super::*;
 
@@ -47,6 +50,10 @@ enum Step {
     Call(u32),
     /// Work that is no service call.
     Asked,
+    /// A question about rights.
+    Authorize(ClientId, Action, Vec<String>),
+    Taken(ClientId),
+    Lost(ClientId, ControlLost),
 }
 
 /// A service call in progress.
@@ -90,6 +97,7 @@ struct Robot {
     /// The slots of answers, as a queue that is never read would hold them.
     slots: Vec<Slot>,
     holds_slots: bool,
+    questions: Vec<Question>,
 }
 
 /// Wall clock of the tests' start, ns.
@@ -128,6 +136,7 @@ impl Robot {
             advertised: BTreeSet::new(),
             followed: BTreeSet::new(),
             calls: Vec::new(),
+            questions: Vec::new(),
             graph_followed: false,
             work: Vec::new(),
             slots: Vec::new(),
@@ -221,6 +230,13 @@ impl Robot {
                 self.work.push((request, work));
                 Step::Asked
             }
+            Effect::Authorize(question) => {
+                let step = Step::Authorize(question.client.id, question.action, question.subjects.to_vec());
+                self.questions.push(question);
+                step
+            }
+            Effect::Control(ControlEvent::Taken(client)) => Step::Taken(client.id),
+            Effect::Control(ControlEvent::Lost(client, reason)) => Step::Lost(client.id, reason),
         };
         self.steps.push(step);
     }
