@@ -113,6 +113,16 @@ impl Parameter {
         }
     }
 
+    /// Whether a peer can read it: floats are finite, nesting has an end, an array of numbers holds nothing else, a byte
+    /// array is base64 (P-174 to P-180).
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::InvalidParameter`](super::EncodeError::InvalidParameter) with the reason.
+    pub fn check(&self) -> Result<(), super::EncodeError> {
+        write::check([self])
+    }
+
     /// The `type` this parameter is written with: its own, or the one its floats need (P-179).
     pub fn wire_kind(&self) -> Option<ParameterType> {
         self.kind.or(match &self.value {

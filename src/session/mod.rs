@@ -14,6 +14,9 @@ mod inbox;
 mod inputs;
 mod listener;
 mod options;
+mod parameter;
+pub mod parameter_store;
+mod responder;
 mod service;
 mod sink;
 mod stats;
@@ -36,6 +39,11 @@ use crate::room::Joined;
 pub use error::{Error, ErrorKind};
 pub use listener::{Client, ClientChannel, ClientId, ClientMessage, ConnectionStatus, Listener};
 pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, SessionOptions};
+pub use parameter::{
+    GetParametersRequest, Parameter, ParameterHandler, ParameterResponder, ParameterType, ParameterValue,
+    SetParametersRequest,
+};
+pub use parameter_store::{ParameterKind, ParameterOptions, ParameterStore};
 pub use service::{MessageSchema, Service, ServiceHandler, ServiceRequest, ServiceResponder};
 pub use stats::{ChannelStats, RttStats, SessionStats, ViewerStats};
 
