@@ -16,6 +16,7 @@ mod sized;
 mod callback;
 mod guard;
 mod handle;
+mod parameter_convert;
 mod view;
 
 pub mod channel;
@@ -23,6 +24,9 @@ pub mod client;
 pub mod context;
 pub mod last_error;
 pub mod log;
+pub mod parameter;
+pub mod parameter_handler;
+pub mod parameter_store;
 pub mod service;
 pub mod session;
 pub mod session_callbacks;

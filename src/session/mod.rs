@@ -40,8 +40,8 @@ pub use error::{Error, ErrorKind};
 pub use listener::{Client, ClientChannel, ClientId, ClientMessage, ConnectionStatus, Listener};
 pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, SessionOptions};
 pub use parameter::{
-    GetParametersRequest, Parameter, ParameterHandler, ParameterResponder, ParameterType, ParameterValue,
-    SetParametersRequest,
+    GetParametersRequest, Parameter, ParameterHandler, ParameterPublisher, ParameterResponder, ParameterType,
+    ParameterValue, SetParametersRequest,
 };
 pub use parameter_store::{ParameterKind, ParameterOptions, ParameterStore};
 pub use service::{MessageSchema, Service, ServiceHandler, ServiceRequest, ServiceResponder};

@@ -7,13 +7,7 @@ use indexmap::IndexMap;
 use parking_lot::Mutex;
 
 use super::options::ParameterObserver;
-use crate::session::{run_callback, Parameter};
-
-/// Takes the new values of parameters to those who follow them. A session is one.
-pub trait ParameterPublisher: Send + Sync {
-    /// Publishes values. Must not block, nor call the store: calls come under a lock, in the order of the changes.
-    fn publish(&self, parameters: Vec<Parameter>);
-}
+use crate::session::{run_callback, Parameter, ParameterPublisher};
 
 /// Who is told of changes.
 #[derive(Default)]

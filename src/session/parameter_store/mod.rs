@@ -17,14 +17,13 @@ use indexmap::IndexSet;
 use parking_lot::Mutex;
 
 use super::{
-    run_callback, Error, ErrorKind, GetParametersRequest, Parameter, ParameterHandler, ParameterResponder,
-    SetParametersRequest,
+    run_callback, Error, ErrorKind, GetParametersRequest, Parameter, ParameterHandler, ParameterPublisher,
+    ParameterResponder, SetParametersRequest,
 };
 use delivery::Delivery;
 use options::Rules;
 use weight::weight;
 
-pub use delivery::ParameterPublisher;
 pub use kind::{ParameterData, ParameterKind};
 pub use options::{ParameterNumber, ParameterObserver, ParameterOptions, ParameterValidator};
 
@@ -42,7 +41,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 
 /// Parameters of a robot: declared with a type and rules, read and changed by the robot and by viewers.
 ///
-/// Given to sessions ([`SessionOptions::parameter_store`](super::SessionOptions::parameter_store)), it answers their
+/// Given to sessions as their [`parameter_handler`](super::SessionOptions::parameter_handler), it answers their
 /// viewers' requests and publishes every change to those who follow the parameter, whoever made it. A viewer that changes
 /// a parameter gets its answer first, then, if it follows the parameter, the update (S-212).
 ///
@@ -244,11 +243,6 @@ impl ParameterStore {
         found.into_iter().map(info).collect()
     }
 
-    /// Publishes changes through `publisher` too, from now on and as long as it lives.
-    pub fn attach(&self, publisher: Weak<dyn ParameterPublisher>) {
-        self.delivery.attach(publisher);
-    }
-
     /// Applies one change if it may be; whether the value is another one now.
     fn change(&self, parameter: Parameter, by: By) -> Result<bool, Error> {
         let name = parameter.name.clone();
@@ -406,6 +400,10 @@ impl ParameterHandler for ParameterStore {
         let _ = responder.respond(self.values(names.iter().map(String::as_str)));
         self.publish(&changed);
         self.delivery.call();
+    }
+
+    fn attach(&self, publisher: Weak<dyn ParameterPublisher>) {
+        self.delivery.attach(publisher);
     }
 }
 
