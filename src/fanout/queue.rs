@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use parking_lot::Mutex;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::room::{ByteSource, Fill};
 
@@ -25,6 +26,8 @@ pub struct QueueLimits {
 pub enum Push {
     /// It waits for the stream.
     Queued,
+    /// An answer that waits for room in the queue.
+    Parked,
     /// The queue was full: it is closed now, all it held is discarded, and a reset was asked for.
     Overflow,
     /// The queue was closed before: nobody is there, which is no error (S-146).
@@ -66,7 +69,7 @@ struct State {
     frames: VecDeque<Bytes>,
     /// Answers that did not fit; they enter when there is room. Bounded by the viewer's admission slots, which they
     /// hold: a request is admitted only while fewer than its limit are unanswered.
-    parked: VecDeque<Bytes>,
+    parked: VecDeque<(Bytes, Option<OwnedSemaphorePermit>)>,
     bytes: usize,
     closed: bool,
     /// The stream is to end when everything was written.
@@ -111,22 +114,25 @@ impl ViewerQueue {
         Push::Queued
     }
 
-    /// Adds an answer to a request. One that does not fit now waits aside, and never resets the viewer (S-219).
-    pub fn push_answer(&self, frame: Bytes) -> Push {
-        let waker = {
+    /// Adds an answer to a request. One that does not fit now waits aside, and never resets the viewer (S-219). `slot`,
+    /// the request's place among those admitted, is given back when the answer enters the queue (S-217).
+    pub fn push_answer(&self, frame: Bytes, slot: Option<OwnedSemaphorePermit>) -> Push {
+        let (waker, pushed) = {
             let mut state = self.state.lock();
             if state.closed || state.finishing {
                 return Push::Closed;
             }
-            if state.parked.is_empty() && self.fits(&state, &frame) {
+            let pushed = if state.parked.is_empty() && self.fits(&state, &frame) {
                 Self::enter(&mut state, frame);
+                Push::Queued
             } else {
-                state.parked.push_back(frame);
-            }
-            state.waker.take()
+                state.parked.push_back((frame, slot));
+                Push::Parked
+            };
+            (state.waker.take(), pushed)
         };
         wake(waker);
-        Push::Queued
+        pushed
     }
 
     fn fits(&self, state: &State, frame: &Bytes) -> bool {
@@ -194,10 +200,10 @@ impl ViewerQueue {
     }
 
     fn admit_parked(&self, state: &mut State) {
-        while let Some(frame) = state.parked.pop_front() {
+        while let Some((frame, slot)) = state.parked.pop_front() {
             if !self.fits(state, &frame) {
                 if !state.frames.is_empty() {
-                    state.parked.push_front(frame);
+                    state.parked.push_front((frame, slot));
                     return;
                 }
                 // With nothing before it, only the shared budget can refuse it, and nobody would tell when that has

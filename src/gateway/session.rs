@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::session::{
-    on_callback_thread, Client, ConnectionStatus, Control, Error, ErrorKind, Service, SessionOptions, SessionStats,
-    Status, StatusLevel, WAIT_REPORT,
+    on_callback_thread, Client, ConnectionStatus, Control, Error, ErrorKind, Parameter, Service, SessionOptions,
+    SessionStats, Status, StatusLevel, WAIT_REPORT,
 };
 
 use super::direct::Direct;
@@ -82,6 +82,17 @@ impl Session {
     /// Withdraws services; unknown names are ignored. Calls under way are still answered.
     pub fn remove_services(&self, names: &[&str]) -> Result<(), Error> {
         self.control.remove_services(names)
+    }
+
+    /// Tells viewers new values of parameters: each viewer those that it subscribed to (S-212). Unset ones are not told.
+    /// Without a viewer nothing happens.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotSupported`] without the parameters capability; [`ErrorKind::Closed`]; [`ErrorKind::Timeout`] when
+    /// the session was too busy to take it for 5 s.
+    pub fn publish_parameter_values(&self, parameters: Vec<Parameter>) -> Result<(), Error> {
+        self.control.publish_parameters(parameters)
     }
 
     /// Shows a status to every viewer. One with an id replaces the one of the same id, and is kept for later viewers.

@@ -10,6 +10,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
+use super::error::EncodeError;
 use super::schema::{decode_base64, encode_base64, SchemaError};
 
 pub(super) use read::list;
@@ -113,14 +114,14 @@ impl Parameter {
         }
     }
 
-    /// Whether a peer can read it: floats are finite, nesting has an end, an array of numbers holds nothing else, a byte
-    /// array is base64 (P-174 to P-180).
+    /// Whether a peer could read this parameter.
     ///
     /// # Errors
     ///
-    /// [`EncodeError::InvalidParameter`](super::EncodeError::InvalidParameter) with the reason.
-    pub fn check(&self) -> Result<(), super::EncodeError> {
-        write::check([self])
+    /// [`EncodeError::InvalidParameter`] says what it could not: NaN and infinities, mixed arrays, too deep nesting, a
+    /// value that does not fit its type.
+    pub fn check(&self) -> Result<(), EncodeError> {
+        check([self])
     }
 
     /// The `type` this parameter is written with: its own, or the one its floats need (P-179).

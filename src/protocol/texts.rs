@@ -16,6 +16,14 @@ pub const NO_ASSETS: &str = "Server does not support assets capability";
 pub const TOO_MANY_PARAMETER_REQUESTS: &str = "Too many concurrent parameter requests";
 /// P-98.
 pub const PARAMETER_HANDLER_DROPPED: &str = "Internal server error: parameter handler failed to send a response";
+/// For a get request that the robot has no handler for (S-213b; ours).
+pub const NO_PARAMETER_HANDLER: &str = "This robot does not answer parameter requests";
+/// A parameter request took too long (S-215; ours).
+pub const PARAMETERS_TIMED_OUT: &str = "The parameter request was not answered in time";
+/// A fetch took too long (S-215; ours).
+pub const ASSET_TIMED_OUT: &str = "The asset was not served in time";
+/// A call took too long (S-202; ours).
+pub const SERVICE_TIMED_OUT: &str = "The service did not answer in time";
 /// P-109.
 pub const TOO_MANY_ASSET_REQUESTS: &str = "Too many concurrent fetch asset requests";
 /// P-110.

@@ -1,7 +1,7 @@
 //! The session's own callback thread, `tl-events`: events run there one at a time, in order (design.md decision 6).
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
@@ -91,6 +91,8 @@ struct State {
     waiting: HashMap<(ClientId, u32), Waiting>,
     /// Undelivered begin events whose end has not come yet, by what they begin.
     begun: HashMap<Span, u64>,
+    /// The same for parameters: undelivered first subscriptions by name.
+    followed: HashMap<String, u64>,
 }
 
 #[derive(Default)]
@@ -151,6 +153,12 @@ impl Callbacks {
             Event::Unsubscribe(client, channel) => (Span::Subscription(client.id, channel.id()), false),
             Event::ClientAdvertise(client, channel) => (Span::ClientChannel(client.id, channel.id), true),
             Event::ClientUnadvertise(client, channel) => (Span::ClientChannel(client.id, channel.id), false),
+            Event::ParametersSubscribe(..) | Event::ParametersUnsubscribe(..) => {
+                state.parameters(event);
+                drop(state);
+                self.work.notify_one();
+                return;
+            }
             Event::Message(..) => return,
         };
         let begun = state.begun.remove(&span);
@@ -279,6 +287,8 @@ impl Callbacks {
             Event::ClientAdvertise(..) => "on_client_advertise",
             Event::ClientUnadvertise(..) => "on_client_unadvertise",
             Event::Message(..) => "on_message",
+            Event::ParametersSubscribe(..) => "on_parameters_subscribe",
+            Event::ParametersUnsubscribe(..) => "on_parameters_unsubscribe",
         };
         run_callback(what, &self.panics, || match event {
             Event::Subscribe(client, channel) => listener.on_subscribe(client, channel),
@@ -286,8 +296,15 @@ impl Callbacks {
             Event::ClientAdvertise(client, channel) => listener.on_client_advertise(client, channel),
             Event::ClientUnadvertise(client, channel) => listener.on_client_unadvertise(client, channel),
             Event::Message(client, channel, message) => listener.on_message(client, channel, message),
+            Event::ParametersSubscribe(names) => listener.on_parameters_subscribe(names),
+            Event::ParametersUnsubscribe(names) => listener.on_parameters_unsubscribe(names),
         });
     }
+}
+
+/// What an event with names counts: names can be long, and many.
+fn names_weight(names: &[String]) -> usize {
+    names.iter().map(|name| 1 + name.len() / 256).sum()
 }
 
 impl State {
@@ -296,6 +313,50 @@ impl State {
         self.next += 1;
         self.items.insert(number, item);
         number
+    }
+
+    /// Queues what happened to parameters. The names of undelivered pairs cancel out like other pairs.
+    fn parameters(&mut self, event: Event) {
+        let event = match event {
+            Event::ParametersSubscribe(names) => {
+                let number = self.next;
+                self.followed.extend(names.iter().map(|name| (name.clone(), number)));
+                Event::ParametersSubscribe(names)
+            }
+            Event::ParametersUnsubscribe(mut names) => {
+                let cancels = self.lifecycle > CANCEL_ABOVE;
+                let mut unseen: HashMap<u64, HashSet<String>> = HashMap::new();
+                names.retain(|name| match self.followed.remove(name) {
+                    Some(number) if cancels => {
+                        unseen.entry(number).or_default().insert(name.clone());
+                        false
+                    }
+                    _ => true,
+                });
+                for (number, names) in unseen {
+                    self.take_back(number, &names);
+                }
+                Event::ParametersUnsubscribe(names)
+            }
+            other => other,
+        };
+        if let Event::ParametersSubscribe(names) | Event::ParametersUnsubscribe(names) = &event {
+            if !names.is_empty() {
+                self.lifecycle += names_weight(names);
+                self.push(Item::Event(event));
+            }
+        }
+    }
+
+    /// The listener never saw these first subscriptions, so it need not see their ends.
+    fn take_back(&mut self, number: u64, unseen: &HashSet<String>) {
+        let Some(Item::Event(Event::ParametersSubscribe(names))) = self.items.get_mut(&number) else { return };
+        self.lifecycle -= names_weight(names);
+        names.retain(|name| !unseen.contains(name));
+        self.lifecycle += names_weight(names);
+        if names.is_empty() {
+            self.items.remove(&number);
+        }
     }
 
     fn cancel(&mut self, number: u64) {
@@ -355,6 +416,19 @@ impl State {
                 self.begin_delivered(Span::ClientChannel(client.id, channel.id), number);
             }
             Event::Unsubscribe(..) | Event::ClientUnadvertise(..) => {}
+            Event::ParametersSubscribe(names) => {
+                for name in names {
+                    if self.followed.get(name) == Some(&number) {
+                        self.followed.remove(name);
+                    }
+                }
+                self.lifecycle -= names_weight(names);
+                return;
+            }
+            Event::ParametersUnsubscribe(names) => {
+                self.lifecycle -= names_weight(names);
+                return;
+            }
         }
         self.lifecycle -= 1;
     }

@@ -3,6 +3,7 @@
 //! `room`: entering and leaving, room events. `effects`: what the core wants done. `statistics`: what is measured.
 
 mod effects;
+mod requests;
 mod room;
 mod statistics;
 
@@ -48,6 +49,8 @@ pub(crate) struct Driver {
     signals: Arc<Signals>,
     budget: Arc<Budget>,
     viewers: HashMap<ClientId, Viewer>,
+    /// Viewers whose answers wait for room: their requests are not run meanwhile.
+    paused: Vec<ClientId>,
     channels: HashMap<ChannelId, ChannelIo>,
     room: Option<InRoom>,
     status: ConnectionStatus,
@@ -79,6 +82,7 @@ impl Driver {
             limits,
             signals: Arc::default(),
             viewers: HashMap::new(),
+            paused: Vec::new(),
             channels: HashMap::new(),
             room: None,
             status: ConnectionStatus::Connecting,
@@ -97,6 +101,7 @@ impl Driver {
             if self.take_inputs() {
                 break;
             }
+            self.resume_readers();
             let more = self.take_messages();
             self.take_signals();
             self.feed_tick();
@@ -156,8 +161,8 @@ impl Driver {
         if !taken.added.is_empty() || !taken.removed.is_empty() {
             self.tell(Input::Channels { added: taken.added, removed: taken.removed });
         }
-        for (call, answer) in taken.answers {
-            self.tell(Input::Answer { call, answer });
+        for (request, outcome) in taken.answers {
+            self.tell(Input::Answered { request, outcome });
         }
         for call in taken.calls {
             match call {
@@ -222,6 +227,18 @@ impl Driver {
         if let Some(room) = &mut self.room {
             while room.tasks.try_join_next().is_some() {}
         }
+    }
+
+    /// Requests of viewers that have room for answers again are run again.
+    fn resume_readers(&mut self) {
+        let (viewers, pool) = (&self.viewers, &self.shared.pool);
+        self.paused.retain(|client| {
+            let busy = viewers.get(client).is_some_and(|viewer| viewer.queue.is_busy());
+            if !busy {
+                pool.resume(*client);
+            }
+            busy
+        });
     }
 
     /// Handles some messages of viewers, in turn. `true` when more may wait.

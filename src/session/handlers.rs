@@ -1,6 +1,6 @@
 //! The handler pool: requests of viewers run here, may block, and cannot starve each other (design.md decision 6).
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +21,17 @@ const IDLE: Duration = Duration::from_secs(10);
 /// One request, ready to run.
 pub(crate) type Job = Box<dyn FnOnce() + Send>;
 
+/// In which order the jobs of one viewer run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lane {
+    /// Beside each other.
+    Parallel,
+    /// One at a time, in order: a viewer that sets a parameter and then reads it sees what it set.
+    InOrder,
+}
+
 /// Threads that grow from none to 32 and take requests round-robin over viewers. The queues are bounded by the
-/// admission of the requests.
+/// admission of the requests; those of a viewer that has left are dropped.
 pub(crate) struct HandlerPool {
     state: Mutex<State>,
     work: Condvar,
@@ -32,12 +41,28 @@ pub(crate) struct HandlerPool {
 
 #[derive(Default)]
 struct State {
-    waiting: IndexMap<ClientId, VecDeque<Job>>,
+    waiting: IndexMap<ClientId, Waiting>,
     running: HashMap<ClientId, usize>,
+    /// Viewers whose ordered lane has a job running.
+    in_order: HashSet<ClientId>,
+    /// Viewers that do not read their answers: what they ask for waits.
+    paused: HashSet<ClientId>,
     turn: usize,
     threads: usize,
     idle: usize,
     closed: bool,
+}
+
+#[derive(Default)]
+struct Waiting {
+    parallel: VecDeque<Job>,
+    in_order: VecDeque<Job>,
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        self.parallel.len() + self.in_order.len()
+    }
 }
 
 impl HandlerPool {
@@ -46,15 +71,26 @@ impl HandlerPool {
     }
 
     /// Runs a job of `client` as soon as it is its turn. A closed pool drops it.
-    pub(crate) fn submit(self: &Arc<Self>, client: ClientId, job: Job) {
+    pub(crate) fn submit(self: &Arc<Self>, client: ClientId, lane: Lane, job: Job) {
         let mut state = self.state.lock();
         if state.closed {
             drop(state);
             drop(job);
             return;
         }
-        state.waiting.entry(client).or_default().push_back(job);
-        let waiting: usize = state.waiting.values().map(VecDeque::len).sum();
+        let waiting = state.waiting.entry(client).or_default();
+        match lane {
+            Lane::Parallel => waiting.parallel.push_back(job),
+            Lane::InOrder => waiting.in_order.push_back(job),
+        }
+        self.grow(&mut state);
+        drop(state);
+        self.work.notify_one();
+    }
+
+    /// Starts one more thread when those that are idle are too few for what waits.
+    fn grow(self: &Arc<Self>, state: &mut State) {
+        let waiting: usize = state.waiting.values().map(Waiting::len).sum();
         if waiting > state.idle && state.threads < MAX_THREADS {
             let pool = self.clone();
             match std::thread::Builder::new().name("tl-handler".into()).spawn(move || pool.run()) {
@@ -63,8 +99,33 @@ impl HandlerPool {
                 Err(error) => tracing::error!(%error, "no thread for a request handler"),
             }
         }
-        drop(state);
-        self.work.notify_one();
+    }
+
+    /// Starts no more jobs of a viewer until [`resume`](Self::resume): its answers wait in memory already.
+    pub(crate) fn pause(&self, client: ClientId) {
+        self.state.lock().paused.insert(client);
+    }
+
+    /// The viewer reads its answers again: its jobs run again.
+    pub(crate) fn resume(self: &Arc<Self>, client: ClientId) {
+        let mut state = self.state.lock();
+        if state.paused.remove(&client) {
+            // The threads may have ended for want of work.
+            self.grow(&mut state);
+            drop(state);
+            self.work.notify_all();
+        }
+    }
+
+    /// The viewer has left: drops what has not started.
+    pub(crate) fn forget(&self, client: ClientId) {
+        let waiting = {
+            let mut state = self.state.lock();
+            state.paused.remove(&client);
+            state.waiting.shift_remove(&client)
+        };
+        // Outside the lock: dropping a job drops its responder, which answers.
+        drop(waiting);
     }
 
     /// Drops what has not started; running handlers go on.
@@ -91,13 +152,13 @@ impl HandlerPool {
     }
 
     fn run(&self) {
-        while let Some((client, job)) = self.next() {
+        while let Some((client, lane, job)) = self.next() {
             run_callback("request handler", &self.panics, job);
-            self.state.lock().ended(client);
+            self.state.lock().ended(client, lane);
         }
     }
 
-    fn next(&self) -> Option<(ClientId, Job)> {
+    fn next(&self) -> Option<(ClientId, Lane, Job)> {
         let mut state = self.state.lock();
         loop {
             if let Some(job) = state.take() {
@@ -107,7 +168,9 @@ impl HandlerPool {
             self.idle_changed.notify_all();
             let timed_out = !state.closed && self.work.wait_for(&mut state, IDLE).timed_out();
             state.idle -= 1;
-            if state.waiting.is_empty() && (timed_out || state.closed) {
+            // Jobs that may not run now are taken by the thread of the one they wait for, or after `resume`.
+            let work = (0..state.waiting.len()).any(|turn| state.may_run(turn));
+            if !work && (timed_out || state.closed) {
                 state.threads -= 1;
                 self.idle_changed.notify_all();
                 return None;
@@ -118,26 +181,40 @@ impl HandlerPool {
 
 impl State {
     /// The next job, one per viewer in turn; a viewer that holds its share of the threads is passed over.
-    fn take(&mut self) -> Option<(ClientId, Job)> {
+    fn take(&mut self) -> Option<(ClientId, Lane, Job)> {
         let count = self.waiting.len();
-        let turn = (0..count).map(|step| (self.turn + step) % count).find(|&turn| {
-            let client = self.waiting.get_index(turn).map(|(client, _)| client);
-            client.and_then(|client| self.running.get(client)).is_none_or(|running| *running < MAX_PER_VIEWER)
-        })?;
-        let (client, jobs) = self.waiting.get_index_mut(turn)?;
-        let client = *client;
-        let job = jobs.pop_front()?;
-        if jobs.is_empty() {
+        let turn = (0..count).map(|step| (self.turn + step) % count).find(|&turn| self.may_run(turn))?;
+        let (&client, waiting) = self.waiting.get_index_mut(turn)?;
+        // Those that wait for each other first: they are short, and each waits for the one before.
+        let (lane, job) = if waiting.in_order.is_empty() || self.in_order.contains(&client) {
+            (Lane::Parallel, waiting.parallel.pop_front()?)
+        } else {
+            (Lane::InOrder, waiting.in_order.pop_front()?)
+        };
+        if waiting.len() == 0 {
             self.waiting.shift_remove(&client);
             self.turn = turn;
         } else {
             self.turn = turn + 1;
         }
         *self.running.entry(client).or_default() += 1;
-        Some((client, job))
+        if lane == Lane::InOrder {
+            self.in_order.insert(client);
+        }
+        Some((client, lane, job))
     }
 
-    fn ended(&mut self, client: ClientId) {
+    fn may_run(&self, turn: usize) -> bool {
+        let Some((client, waiting)) = self.waiting.get_index(turn) else { return false };
+        let has_share = self.running.get(client).is_some_and(|running| *running >= MAX_PER_VIEWER);
+        let has_job = !waiting.parallel.is_empty() || !self.in_order.contains(client);
+        has_job && !has_share && !self.paused.contains(client)
+    }
+
+    fn ended(&mut self, client: ClientId, lane: Lane) {
+        if lane == Lane::InOrder {
+            self.in_order.remove(&client);
+        }
         if let Some(running) = self.running.get_mut(&client) {
             *running -= 1;
             if *running == 0 {

@@ -11,8 +11,7 @@ use tokio::sync::{oneshot, Notify};
 use crate::context::{ChannelId, ChannelRef};
 use crate::room::{DisconnectReason, Joined};
 
-use super::core::{CallKey, ChannelAdded, Input};
-use super::service::ServiceAnswer;
+use super::core::{ChannelAdded, Input, Outcome, RequestId};
 use super::stats::SessionStats;
 use super::{Client, ConnectionStatus, Error, ErrorKind};
 
@@ -59,7 +58,7 @@ pub(crate) struct Taken {
     pub(crate) calls: VecDeque<Call>,
     pub(crate) added: Vec<ChannelAdded>,
     pub(crate) removed: Vec<ChannelRef>,
-    pub(crate) answers: Vec<(CallKey, ServiceAnswer)>,
+    pub(crate) answers: Vec<(RequestId, Outcome)>,
 }
 
 #[derive(Default)]
@@ -67,7 +66,7 @@ struct State {
     calls: VecDeque<Call>,
     added: IndexMap<ChannelId, ChannelAdded>,
     removed: Vec<ChannelRef>,
-    answers: Vec<(CallKey, ServiceAnswer)>,
+    answers: Vec<(RequestId, Outcome)>,
     closed: bool,
 }
 
@@ -133,11 +132,11 @@ impl Inputs {
         self.wake.notify_one();
     }
 
-    /// A call was answered. Bounded by the calls admitted.
-    pub(crate) fn answered(&self, call: CallKey, answer: ServiceAnswer) {
+    /// A request was answered. Bounded by the requests admitted.
+    pub(crate) fn answered(&self, request: RequestId, outcome: Outcome) {
         let mut state = self.state.lock();
         if !state.closed {
-            state.answers.push((call, answer));
+            state.answers.push((request, outcome));
         }
         drop(state);
         self.wake.notify_one();

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use crate::context::{ChannelRef, Schema};
 use crate::room::{Identity, Sid};
 
-use super::Error;
+use super::{Error, Parameter};
 
 /// Number of one registered connection of a viewer: process-wide, from 1, new for every registration (S-124).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -90,8 +90,8 @@ impl fmt::Display for ConnectionStatus {
     }
 }
 
-/// Events of one session. All run one after another on the session's own thread `tl-events`; each may call anything of
-/// this library. A slow one delays the following ones and nothing else (design.md decision 6). A panic is caught,
+/// Events of one session. All run one after another on the session's own thread `tl-events`, but for the two that answer
+/// parameter requests; each may call anything of this library. A slow one delays the following ones and nothing else (design.md decision 6). A panic is caught,
 /// counted and logged. For one client id nothing comes after the events of its leaving (S-167).
 #[allow(unused_variables)]
 pub trait Listener: Send + Sync + 'static {
@@ -107,4 +107,25 @@ pub trait Listener: Send + Sync + 'static {
     fn on_client_unadvertise(&self, client: &Client, channel: &ClientChannel) {}
     /// A viewer published a message.
     fn on_message(&self, client: &Client, channel: &ClientChannel, message: &ClientMessage) {}
+    /// These parameters have their first subscriber among the viewers (S-211).
+    fn on_parameters_subscribe(&self, names: &[String]) {}
+    /// These parameters have lost their last subscriber.
+    fn on_parameters_unsubscribe(&self, names: &[String]) {}
+    /// A viewer asks for parameters, all of them when `names` is empty, and there is no
+    /// [`ParameterHandler`](super::ParameterHandler). Runs on the handler pool, not on `tl-events`, and may block. `None`:
+    /// not handled; the viewer gets an error status.
+    fn on_get_parameters(&self, client: &Client, names: &[String], request_id: Option<&str>) -> Option<Vec<Parameter>> {
+        None
+    }
+    /// A viewer sets parameters and there is no [`ParameterHandler`](super::ParameterHandler). What is returned goes to the
+    /// viewer if it gave a request id, and to all subscribers of those names. Runs like `on_get_parameters`. `None`: not
+    /// handled; the subscribers get the values as they were sent (S-208).
+    fn on_set_parameters(
+        &self,
+        client: &Client,
+        parameters: &[Parameter],
+        request_id: Option<&str>,
+    ) -> Option<Vec<Parameter>> {
+        None
+    }
 }

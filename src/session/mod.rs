@@ -5,6 +5,7 @@
 //! application's callbacks run on a thread of their own, request handlers on a pool; nothing of the application can
 //! stall the owner.
 
+mod asset;
 mod callbacks;
 pub(crate) mod core;
 mod driver;
@@ -36,6 +37,7 @@ use crate::protocol::server_info::LIBRARY_METADATA_KEY;
 use crate::protocol::ServerInfo;
 use crate::room::Joined;
 
+pub use asset::{AssetHandler, AssetRequest, AssetResponder, MAX_ASSET};
 pub use error::{Error, ErrorKind};
 pub use listener::{Client, ClientChannel, ClientId, ClientMessage, ConnectionStatus, Listener};
 pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, SessionOptions};
@@ -53,7 +55,7 @@ pub use crate::protocol::{Status, StatusLevel};
 pub(crate) use callbacks::{on_callback_thread, run_callback};
 pub(crate) use inputs::RoomEnd;
 
-use self::core::{Config, Input};
+use self::core::{Config, Input, ParameterSource};
 use callbacks::Callbacks;
 use driver::{Driver, Shared};
 use handlers::HandlerPool;
@@ -70,6 +72,7 @@ pub(crate) struct Control {
     callbacks: Arc<Callbacks>,
     panics: Arc<AtomicU64>,
     state: Mutex<(ConnectionStatus, Option<Error>)>,
+    capabilities: Vec<SessionCapability>,
 }
 
 impl Control {
@@ -103,8 +106,8 @@ impl Control {
         let config = config_of(&options);
         let services = options.services;
         drop(options.listener);
-        let control =
-            Arc::new(Self { inputs, callbacks, panics, state: Mutex::new((ConnectionStatus::Connecting, None)) });
+        let state = Mutex::new((ConnectionStatus::Connecting, None));
+        let control = Arc::new(Self { inputs, callbacks, panics, state, capabilities: options.capabilities });
         control.inputs.post(Call::Core(Input::AddServices(last_of_each_name(services)), None));
         let guard = control.clone();
         let context = context.clone();
@@ -147,6 +150,14 @@ impl Control {
     pub(crate) fn remove_services(&self, names: &[&str]) -> Result<(), Error> {
         let names = names.iter().map(|&name| name.to_owned()).collect();
         self.inputs.ask(|reply| Call::Core(Input::RemoveServices(names), Some(reply)), CALL_TIMEOUT)?
+    }
+
+    pub(crate) fn publish_parameters(&self, parameters: Vec<Parameter>) -> Result<(), Error> {
+        if !self.capabilities.contains(&SessionCapability::Parameters) {
+            let text = "the session was started without the parameters capability";
+            return Err(Error::new(ErrorKind::NotSupported, text));
+        }
+        self.inputs.call(Call::Core(Input::PublishParameters(parameters), None), Instant::now() + CALL_TIMEOUT)
     }
 
     pub(crate) fn publish_status(&self, status: Status) -> Result<(), Error> {
@@ -229,7 +240,19 @@ pub(crate) fn config_of(options: &SessionOptions) -> Config {
         data_start_time: None,
         data_end_time: None,
     };
-    Config { info, capabilities: options.capabilities.clone(), limits: options.limits.clone() }
+    let parameters = match (&options.parameter_handler, &options.listener) {
+        (Some(handler), _) => Some(ParameterSource::Handler(handler.clone())),
+        (None, Some(listener)) => Some(ParameterSource::Listener(Arc::downgrade(listener))),
+        (None, None) => None,
+    };
+    Config {
+        info,
+        capabilities: options.capabilities.clone(),
+        limits: options.limits.clone(),
+        asset_handler: options.asset_handler.clone(),
+        parameters,
+        request_timeout: options.request_timeout,
+    }
 }
 
 /// Duplicate names in the initial list: the last one wins (S-50).

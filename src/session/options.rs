@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::context::{ChannelRef, Qos};
 use crate::protocol::Capability;
 
-use super::{Error, ErrorKind, Listener, Service};
+use super::{AssetHandler, Error, ErrorKind, Listener, ParameterHandler, Service};
 
 /// Asked once per channel: expose it to viewers?
 pub type ChannelFilter = Arc<dyn Fn(&ChannelRef) -> bool + Send + Sync>;
@@ -60,6 +60,13 @@ pub struct SessionOptions {
     pub services: Vec<Service>,
     /// Receives the session's events.
     pub listener: Option<Arc<dyn Listener>>,
+    /// Answers viewers' parameter requests. Implies the capability. Default: the listener's own callbacks do.
+    pub parameter_handler: Option<Arc<dyn ParameterHandler>>,
+    /// Serves assets. Implies the capability, which cannot be had without it.
+    pub asset_handler: Option<AssetHandler>,
+    /// A parameter or asset request unanswered for so long fails, its slot is free again, and a later answer goes
+    /// nowhere (S-215). Default: none. Services have their own, [`Service::timeout`].
+    pub request_timeout: Option<Duration>,
     /// Which channels viewers see. Default all.
     pub channel_filter: Option<ChannelFilter>,
     /// How channels travel. Default: as each channel says itself.
@@ -118,6 +125,14 @@ impl SessionOptions {
         self.limits.check()?;
         if !self.services.is_empty() {
             self.capabilities.push(SessionCapability::Services);
+        }
+        if self.parameter_handler.is_some() {
+            self.capabilities.push(SessionCapability::Parameters);
+        }
+        if self.asset_handler.is_some() {
+            self.capabilities.push(SessionCapability::Assets);
+        } else if self.capabilities.contains(&SessionCapability::Assets) {
+            return Err(Error::new(ErrorKind::InvalidValue, "the assets capability needs an asset handler (P-67)"));
         }
         // In order of first mention, no duplicates (P-66).
         let mut seen = Vec::new();

@@ -1,14 +1,16 @@
 //! Services: what viewers can call (S-193 to S-203).
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::context::Schema;
 
-use super::{Client, Error, ErrorKind};
+use super::responder::OneShot;
+use super::{Client, Error};
 
 /// A message encoding with its schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,7 @@ pub struct Service {
     type_name: String,
     request: Option<MessageSchema>,
     response: Option<MessageSchema>,
+    timeout: Option<Duration>,
     handler: ServiceHandler,
 }
 
@@ -47,6 +50,7 @@ impl Service {
             type_name: type_name.into(),
             request: None,
             response: None,
+            timeout: None,
             handler: Arc::new(handler),
         }
     }
@@ -60,6 +64,13 @@ impl Service {
     /// Declares the response: its encoding is the default of answers (P-89).
     pub fn response(mut self, schema: MessageSchema) -> Self {
         self.response = Some(schema);
+        self
+    }
+
+    /// A call unanswered for so long fails, its slot is free again, and a later answer goes nowhere (S-202). Default:
+    /// none; 30 s suit most services.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
         self
     }
 
@@ -82,6 +93,10 @@ impl Service {
     /// Declared response.
     pub fn response_schema(&self) -> Option<&MessageSchema> {
         self.response.as_ref()
+    }
+    /// How long a call may take.
+    pub fn call_timeout(&self) -> Option<Duration> {
+        self.timeout
     }
     pub(crate) fn handler(&self) -> ServiceHandler {
         self.handler.clone()
@@ -121,55 +136,40 @@ pub(crate) enum ServiceAnswer {
     Dropped,
 }
 
-/// Receives the one answer of a call; implemented by the driver.
-pub(crate) type AnswerSink = Box<dyn Fn(ServiceAnswer) + Send + Sync>;
-
 /// Answers one call, once, from any thread, also after the handler returned. Dropped unanswered, the viewer gets an
 /// error. Answers to a viewer that has left are dropped.
-pub struct ServiceResponder {
-    sink: AnswerSink,
-    answered: AtomicBool,
-}
+#[derive(Debug)]
+pub struct ServiceResponder(OneShot<ServiceAnswer>);
 
 impl ServiceResponder {
-    pub(crate) fn new(sink: AnswerSink) -> Self {
-        Self { sink, answered: AtomicBool::new(false) }
+    pub(crate) fn new(sink: impl Fn(ServiceAnswer) + Send + Sync + 'static) -> Self {
+        Self(OneShot::new(sink, || ServiceAnswer::Dropped))
     }
 
     /// Answers with `payload`, in the declared response encoding, else in the request's.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::AlreadyResponded`](super::ErrorKind::AlreadyResponded): the call was answered before.
     pub fn respond(&self, payload: impl Into<Bytes>) -> Result<(), Error> {
-        self.answer(ServiceAnswer::Response { encoding: None, payload: payload.into() })
+        self.0.answer(ServiceAnswer::Response { encoding: None, payload: payload.into() })
     }
 
     /// Answers with `payload` in an encoding of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`respond`](Self::respond).
     pub fn respond_encoded(&self, encoding: impl Into<String>, payload: impl Into<Bytes>) -> Result<(), Error> {
-        self.answer(ServiceAnswer::Response { encoding: Some(encoding.into()), payload: payload.into() })
+        self.0.answer(ServiceAnswer::Response { encoding: Some(encoding.into()), payload: payload.into() })
     }
 
     /// Answers with a failure that shows `message` to the viewer.
+    ///
+    /// # Errors
+    ///
+    /// As [`respond`](Self::respond).
     pub fn fail(&self, message: impl Into<String>) -> Result<(), Error> {
-        self.answer(ServiceAnswer::Failure(message.into()))
-    }
-
-    fn answer(&self, answer: ServiceAnswer) -> Result<(), Error> {
-        if self.answered.swap(true, Ordering::AcqRel) {
-            return Err(Error::new(ErrorKind::AlreadyResponded, "the call was answered already"));
-        }
-        (self.sink)(answer);
-        Ok(())
-    }
-}
-
-impl Drop for ServiceResponder {
-    fn drop(&mut self) {
-        if !self.answered.swap(true, Ordering::AcqRel) {
-            (self.sink)(ServiceAnswer::Dropped);
-        }
-    }
-}
-
-impl fmt::Debug for ServiceResponder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServiceResponder").field("answered", &self.answered).finish_non_exhaustive()
+        self.0.answer(ServiceAnswer::Failure(message.into()))
     }
 }

@@ -64,7 +64,10 @@ fn p_26_an_overflow_closes_the_queue_and_asks_for_one_reset() {
         assert_eq!(made.queue.push(frame(3, 4)), Push::Overflow);
         assert_eq!(made.resets(), [(5, ResetCause::QueueOverflow)]);
         // S-146: later pushes are nothing, and ask for nothing.
-        assert_eq!((made.queue.push(frame(4, 4)), made.queue.push_answer(frame(4, 4))), (Push::Closed, Push::Closed));
+        assert_eq!(
+            (made.queue.push(frame(4, 4)), made.queue.push_answer(frame(4, 4), None)),
+            (Push::Closed, Push::Closed)
+        );
         assert_eq!(made.resets(), []);
         // S-113: what waited is not written any more.
         assert_eq!(made.fill(100), None);
@@ -86,7 +89,7 @@ fn closing_wakes_the_stream_and_ends_it() {
 fn finishing_ends_the_stream_after_what_waits_and_parked_answers_too() {
     let made = made(1, 1000, 1000);
     made.queue.push(frame(1, 2));
-    made.queue.push_answer(frame(2, 2));
+    made.queue.push_answer(frame(2, 2), None);
     made.queue.finish();
     assert_eq!(made.queue.push(frame(3, 2)), Push::Closed);
     assert_eq!(made.fill(10).unwrap(), [1, 1]);
@@ -99,8 +102,8 @@ fn finishing_ends_the_stream_after_what_waits_and_parked_answers_too() {
 fn s_219_an_answer_that_does_not_fit_waits_aside_and_keeps_its_place() {
     let made = made(16, 10, 1000);
     made.queue.push(frame(1, 8));
-    assert_eq!(made.queue.push_answer(frame(2, 8)), Push::Queued);
-    assert_eq!(made.queue.push_answer(frame(3, 1)), Push::Queued, "behind the one that came first");
+    assert_eq!(made.queue.push_answer(frame(2, 8), None), Push::Parked);
+    assert_eq!(made.queue.push_answer(frame(3, 1), None), Push::Parked, "behind the one that came first");
     assert!(made.resets().is_empty());
     assert_eq!(made.fill(100).unwrap(), [1; 8]);
     let rest = made.fill(100).unwrap();
@@ -120,7 +123,7 @@ fn an_answer_is_never_stuck_on_the_budget_of_others() {
     // Other viewers hold the whole budget and do not read.
     assert!(made.budget.take(1000, 0));
     (0..9).for_each(|_| made.budget.join());
-    made.queue.push_answer(frame(1, 600));
+    made.queue.push_answer(frame(1, 600), None);
     assert_eq!(made.fill(1000).unwrap().len(), 600);
     assert_eq!(made.budget.used(), 1000);
 }
@@ -157,7 +160,7 @@ async fn the_owner_is_woken_when_a_busy_queue_has_room_again() {
     // An answer that waits aside makes a queue busy too.
     made.queue.push(frame(1, 10));
     made.queue.push(frame(2, 10));
-    made.queue.push_answer(frame(9, 10));
+    made.queue.push_answer(frame(9, 10), None);
     assert!(made.queue.is_busy());
 }
 

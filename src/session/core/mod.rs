@@ -6,10 +6,13 @@
 //! Everything that belongs to a viewer is keyed by its registration, the [`ClientId`] (S-8): a reset registers the same
 //! SID anew, so only the client id tells the old registration from the new one.
 
+mod assets;
 mod channels;
 mod client_publish;
+mod parameters;
 mod participants;
 mod ping;
+mod requests;
 mod resets;
 mod services;
 mod status;
@@ -20,7 +23,7 @@ mod tests;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use indexmap::IndexMap;
@@ -31,15 +34,21 @@ use crate::protocol::{FromViewer, ServerInfo, Status, StatusLevel, ToViewer};
 use crate::room::{Identity, Participant, Sid};
 
 use super::options::Limits;
-use super::service::{ServiceAnswer, ServiceHandler, ServiceRequest};
-use super::{Client, ClientChannel, ClientId, ClientMessage, Error, RttStats, Service, SessionCapability};
+use super::service::{ServiceHandler, ServiceRequest};
+use super::{
+    AssetHandler, Client, ClientChannel, ClientId, ClientMessage, Error, Parameter, RttStats, Service,
+    SessionCapability,
+};
 
 pub(crate) use channels::{ChannelAdded, VideoCapability};
+pub(crate) use parameters::ParameterSource;
 pub(crate) use ping::RttTracker;
-pub(crate) use services::CallKey;
+pub(crate) use requests::{Outcome, RequestId, Slot, Work};
 
 use channels::ChannelState;
+use parameters::ParameterSubscriptions;
 use participants::Registration;
+use requests::Requests;
 use resets::Resets;
 use services::ServiceMap;
 use status::StatusBoard;
@@ -57,11 +66,15 @@ pub(crate) struct Now {
 }
 
 /// What the core never changes about itself.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Config {
     pub(crate) info: ServerInfo,
     pub(crate) capabilities: Vec<SessionCapability>,
     pub(crate) limits: Limits,
+    pub(crate) asset_handler: Option<AssetHandler>,
+    pub(crate) parameters: Option<ParameterSource>,
+    /// How long a parameter or asset request may take (S-215).
+    pub(crate) request_timeout: Option<Duration>,
 }
 
 /// What can happen to a session.
@@ -109,10 +122,12 @@ pub(crate) enum Input {
     },
     AddServices(Vec<Service>),
     RemoveServices(Vec<String>),
-    Answer {
-        call: CallKey,
-        answer: ServiceAnswer,
+    /// The application answered a request.
+    Answered {
+        request: RequestId,
+        outcome: Outcome,
     },
+    PublishParameters(Vec<Parameter>),
     PublishStatus(Status),
     RemoveStatus(Vec<String>),
     /// A deadline named by [`Core::deadline`] may have passed.
@@ -127,8 +142,8 @@ pub(crate) enum Effect {
     Close(ClientId),
     /// Queue a frame.
     Send { client: ClientId, frame: Bytes },
-    /// Queue the answer of a request: waits aside when it does not fit.
-    Answer { client: ClientId, frame: Bytes },
+    /// Queue the answer of a request: waits aside when it does not fit, and keeps the request's slot until it is in.
+    Answer { client: ClientId, frame: Bytes, slot: Slot },
     /// Send one frame on a stream of its own and close it (P-15).
     Refuse { identity: Identity, frame: Bytes },
     /// Publish the channel's data track, and keep it published.
@@ -141,8 +156,8 @@ pub(crate) enum Effect {
     ForgetChannel(ChannelId),
     /// Tell the application.
     Event(Event),
-    /// Run a service handler.
-    Call { handler: ServiceHandler, request: ServiceRequest, call: CallKey },
+    /// Run a handler of the application.
+    Call { client: ClientId, request: RequestId, work: Work },
 }
 
 /// What the application is told, in order.
@@ -153,6 +168,10 @@ pub(crate) enum Event {
     ClientAdvertise(Arc<Client>, Arc<ClientChannel>),
     ClientUnadvertise(Arc<Client>, Arc<ClientChannel>),
     Message(Arc<Client>, Arc<ClientChannel>, ClientMessage),
+    /// These parameters have their first subscriber.
+    ParametersSubscribe(Vec<String>),
+    /// These have lost their last.
+    ParametersUnsubscribe(Vec<String>),
 }
 
 /// The state of one session.
@@ -169,6 +188,8 @@ pub(crate) struct Core {
     channels: IndexMap<ChannelId, ChannelState>,
     eager_tracks: usize,
     services: ServiceMap,
+    requests: Requests,
+    parameters: ParameterSubscriptions,
     status: StatusBoard,
     resets: Resets,
     rtt: RttTracker,
@@ -189,6 +210,8 @@ impl Core {
             channels: IndexMap::new(),
             eager_tracks: 0,
             services: ServiceMap::default(),
+            requests: Requests::default(),
+            parameters: ParameterSubscriptions::default(),
             status: StatusBoard::default(),
             resets: Resets::default(),
             rtt: RttTracker::default(),
@@ -212,7 +235,8 @@ impl Core {
             Input::Oversize { channel, dropped } => self.oversize(channel, dropped, now),
             Input::AddServices(services) => return self.add_services(services),
             Input::RemoveServices(names) => self.remove_services(&names),
-            Input::Answer { call, answer } => self.service_answered(&call, answer),
+            Input::Answered { request, outcome } => self.answered(request, outcome),
+            Input::PublishParameters(parameters) => self.publish_parameters(parameters),
             Input::PublishStatus(status) => self.publish_status(status),
             Input::RemoveStatus(ids) => self.remove_status(ids),
             Input::Tick => self.tick(now),
@@ -227,7 +251,7 @@ impl Core {
 
     /// When the core next wants a [`Input::Tick`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.resets.deadline(), self.status.deadline()].into_iter().flatten().min()
+        [self.resets.deadline(), self.status.deadline(), self.requests.deadline()].into_iter().flatten().min()
     }
 
     /// The registration that a stream bound to `sid` speaks for now.
@@ -268,6 +292,7 @@ impl Core {
     fn tick(&mut self, now: Now) {
         self.tick_resets(now);
         self.tick_warnings(now);
+        self.tick_requests(now);
     }
 
     fn message(&mut self, sid: &Sid, message: FromViewer, now: Now) {
@@ -282,7 +307,12 @@ impl Core {
             FromViewer::Advertise { channels } => self.client_advertise(id, channels),
             FromViewer::Unadvertise { channel_ids } => self.client_unadvertise(id, &channel_ids),
             FromViewer::MessageData { channel_id, data } => self.client_message(id, channel_id, data, now),
-            FromViewer::ServiceCallRequest(call) => self.call_service(id, call),
+            FromViewer::ServiceCallRequest(call) => self.call_service(id, call, now),
+            FromViewer::GetParameters { names, id: request } => self.get_parameters(id, names, request, now),
+            FromViewer::SetParameters { parameters, id: request } => self.set_parameters(id, parameters, request, now),
+            FromViewer::SubscribeParameterUpdates { names } => self.subscribe_parameters(id, names),
+            FromViewer::UnsubscribeParameterUpdates { names } => self.unsubscribe_parameters(id, &names),
+            FromViewer::FetchAsset { request_id, uri } => self.fetch_asset(id, request_id, uri, now),
             FromViewer::Ping { app_timestamp } => self.ping(id, app_timestamp, now),
             FromViewer::PingAck { device_timestamp_ms } => self.ping_ack(id, device_timestamp_ms, now),
             FromViewer::PlaybackControl(_) => {

@@ -13,7 +13,9 @@ use crate::protocol::{version, Status, StatusLevel, ToViewer, ViewerVersion};
 use crate::room::{Identity, Participant, ParticipantKind, Sid};
 
 use super::channels::SchemaTable;
+use super::parameters::FollowedParameters;
 use super::ping::PongLog;
+use super::requests::Slots;
 use super::subscriptions::Mode;
 use super::{Client, ClientChannel, ClientId, Core, Effect, Event, Now};
 
@@ -27,7 +29,8 @@ pub(super) struct Registration {
     pub(super) schemas: SchemaTable,
     pub(super) subscriptions: IndexMap<ChannelId, Mode>,
     pub(super) channels: IndexMap<u32, Arc<ClientChannel>>,
-    pub(super) calls: usize,
+    pub(super) slots: Slots,
+    pub(super) parameters: FollowedParameters,
     pub(super) pongs: PongLog,
     malformed_reported: Option<Instant>,
     overflow_reported: Option<Instant>,
@@ -204,7 +207,8 @@ impl Core {
             schemas: SchemaTable::default(),
             subscriptions: IndexMap::new(),
             channels: IndexMap::new(),
-            calls: 0,
+            slots: Slots::default(),
+            parameters: FollowedParameters::default(),
             pongs: PongLog::default(),
             malformed_reported: None,
             overflow_reported: None,
@@ -261,6 +265,8 @@ impl Core {
             }
         }
         self.update_routes(&routes);
+        self.requests.forget(id);
+        self.forget_parameters(id, registration.parameters);
         for channel in registration.subscriptions.keys() {
             if let Some(state) = self.channels.get(channel) {
                 let channel = state.channel.clone();

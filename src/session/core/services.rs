@@ -1,5 +1,6 @@
 //! Services: the map, the calls in flight (P-87 to P-91, S-193 to S-203).
 
+use bytes::Bytes;
 use indexmap::IndexMap;
 
 use crate::protocol::schema::encode_schema_data;
@@ -7,10 +8,8 @@ use crate::protocol::{self, texts, ServiceAdvertisement, ServiceCall, ToViewer};
 use crate::session::service::{ServiceAnswer, ServiceRequest};
 use crate::session::{ErrorKind, MessageSchema};
 
-use super::{ClientId, Core, Effect, Error, Service, SessionCapability};
-
-/// Calls of one viewer in progress (P-87).
-const MAX_CALLS: usize = 32;
+use super::requests::{frame_or, Kind, Slot, Work};
+use super::{ClientId, Core, Error, Now, Service, SessionCapability};
 
 /// The services by id; names are unique (S-193). Survives the loss of a room.
 #[derive(Default)]
@@ -20,12 +19,35 @@ pub(super) struct ServiceMap {
 
 /// Which call an answer belongs to, and how to encode it.
 #[derive(Debug, Clone)]
-pub(crate) struct CallKey {
-    pub(crate) client: ClientId,
+pub(crate) struct ServiceReply {
     service_id: u32,
     call_id: u32,
     /// Encoding of the answer unless the handler says otherwise (P-89).
     encoding: String,
+}
+
+impl ServiceReply {
+    /// The answer as a frame. Runs where the answer is given.
+    pub(crate) fn encode(&self, answer: ServiceAnswer) -> Bytes {
+        let (service_id, call_id) = (self.service_id, self.call_id);
+        let message = match answer {
+            ServiceAnswer::Response { encoding, payload } => {
+                let encoding = encoding.unwrap_or_else(|| self.encoding.clone());
+                ToViewer::ServiceCallResponse(ServiceCall { service_id, call_id, encoding, payload })
+            }
+            ServiceAnswer::Failure(message) => self.failure(message),
+            ServiceAnswer::Dropped => self.failure(texts::SERVICE_HANDLER_DROPPED.to_owned()),
+        };
+        frame_or(&message, |text| self.failure(text))
+    }
+
+    pub(super) fn timed_out(&self) -> Bytes {
+        self.encode(ServiceAnswer::Failure(texts::SERVICE_TIMED_OUT.to_owned()))
+    }
+
+    fn failure(&self, message: String) -> ToViewer {
+        ToViewer::ServiceCallFailure { service_id: self.service_id, call_id: self.call_id, message }
+    }
 }
 
 impl Core {
@@ -77,12 +99,11 @@ impl Core {
         }
     }
 
-    pub(super) fn call_service(&mut self, id: ClientId, call: ServiceCall) {
+    pub(super) fn call_service(&mut self, id: ClientId, call: ServiceCall, now: Now) {
         let (service_id, call_id) = (call.service_id, call.call_id);
         match self.admit(id, &call) {
-            Ok(service) => {
-                let Some(registration) = self.clients.get_mut(&id) else { return };
-                registration.calls += 1;
+            Ok((service, slot)) => {
+                let Some(registration) = self.clients.get(&id) else { return };
                 let encoding = service.response_schema().map_or_else(|| call.encoding.clone(), |r| r.encoding.clone());
                 let request = ServiceRequest {
                     service: service.name().to_owned(),
@@ -91,8 +112,9 @@ impl Core {
                     encoding: call.encoding,
                     payload: call.payload,
                 };
-                let call = CallKey { client: id, service_id, call_id, encoding };
-                self.effects.push(Effect::Call { handler: service.handler(), request, call });
+                let reply = ServiceReply { service_id, call_id, encoding };
+                let work = Work::Service { handler: service.handler(), request, reply: reply.clone() };
+                self.start_request(id, slot, (Kind::Service(reply), work), service.call_timeout(), now);
             }
             Err(message) => {
                 self.send(id, &ToViewer::ServiceCallFailure { service_id, call_id, message: message.to_owned() });
@@ -101,7 +123,7 @@ impl Core {
     }
 
     /// The checks of P-87, in its order.
-    fn admit(&self, id: ClientId, call: &ServiceCall) -> Result<Service, &'static str> {
+    fn admit(&self, id: ClientId, call: &ServiceCall) -> Result<(Service, Slot), &'static str> {
         if !self.enabled(SessionCapability::Services) {
             return Err(texts::NO_SERVICES);
         }
@@ -113,32 +135,8 @@ impl Core {
         if !known {
             return Err(texts::UNSUPPORTED_ENCODING);
         }
-        if self.clients.get(&id).is_none_or(|registration| registration.calls >= MAX_CALLS) {
-            return Err(texts::TOO_MANY_SERVICE_CALLS);
-        }
-        Ok(service.clone())
-    }
-
-    pub(super) fn service_answered(&mut self, call: &CallKey, answer: ServiceAnswer) {
-        // The viewer may have left, or been registered anew: then nobody waits for this answer (P-91).
-        let Some(registration) = self.clients.get_mut(&call.client) else { return };
-        registration.calls = registration.calls.saturating_sub(1);
-        let (service_id, call_id) = (call.service_id, call.call_id);
-        let failure = |message: String| ToViewer::ServiceCallFailure { service_id, call_id, message };
-        let message = match answer {
-            ServiceAnswer::Response { encoding, payload } => {
-                let encoding = encoding.unwrap_or_else(|| call.encoding.clone());
-                ToViewer::ServiceCallResponse(ServiceCall { service_id, call_id, encoding, payload })
-            }
-            ServiceAnswer::Failure(message) => failure(message),
-            ServiceAnswer::Dropped => failure(texts::SERVICE_HANDLER_DROPPED.to_owned()),
-        };
-        // A response over 16 MiB becomes a failure the viewer can read, not silence (P-33).
-        let frame = message.to_frame().or_else(|error| failure(format!("Internal server error: {error}")).to_frame());
-        match frame {
-            Ok(frame) => self.effects.push(Effect::Answer { client: call.client, frame }),
-            Err(error) => tracing::error!(%error, "the answer of a service call could not be encoded"),
-        }
+        let slot = self.clients.get(&id).and_then(|r| r.slots.services.clone().try_acquire_owned().ok());
+        Ok((service.clone(), slot.ok_or(texts::TOO_MANY_SERVICE_CALLS)?))
     }
 }
 

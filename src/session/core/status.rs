@@ -158,12 +158,7 @@ impl Core {
     /// A request of a feature this session does not offer: the answer of a missing capability.
     pub(super) fn unsupported(&mut self, id: ClientId, message: &FromViewer) {
         let text = match message {
-            FromViewer::GetParameters { .. } | FromViewer::SetParameters { .. } => texts::NO_PARAMETERS,
-            FromViewer::SubscribeParameterUpdates { .. } | FromViewer::UnsubscribeParameterUpdates { .. } => {
-                texts::NO_PARAMETERS_SUBSCRIBE
-            }
             FromViewer::SubscribeConnectionGraph | FromViewer::UnsubscribeConnectionGraph => texts::NO_CONNECTION_GRAPH,
-            FromViewer::FetchAsset { .. } => texts::NO_ASSETS,
             _ => return,
         };
         self.reply_status(id, StatusLevel::Error, text);

@@ -10,7 +10,6 @@ use crate::fanout::{LossySlot, QueueLimits, ResetCause, Route, ViewerQueue};
 use crate::protocol::CONTROL_TOPIC;
 use crate::room::{Identity, RoomError};
 use crate::session::core::Effect;
-use crate::session::service::{ServiceAnswer, ServiceResponder};
 use crate::session::sink::RouteOutput;
 use crate::session::tracks::{run_track, TrackControl};
 use crate::session::{Client, ClientId};
@@ -29,17 +28,14 @@ impl Driver {
                     viewer.queue.close();
                     viewer.stream.abort();
                 }
+                self.shared.pool.forget(client);
             }
             Effect::Send { client, frame } => {
                 if let Some(viewer) = self.viewers.get(&client) {
                     viewer.queue.push(frame);
                 }
             }
-            Effect::Answer { client, frame } => {
-                if let Some(viewer) = self.viewers.get(&client) {
-                    viewer.queue.push_answer(frame);
-                }
-            }
+            Effect::Answer { client, frame, slot } => self.answer(client, frame, slot),
             Effect::Refuse { identity, frame } => self.refuse(identity, frame),
             Effect::StartTrack(channel) => self.start_track(&channel),
             Effect::StopTrack(channel) => {
@@ -57,14 +53,7 @@ impl Driver {
                     self.core.listener_overflow(overflow.client, now());
                 }
             }
-            Effect::Call { handler, request, call } => {
-                let inputs = self.shared.inputs.clone();
-                let client = call.client;
-                let responder = ServiceResponder::new(Box::new(move |answer: ServiceAnswer| {
-                    inputs.answered(call.clone(), answer);
-                }));
-                self.shared.pool.submit(client, Box::new(move || handler(request, responder)));
-            }
+            Effect::Call { client, request, work } => self.run_request(client, request, work),
         }
     }
 

@@ -197,6 +197,7 @@ async fn shutdown_waits_for_running_handlers_and_is_the_last_event() {
     let running = log.clone();
     queue.pool.submit(
         ClientId(1),
+        crate::session::handlers::Lane::Parallel,
         Box::new(move || {
             running.add("handler runs".into());
             let _ = rx.recv();

@@ -3,6 +3,7 @@
 use std::sync::mpsc::{channel, Receiver, Sender};
 
 use super::*;
+use crate::session::handlers::Lane;
 
 const SECOND: Duration = Duration::from_secs(60);
 
@@ -26,12 +27,12 @@ fn one_viewer_cannot_take_all_threads() {
     let ((started, runs), (open, gate)) = (channel(), channel::<()>());
     let gate = Arc::new(Mutex::new(gate));
     for n in 0..32 {
-        pool.submit(ClientId(1), blocking(n, &started, &gate));
+        pool.submit(ClientId(1), Lane::Parallel, blocking(n, &started, &gate));
     }
     for _ in 0..24 {
         runs.recv_timeout(SECOND).unwrap();
     }
-    pool.submit(ClientId(2), blocking(1000, &started, &gate));
+    pool.submit(ClientId(2), Lane::Parallel, blocking(1000, &started, &gate));
     assert_eq!(runs.recv_timeout(SECOND).unwrap(), 1000, "the other viewer is served at once");
     drop(open);
     let rest: Vec<u32> = (0..8).map(|_| runs.recv_timeout(SECOND).unwrap()).collect();
@@ -47,7 +48,7 @@ fn waiting_requests_are_taken_one_per_viewer_in_turn() {
     let gate = Arc::new(Mutex::new(gate));
     // All threads are busy, by two viewers.
     for n in 0..32 {
-        pool.submit(ClientId(8 + n % 2), blocking(n, &started, &gate));
+        pool.submit(ClientId(8 + n % 2), Lane::Parallel, blocking(n, &started, &gate));
     }
     for _ in 0..32 {
         runs.recv_timeout(SECOND).unwrap();
@@ -57,7 +58,7 @@ fn waiting_requests_are_taken_one_per_viewer_in_turn() {
     for (client, count) in [(1, 4), (2, 2), (3, 1)] {
         for n in 0..count {
             let done = done.clone();
-            pool.submit(ClientId(client), Box::new(move || done.lock().send((client, n)).unwrap()));
+            pool.submit(ClientId(client), Lane::Parallel, Box::new(move || done.lock().send((client, n)).unwrap()));
         }
     }
     // One thread becomes free and takes them all, one after another.
@@ -77,6 +78,7 @@ fn a_panic_is_counted_and_its_thread_goes_on() {
         let done = done.clone();
         pool.submit(
             ClientId(1),
+            Lane::Parallel,
             Box::new(move || {
                 done.send(n).unwrap();
                 panic!("a bug of the application");
@@ -105,6 +107,7 @@ fn a_closed_pool_drops_what_has_not_started() {
     let responder = Answered(tx);
     pool.submit(
         ClientId(1),
+        Lane::Parallel,
         Box::new(move || {
             let _responder = responder;
             unreachable!("a closed pool runs nothing");
@@ -112,4 +115,51 @@ fn a_closed_pool_drops_what_has_not_started() {
     );
     assert_eq!(rx.recv_timeout(SECOND).unwrap(), "dropped");
     pool.wait_idle();
+}
+
+#[test]
+fn the_ordered_lane_of_a_viewer_runs_one_at_a_time_and_others_beside_it() {
+    let (pool, _) = pool();
+    let ((started, runs), (open, gate)) = (channel(), channel::<()>());
+    let gate = Arc::new(Mutex::new(gate));
+    for n in 0..5 {
+        pool.submit(ClientId(1), Lane::InOrder, blocking(n, &started, &gate));
+    }
+    pool.submit(ClientId(2), Lane::InOrder, blocking(100, &started, &gate));
+    pool.submit(ClientId(1), Lane::Parallel, blocking(50, &started, &gate));
+    let mut first: Vec<u32> = (0..3).map(|_| runs.recv_timeout(SECOND).unwrap()).collect();
+    first.sort_unstable();
+    assert_eq!(first, [0, 50, 100], "the first of each lane; the others wait for it");
+    drop(open);
+    let rest: Vec<u32> = (0..4).map(|_| runs.recv_timeout(SECOND).unwrap()).collect();
+    assert_eq!(rest, [1, 2, 3, 4]);
+    pool.close();
+    pool.wait_idle();
+}
+
+#[test]
+fn a_paused_viewer_waits_and_a_forgotten_one_is_dropped() {
+    let (pool, _) = pool();
+    let (done, runs) = channel();
+    let job = |n: u32| {
+        let done = done.clone();
+        Box::new(move || done.send(n).unwrap())
+    };
+    pool.pause(ClientId(1));
+    pool.pause(ClientId(2));
+    for n in 0..3 {
+        pool.submit(ClientId(1), Lane::Parallel, job(n));
+        pool.submit(ClientId(2), Lane::Parallel, job(10 + n));
+    }
+    pool.submit(ClientId(3), Lane::Parallel, job(99));
+    assert_eq!(runs.recv_timeout(SECOND).unwrap(), 99, "others go on");
+    pool.forget(ClientId(2));
+    pool.resume(ClientId(2));
+    pool.resume(ClientId(1));
+    let mut ran: Vec<u32> = (0..3).map(|_| runs.recv_timeout(SECOND).unwrap()).collect();
+    ran.sort_unstable();
+    assert_eq!(ran, [0, 1, 2]);
+    pool.close();
+    pool.wait_idle();
+    assert!(runs.try_recv().is_err(), "nothing of the viewer that left");
 }

@@ -5,6 +5,7 @@ mod callbacks;
 mod handlers;
 mod input;
 mod lifecycle;
+mod requests;
 mod streams;
 mod tracks;
 

@@ -1,10 +1,13 @@
 //! Tests of the core: every race of session.md section 9 is an order of inputs.
 
+mod assets;
 mod channels;
 mod client_publish;
 mod joining;
 mod model;
+mod parameters;
 mod races;
+mod requests;
 mod resets;
 mod services;
 mod status;
@@ -22,6 +25,7 @@ use crate::protocol::version::ATTRIBUTE;
 use crate::protocol::{AdvertisedSchema, FrameDecoder, FromViewer, Status, StatusLevel, SubscribeChannel, ToViewer};
 use crate::room::{Identity, Participant, ParticipantKind};
 use crate::session::options::SessionOptions;
+use crate::session::service::ServiceAnswer;
 
 use super::*;
 
@@ -40,16 +44,27 @@ enum Step {
     Forget(u64),
     Told(Told),
     Call(u32),
+    /// Work that is no service call.
+    Asked,
+}
+
+/// A service call in progress.
+#[derive(Clone)]
+struct Call {
+    id: RequestId,
+    reply: super::services::ServiceReply,
 }
 
 /// An event, easy to compare.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Told {
     Subscribe(ClientId, u64),
     Unsubscribe(ClientId, u64),
     Advertise(ClientId, u32),
     Unadvertise(ClientId, u32),
     Message(ClientId, u32),
+    Follow(Vec<String>),
+    Unfollow(Vec<String>),
 }
 
 /// A core with a clock that tests turn and the effects folded into what they come to.
@@ -65,7 +80,12 @@ struct Robot {
     tracks: BTreeSet<u64>,
     subscribed: BTreeSet<(ClientId, u64)>,
     advertised: BTreeSet<(ClientId, u32)>,
-    calls: Vec<(ServiceRequest, CallKey)>,
+    followed: BTreeSet<String>,
+    calls: Vec<(ServiceRequest, Call)>,
+    work: Vec<(RequestId, Work)>,
+    /// The slots of answers, as a queue that is never read would hold them.
+    slots: Vec<Slot>,
+    holds_slots: bool,
 }
 
 /// Wall clock of the tests' start, ns.
@@ -102,7 +122,11 @@ impl Robot {
             tracks: BTreeSet::new(),
             subscribed: BTreeSet::new(),
             advertised: BTreeSet::new(),
+            followed: BTreeSet::new(),
             calls: Vec::new(),
+            work: Vec::new(),
+            slots: Vec::new(),
+            holds_slots: false,
         }
     }
 
@@ -149,7 +173,13 @@ impl Robot {
                 assert!(self.open.remove(&client));
                 Step::Close(client)
             }
-            Effect::Send { client, frame } | Effect::Answer { client, frame } => {
+            Effect::Answer { client, frame, slot } => {
+                if self.holds_slots {
+                    self.slots.push(slot);
+                }
+                return self.fold(Effect::Send { client, frame });
+            }
+            Effect::Send { client, frame } => {
                 assert!(self.open.contains(&client), "a frame for a viewer that is gone");
                 let view = self.views.get_mut(&client).unwrap();
                 for message in decode(frame) {
@@ -177,10 +207,14 @@ impl Robot {
                 Step::Forget(channel.get())
             }
             Effect::Event(event) => Step::Told(self.told(&event)),
-            Effect::Call { request, call, .. } => {
-                let id = request.call_id;
-                self.calls.push((request, call));
-                Step::Call(id)
+            Effect::Call { request: id, work: Work::Service { request, reply, .. }, .. } => {
+                let call_id = request.call_id;
+                self.calls.push((request, Call { id, reply }));
+                Step::Call(call_id)
+            }
+            Effect::Call { request, work, .. } => {
+                self.work.push((request, work));
+                Step::Asked
             }
         };
         self.steps.push(step);
@@ -213,6 +247,18 @@ impl Robot {
             Event::Message(client, channel, _) => {
                 assert!(self.advertised.contains(&(client.id, channel.id)), "a message outside of its channel's life");
                 Told::Message(client.id, channel.id)
+            }
+            Event::ParametersSubscribe(names) => {
+                for name in names {
+                    assert!(self.followed.insert(name.clone()), "{name} has its first subscriber twice");
+                }
+                Told::Follow(names.clone())
+            }
+            Event::ParametersUnsubscribe(names) => {
+                for name in names {
+                    assert!(self.followed.remove(name), "{name} lost a subscriber it never had");
+                }
+                Told::Unfollow(names.clone())
             }
         }
     }
@@ -253,6 +299,12 @@ impl Robot {
 
     fn says(&mut self, sid: &str, message: FromViewer) {
         self.input(Input::Message { sid: sid.into(), message });
+    }
+
+    /// The application answers a service call.
+    fn answer(&mut self, call: &Call, answer: ServiceAnswer) {
+        let outcome = Outcome::Frame(call.reply.encode(answer));
+        self.input(Input::Answered { request: call.id, outcome });
     }
 
     fn subscribe(&mut self, sid: &str, channels: &[&Channel]) {

@@ -62,7 +62,7 @@ fn p_87_the_checks_in_their_order() {
     assert_eq!(robot.calls.len(), 32);
     // S-196: after any completion the next succeeds. Another viewer is not affected at all.
     let (_, key) = robot.calls[3].clone();
-    robot.input(Input::Answer { call: key, answer: response(None) });
+    robot.answer(&key, response(None));
     robot.says("S1", call(&service, 33, "json"));
     robot.viewer("bob", "S2");
     robot.says("S2", call(&service, 1, "json"));
@@ -96,7 +96,7 @@ fn p_89_the_encoding_of_the_answer() {
         let (request, key) = robot.calls.remove(0);
         assert_eq!((&*request.service, request.call_id, &request.payload[..]), ("/s", 9, &b"in"[..]));
         assert_eq!(request.client.id, ann);
-        robot.input(Input::Answer { call: key, answer: response(answered) });
+        robot.answer(&key, response(answered));
         let ToViewer::ServiceCallResponse(answer) = robot.last(ann) else { panic!() };
         assert_eq!((answer.service_id, answer.call_id, &*answer.encoding), (service.id(), 9, expected));
         assert_eq!(&answer.payload[..], b"out");
@@ -116,7 +116,7 @@ fn p_90_failures_and_dropped_responders() {
     for (answer, text) in cases {
         robot.says("S1", call(&service, 1, "json"));
         let (_, key) = robot.calls.remove(0);
-        robot.input(Input::Answer { call: key, answer });
+        robot.answer(&key, answer);
         assert_eq!(robot.last(ann), &failure(&service, 1, text));
     }
 }
@@ -130,7 +130,7 @@ fn p_33_a_response_over_the_frame_limit_is_a_failure_the_viewer_can_read() {
     robot.says("S1", call(&service, 1, "json"));
     let (_, key) = robot.calls.remove(0);
     let answer = ServiceAnswer::Response { encoding: None, payload: vec![0; 17 << 20].into() };
-    robot.input(Input::Answer { call: key, answer });
+    robot.answer(&key, answer);
     let ToViewer::ServiceCallFailure { message, .. } = robot.last(ann) else { panic!() };
     assert!(message.starts_with("Internal server error: "), "{message}");
 }
@@ -147,7 +147,7 @@ fn p_91_an_answer_for_somebody_who_left_or_was_reset_is_dropped() {
     robot.reset(ann);
     robot.take();
     for (_, key) in std::mem::take(&mut robot.calls) {
-        robot.input(Input::Answer { call: key, answer: response(None) });
+        robot.answer(&key, response(None));
     }
     assert_eq!(robot.take(), []);
     for call_id in 0..32 {
@@ -194,7 +194,7 @@ fn p_144_removing_services() {
     assert_eq!(robot.last(ann), &failure(&a, 2, "Unknown service"));
     // A call under way is still answered.
     let (_, key) = robot.calls.remove(0);
-    robot.input(Input::Answer { call: key, answer: response(None) });
+    robot.answer(&key, response(None));
     assert!(matches!(robot.last(ann), ToViewer::ServiceCallResponse(_)));
     // The name is free again, and the map outlives the room.
     robot.input(Input::AddServices(vec![plain("/a")]));
