@@ -3,6 +3,8 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use super::callback::{Context, Drop_, Latch};
 use super::client::telelink_client;
 use super::guard::{guard, guard_or, is_exiting};
@@ -12,7 +14,7 @@ use super::parameter_convert::{read_parameters, Tree};
 use super::sized;
 use super::status::{telelink_status, Failure};
 use super::view::{self, telelink_str};
-use crate::session::{GetParametersRequest, ParameterHandler, ParameterResponder, SetParametersRequest};
+use crate::session::{GetParametersRequest, Parameter, ParameterHandler, ParameterResponder, SetParametersRequest};
 
 /// A viewer wants to know values. Borrowed, valid during the callback.
 #[repr(C)]
@@ -49,6 +51,21 @@ pub struct telelink_set_parameters_request {
 /// Answers one request about parameters: once, from any thread, also after the callback has returned.
 pub struct telelink_parameter_responder {
     responder: ParameterResponder,
+}
+
+/// What `on_get_parameters` or `on_set_parameters` of telelink_session_callbacks answers. Borrowed, valid during the
+/// callback.
+pub struct telelink_parameter_answer {
+    parameters: Mutex<Vec<Parameter>>,
+}
+
+impl telelink_parameter_answer {
+    /// What a callback answers, which is given a pointer to this.
+    pub(super) fn of(callback: impl FnOnce(*const Self)) -> Vec<Parameter> {
+        let answer = Self { parameters: Mutex::default() };
+        callback(&raw const answer);
+        answer.parameters.into_inner()
+    }
 }
 
 /// Reads and writes the robot's parameters for viewers. Set up with telelink_parameter_handler_init(). A
@@ -175,6 +192,33 @@ impl ParameterHandler for Handler {
         // SAFETY: as in `get`.
         unsafe { (self.on_set)(self.context.get(), &raw const c, give(responder)) };
     }
+}
+
+/// Says what a callback of telelink_session_callbacks answers. Calling it again replaces the answer; without it the answer
+/// has no parameters.
+///
+/// @param answer      Borrowed.
+/// @param parameters  Borrowed for the call and copied. Unset ones are left out.
+/// @param count       Number of parameters; may be 0.
+/// @return TELELINK_STATUS_OK             noted
+///         TELELINK_STATUS_NULL_ARGUMENT  `answer` or `parameters` is NULL, or a view has no data
+///         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
+///         TELELINK_STATUS_INVALID_VALUE  a value cannot be sent, as for telelink_parameter_list_create()
+/// @threading During the callback. Never blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_parameter_answer_set(
+    answer: *const telelink_parameter_answer,
+    parameters: *const telelink_parameter,
+    count: usize,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live answer or NULL.
+        let answer = unsafe { handle::borrow(answer, "answer") }?;
+        // SAFETY: the header asks for readable parameters.
+        *answer.parameters.lock() = unsafe { read_parameters(parameters, count, "parameters") }?;
+        Ok(())
+    })
 }
 
 /// Fills handler with the defaults.

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use super::callback::{Context, Latch};
 use super::guard::guard;
+use super::handle;
+use super::parameter_handler::{telelink_parameter_handler, PendingHandler};
+use super::parameter_store::{telelink_parameter_store, Shared};
 use super::service::{take_services, telelink_service, PendingService};
 use super::session_callbacks::{telelink_session_callbacks, telelink_session_policy, Callbacks, Policy};
 use super::sized;
@@ -12,7 +15,7 @@ use super::status::{telelink_status, Failure};
 use super::token::{telelink_api_key, telelink_token_callbacks, token_source, TokenQuestion};
 use super::view::{self, telelink_pair, telelink_str};
 use crate::gateway::{DirectOptions, IceServer, Secret};
-use crate::session::{Limits, SessionCapability, SessionOptions};
+use crate::session::{Limits, ParameterHandler, SessionCapability, SessionOptions};
 
 /// What viewers may do; the values are bits of telelink_session_options.capabilities.
 #[repr(u32)]
@@ -110,6 +113,11 @@ pub struct telelink_session_options {
     pub ice_servers_count: usize,
     /// File of the LiveKit library. Default empty: searched beside libtelelink, then in the usual places.
     pub livekit_library: telelink_str,
+    /// Optional: answers viewers' requests about parameters; implies TELELINK_CAPABILITY_PARAMETERS. Its context is
+    /// consumed. Default: the `on_get_parameters` and `on_set_parameters` of the callbacks do.
+    pub parameter_handler: *const telelink_parameter_handler,
+    /// Or: a store that answers them by itself. Borrowed; lives on as long as the session, also when it is freed.
+    pub parameter_store: *const telelink_parameter_store,
 }
 
 sized_struct!(
@@ -144,6 +152,8 @@ sized_struct!(
             ice_servers: std::ptr::null(),
             ice_servers_count: 0,
             livekit_library: telelink_str::EMPTY,
+            parameter_handler: std::ptr::null(),
+            parameter_store: std::ptr::null(),
         }
     },
 );
@@ -155,6 +165,7 @@ struct Tables {
     policy: Option<Policy>,
     token: Option<TokenQuestion>,
     services: Vec<PendingService>,
+    parameters: Option<PendingHandler>,
 }
 
 impl Tables {
@@ -163,12 +174,13 @@ impl Tables {
     /// # Safety
     /// The tables that the options name must be NULL or readable by their size.
     unsafe fn take(options: &telelink_session_options, latch: &Latch) -> (Self, Result<(), Failure>) {
-        // SAFETY: the caller's promise, for all four.
-        let (callbacks, policy, token, (services, services_result)) = unsafe {
+        // SAFETY: the caller's promise, for all of them.
+        let (callbacks, policy, token, parameters, (services, services_result)) = unsafe {
             (
                 sized::read_optional(options.callbacks, "options.callbacks"),
                 sized::read_optional(options.policy, "options.policy"),
                 sized::read_optional(options.token_callbacks, "options.token_callbacks"),
+                sized::read_optional(options.parameter_handler, "options.parameter_handler"),
                 take_services(options.services, options.services_count, "options.services"),
             )
         };
@@ -179,6 +191,7 @@ impl Tables {
             policy: keep(policy, &mut result).map(|t| Policy::new(t, context(t.context, t.drop))),
             token: keep(token, &mut result).map(|t| TokenQuestion::new(t, context(t.context, t.drop))),
             services,
+            parameters: keep(parameters, &mut result).map(|t| PendingHandler::new(t, latch)),
         };
         (tables, result.and(services_result))
     }
@@ -206,7 +219,7 @@ pub(super) unsafe fn convert(
     // SAFETY: the caller's promise.
     let (tables, result) = unsafe { Tables::take(&options, latch) };
     result?;
-    let Tables { callbacks, policy, token, services } = tables;
+    let Tables { callbacks, policy, token, services, parameters } = tables;
 
     // SAFETY: the caller's promise.
     let direct = unsafe { direct_options(&options, token) }?;
@@ -237,6 +250,8 @@ pub(super) unsafe fn convert(
         // SAFETY: the caller's promise.
         session.services.push(unsafe { service.build(latch) }?);
     }
+    // SAFETY: the caller's promise.
+    session.parameter_handler = unsafe { parameter_handler(parameters, options.parameter_store, latch) }?;
     if let Some(policy) = policy {
         policy.apply(&mut session);
     }
@@ -244,6 +259,29 @@ pub(super) unsafe fn convert(
         session.listener = Some(Arc::new(callbacks));
     }
     Ok((session, direct))
+}
+
+/// Who answers requests about parameters, if the options name somebody.
+///
+/// # Safety
+/// `store` must be NULL or live.
+unsafe fn parameter_handler(
+    handler: Option<PendingHandler>,
+    store: *const telelink_parameter_store,
+    latch: &Latch,
+) -> Result<Option<Arc<dyn ParameterHandler>>, Failure> {
+    if store.is_null() {
+        return handler.map(PendingHandler::build).transpose();
+    }
+    if handler.is_some() {
+        return Err(Failure::new(
+            telelink_status::InvalidValue,
+            "both options.parameter_handler and options.parameter_store are set",
+        ));
+    }
+    // SAFETY: the caller's promise.
+    let store = unsafe { handle::borrow(store, "options.parameter_store") }?;
+    Ok(Some(Shared::new(store, latch)))
 }
 
 /// A number that memory cannot hold is out of every range, so the largest stands for it.

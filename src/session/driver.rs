@@ -164,6 +164,10 @@ impl Driver {
         for (request, outcome) in taken.answers {
             self.tell(Input::Answered { request, outcome });
         }
+        // After the answers: who sets a parameter is answered before anybody is told (S-212).
+        if !taken.parameters.is_empty() {
+            self.tell(Input::PublishParameters(taken.parameters));
+        }
         for call in taken.calls {
             match call {
                 Call::Core(input, reply) => {

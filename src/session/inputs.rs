@@ -13,7 +13,7 @@ use crate::room::{DisconnectReason, Joined};
 
 use super::core::{ChannelAdded, Input, Outcome, RequestId};
 use super::stats::SessionStats;
-use super::{Client, ConnectionStatus, Error, ErrorKind};
+use super::{Client, ConnectionStatus, Error, ErrorKind, Parameter, ParameterPublisher};
 
 /// Calls of the application that wait for the owner; more callers wait for room, with their deadline.
 const MAX_CALLS: usize = 1024;
@@ -59,6 +59,7 @@ pub(crate) struct Taken {
     pub(crate) added: Vec<ChannelAdded>,
     pub(crate) removed: Vec<ChannelRef>,
     pub(crate) answers: Vec<(RequestId, Outcome)>,
+    pub(crate) parameters: Vec<Parameter>,
 }
 
 #[derive(Default)]
@@ -67,6 +68,7 @@ struct State {
     added: IndexMap<ChannelId, ChannelAdded>,
     removed: Vec<ChannelRef>,
     answers: Vec<(RequestId, Outcome)>,
+    parameters: IndexMap<String, Parameter>,
     closed: bool,
 }
 
@@ -160,6 +162,7 @@ impl Inputs {
             added: std::mem::take(&mut state.added).into_values().collect(),
             removed: std::mem::take(&mut state.removed),
             answers: std::mem::take(&mut state.answers),
+            parameters: std::mem::take(&mut state.parameters).into_values().collect(),
         };
         drop(state);
         self.space.notify_all();
@@ -172,5 +175,22 @@ impl Inputs {
         *state = State { closed: true, ..State::default() };
         drop(state);
         self.space.notify_all();
+    }
+}
+
+/// Values of a parameter handler's own accord. Bounded by the parameters that exist: of each, the newest is enough.
+impl ParameterPublisher for Inputs {
+    fn publish(&self, parameters: Vec<Parameter>) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            for parameter in parameters {
+                match state.parameters.get_mut(&parameter.name) {
+                    Some(waiting) => *waiting = parameter,
+                    None => drop(state.parameters.insert(parameter.name.clone(), parameter)),
+                }
+            }
+        }
+        drop(state);
+        self.wake.notify_one();
     }
 }

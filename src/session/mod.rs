@@ -26,7 +26,7 @@ mod tests;
 mod tracks;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -103,6 +103,10 @@ impl Control {
             context: context.clone(),
             sink,
         };
+        if let Some(handler) = &options.parameter_handler {
+            let publisher: Weak<Inputs> = Arc::downgrade(&inputs);
+            handler.attach(publisher);
+        }
         let config = config_of(&options);
         let services = options.services;
         drop(options.listener);
