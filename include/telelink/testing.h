@@ -125,6 +125,26 @@ extern "C" {
 #endif // __cplusplus
 
 /**
+ * The next JSON message of one kind that the robot sent, oldest first. Of 4,096 that wait, the oldest go.
+ *
+ * @param viewer      Borrowed.
+ * @param op          Borrowed. The message's `op`, for example "advertiseServices".
+ * @param timeout_ms  How long to wait, milliseconds.
+ * @param json_out    Receives the message; borrowed until the next call of this function on this viewer.
+ * @return TELELINK_STATUS_OK             here it is
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `json_out` is NULL, or `op` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `op` is not UTF-8
+ *         TELELINK_STATUS_TIMEOUT        none came
+ * @threading One thread at a time for one viewer, blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_next_json(const struct telelink_test_viewer *viewer,
+                                               telelink_str op,
+                                               uint64_t timeout_ms,
+                                               telelink_str *json_out);
+
+/**
  * Fills the struct with zeros and its size.
  *
  * @param message      Written.
@@ -156,6 +176,25 @@ TELELINK_API telelink_status telelink_test_answer_init(struct telelink_test_answ
  * @since 0.1
  */
 TELELINK_API telelink_status telelink_test_status_init(struct telelink_test_status *status, size_t struct_size);
+
+/**
+ * Sends a JSON message to the robot as it is, also one that no real viewer would send. When this returns, the robot has
+ * handled it; its callback may still be running.
+ *
+ * @param viewer      Borrowed.
+ * @param json        Borrowed. The message, for example `{"op":"subscribeConnectionGraph"}`.
+ * @param timeout_ms  How long to wait for each step, milliseconds.
+ * @return TELELINK_STATUS_OK             the robot has handled it
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL, or `json` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `json` is not UTF-8
+ *         TELELINK_STATUS_TIMEOUT        not in time; the message says which step
+ * @threading One thread at a time for one viewer, blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_send_json(const struct telelink_test_viewer *viewer,
+                                               telelink_str json,
+                                               uint64_t timeout_ms);
 
 /**
  * Starts a server without rooms. A room comes into being when somebody joins it.

@@ -191,6 +191,19 @@ class Viewer {
     return answer(*id, timeout);
   }
 
+  /// Sends a JSON message as it is, for what has no method here. When this returns, the robot has handled it.
+  Result<void> send_json(std::string_view json, Timeout timeout = default_timeout) const {
+    return detail::check(telelink_test_viewer_send_json(handle_.get(), detail::view(json), detail::ms(timeout)));
+  }
+
+  /// The next JSON message of one kind, as it came; `op` is for example "connectionGraphUpdate".
+  Result<std::string> next_json(std::string_view op, Timeout timeout = default_timeout) const {
+    telelink_str json = {};
+    const auto status = telelink_test_viewer_next_json(handle_.get(), detail::view(op), detail::ms(timeout), &json);
+    if (status != TELELINK_STATUS_OK) return detail::last_error(status);
+    return detail::string(json);
+  }
+
  private:
   friend class Server;
   explicit Viewer(telelink_test_viewer* viewer) noexcept : handle_{viewer} {}
