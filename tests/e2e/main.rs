@@ -8,4 +8,5 @@ mod support;
 mod data;
 mod failures;
 mod joining;
+mod requests;
 mod rig;

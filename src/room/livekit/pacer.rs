@@ -140,7 +140,18 @@ impl Pacer {
 
     fn run(self: Arc<Self>) {
         let mut measured = Instant::now();
-        while let Some(track) = self.next() {
+        let mut free_at = measured;
+        // Whether frames come more slowly than the gaps end. Then the thread waits for the next one at once, and wakes up
+        // once per frame. Else it sleeps first, so that no `log` has to pay for waking it.
+        let mut seldom = false;
+        loop {
+            if !seldom {
+                thread::sleep(free_at.saturating_duration_since(Instant::now()));
+            }
+            let Some((track, waited)) = self.next() else { break };
+            let early = free_at.saturating_duration_since(Instant::now());
+            thread::sleep(early);
+            seldom = waited && early.is_zero();
             // Before the take: a notify from now on is for a frame that this take may miss.
             track.queued.store(false, Ordering::Release);
             let start = Instant::now();
@@ -154,21 +165,23 @@ impl Pacer {
                 measured = Instant::now();
             }
             // From push to push: the time that the push itself took is part of the gap.
-            let gap = self.pace.lock().gap().saturating_mul(packets);
-            thread::sleep(gap.min(LONGEST_SLEEP).saturating_sub(start.elapsed()));
+            free_at = start + self.pace.lock().gap().saturating_mul(packets).min(LONGEST_SLEEP);
         }
     }
 
-    /// The next track with something to send; waits without using the processor. `None`: stopped.
-    fn next(&self) -> Option<Arc<LocalTrack>> {
+    /// The next track with something to send, and whether it had to be waited for, which uses no processor. `None`:
+    /// stopped.
+    fn next(&self) -> Option<(Arc<LocalTrack>, bool)> {
+        let mut waited = false;
         let mut queue = self.queue.lock();
         loop {
             if queue.stopped {
                 return None;
             }
             if let Some(track) = queue.ready.next() {
-                return Some(track);
+                return Some((track, waited));
             }
+            waited = true;
             queue.parked = true;
             self.wake.wait(&mut queue);
         }
