@@ -541,6 +541,140 @@ typedef struct telelink_log_callbacks {
 } telelink_log_callbacks;
 
 /**
+ * Some bools. Owns nothing; the rules of telelink_str hold.
+ */
+typedef struct telelink_bool_array {
+  /**
+   * First element; may be NULL when `len` is 0.
+   */
+  const bool *data;
+  /**
+   * Number of elements.
+   */
+  size_t len;
+} telelink_bool_array;
+
+/**
+ * Some integers. Owns nothing; the rules of telelink_str hold.
+ */
+typedef struct telelink_integer_array {
+  /**
+   * First element; may be NULL when `len` is 0.
+   */
+  const int64_t *data;
+  /**
+   * Number of elements.
+   */
+  size_t len;
+} telelink_integer_array;
+
+/**
+ * Some floats. Owns nothing; the rules of telelink_str hold.
+ */
+typedef struct telelink_float_array {
+  /**
+   * First element; may be NULL when `len` is 0.
+   */
+  const double *data;
+  /**
+   * Number of elements.
+   */
+  size_t len;
+} telelink_float_array;
+
+/**
+ * Some strings. Owns nothing; the rules of telelink_str hold.
+ */
+typedef struct telelink_string_array {
+  /**
+   * First element; may be NULL when `len` is 0.
+   */
+  const struct telelink_str *data;
+  /**
+   * Number of elements.
+   */
+  size_t len;
+} telelink_string_array;
+
+/**
+ * Some values. Owns nothing; the rules of telelink_str hold.
+ */
+typedef struct telelink_parameter_value_array {
+  /**
+   * First element; may be NULL when `len` is 0.
+   */
+  const struct telelink_parameter_value *data;
+  /**
+   * Number of elements.
+   */
+  size_t len;
+} telelink_parameter_value_array;
+
+/**
+ * Some names with values. Owns nothing; the rules of telelink_str hold.
+ */
+typedef struct telelink_parameter_array {
+  /**
+   * First element; may be NULL when `len` is 0.
+   */
+  const struct telelink_parameter *data;
+  /**
+   * Number of elements.
+   */
+  size_t len;
+} telelink_parameter_array;
+
+/**
+ * The member that telelink_parameter_value.kind names.
+ */
+typedef union telelink_parameter_data {
+  /**
+   * TELELINK_PARAMETER_KIND_BOOL.
+   */
+  bool boolean;
+  /**
+   * TELELINK_PARAMETER_KIND_INTEGER.
+   */
+  int64_t integer;
+  /**
+   * TELELINK_PARAMETER_KIND_FLOAT.
+   */
+  double number;
+  /**
+   * TELELINK_PARAMETER_KIND_STRING.
+   */
+  struct telelink_str string;
+  /**
+   * TELELINK_PARAMETER_KIND_BYTES.
+   */
+  struct telelink_bytes bytes;
+  /**
+   * TELELINK_PARAMETER_KIND_BOOL_ARRAY.
+   */
+  struct telelink_bool_array bools;
+  /**
+   * TELELINK_PARAMETER_KIND_INTEGER_ARRAY.
+   */
+  struct telelink_integer_array integers;
+  /**
+   * TELELINK_PARAMETER_KIND_FLOAT_ARRAY.
+   */
+  struct telelink_float_array floats;
+  /**
+   * TELELINK_PARAMETER_KIND_STRING_ARRAY.
+   */
+  struct telelink_string_array strings;
+  /**
+   * TELELINK_PARAMETER_KIND_ARRAY.
+   */
+  struct telelink_parameter_value_array values;
+  /**
+   * TELELINK_PARAMETER_KIND_DICT.
+   */
+  struct telelink_parameter_array entries;
+} telelink_parameter_data;
+
+/**
  * A value of a parameter. Owns nothing: built in place, for example with telelink_float_value(), and read in place.
  */
 typedef struct telelink_parameter_value {

@@ -44,6 +44,17 @@ pub enum telelink_parameter_kind {
     Dict = 11,
 }
 
+// First of the types that name each other: cbindgen writes what it holds by value before it, and the rest after.
+/// A name with a value: a parameter, or an entry of a dictionary. Owns nothing.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct telelink_parameter {
+    /// Name.
+    pub name: telelink_str,
+    /// Value.
+    pub value: telelink_parameter_value,
+}
+
 /// Some bools. Owns nothing; the rules of telelink_str hold.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
@@ -142,16 +153,6 @@ pub struct telelink_parameter_value {
     pub reserved: u32,
     /// The value.
     pub data: telelink_parameter_data,
-}
-
-/// A name with a value: a parameter, or an entry of a dictionary. Owns nothing.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct telelink_parameter {
-    /// Name.
-    pub name: telelink_str,
-    /// Value.
-    pub value: telelink_parameter_value,
 }
 
 impl telelink_parameter_value {
