@@ -286,6 +286,76 @@ typedef int32_t telelink_log_level;
 #endif // __cplusplus
 
 /**
+ * What a telelink_parameter_value holds.
+ *
+ * The wire tells integers from floats, and byte arrays from strings, but not what an empty array is made of, unless it
+ * is one of floats: others arrive as TELELINK_PARAMETER_KIND_ARRAY without elements. An array whose elements are all
+ * bools, integers, floats or strings arrives as an array of that kind, however it was sent. Byte arrays can only be the
+ * value of a parameter, not stand inside an array or dictionary.
+ */
+enum telelink_parameter_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Nothing. In what a viewer wants to set, a wish to delete the parameter.
+   */
+  TELELINK_PARAMETER_KIND_UNSET = 0,
+  /**
+   * `boolean`.
+   */
+  TELELINK_PARAMETER_KIND_BOOL = 1,
+  /**
+   * `integer`.
+   */
+  TELELINK_PARAMETER_KIND_INTEGER = 2,
+  /**
+   * `number`: finite.
+   */
+  TELELINK_PARAMETER_KIND_FLOAT = 3,
+  /**
+   * `string`.
+   */
+  TELELINK_PARAMETER_KIND_STRING = 4,
+  /**
+   * `bytes`.
+   */
+  TELELINK_PARAMETER_KIND_BYTES = 5,
+  /**
+   * `bools`.
+   */
+  TELELINK_PARAMETER_KIND_BOOL_ARRAY = 6,
+  /**
+   * `integers`.
+   */
+  TELELINK_PARAMETER_KIND_INTEGER_ARRAY = 7,
+  /**
+   * `floats`: finite.
+   */
+  TELELINK_PARAMETER_KIND_FLOAT_ARRAY = 8,
+  /**
+   * `strings`.
+   */
+  TELELINK_PARAMETER_KIND_STRING_ARRAY = 9,
+  /**
+   * `values`: any others, also mixed and nested. On top, numbers cannot be mixed with other values.
+   */
+  TELELINK_PARAMETER_KIND_ARRAY = 10,
+  /**
+   * `entries`: a dictionary; of equal names the last counts. Arrives in the byte order of the names.
+   */
+  TELELINK_PARAMETER_KIND_DICT = 11,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_parameter_kind telelink_parameter_kind;
+#else
+typedef int32_t telelink_parameter_kind;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How serious a published status is.
  */
 enum telelink_status_level

@@ -8,6 +8,7 @@
 #include <telelink/detail/handle.hpp>
 #include <telelink/detail/session_tables.hpp>
 #include <telelink/detail/view.hpp>
+#include <telelink/parameter.hpp>
 #include <telelink/result.hpp>
 #include <telelink/service.hpp>
 #include <telelink/session_options.hpp>
@@ -139,6 +140,13 @@ class Session {
   Result<void> remove_status(const std::vector<std::string>& ids) const {
     const auto views = detail::views(ids);
     return detail::check(telelink_session_remove_status(handle_.get(), views.data(), views.size()));
+  }
+
+  /// Tells viewers new values of parameters: each viewer those that it follows. A ParameterStore does this by itself.
+  /// Status::not_supported without Capabilities::parameters; Status::invalid_value when one cannot be sent.
+  Result<void> publish_parameter_values(const std::vector<Parameter>& parameters) const {
+    const detail::ParameterTables tables{parameters};
+    return detail::check(telelink_session_publish_parameter_values(handle_.get(), tables.data(), tables.size()));
   }
 
   /// A registered viewer by its number. Status::not_found when it has left.

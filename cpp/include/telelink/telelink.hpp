@@ -43,6 +43,8 @@
 #include <telelink/context.hpp>          // Context: channel()
 #include <telelink/client.hpp>           // viewers, and what they publish
 #include <telelink/service.hpp>          // what viewers can call
+#include <telelink/parameter.hpp>        // values that viewers read, set and follow
+#include <telelink/parameter_store.hpp>  // ParameterStore: declare()
 #include <telelink/session_options.hpp>  // SessionOptions and SessionCallbacks
 #include <telelink/session.hpp>          // Session: start()
 #include <telelink/log.hpp>              // the library's own log
