@@ -75,8 +75,8 @@ class Parameters : public ::testing::Test {
 
   std::string values(telelink_test_viewer* viewer = nullptr) {
     telelink_str json = {};
-    EXPECT_EQ(telelink_test_viewer_next_json(viewer == nullptr ? robot.viewer : viewer, text("parameterValues"), wait_ms,
-                                             &json),
+    EXPECT_EQ(telelink_test_viewer_next_json(viewer == nullptr ? robot.viewer : viewer, text("parameterValues"),
+                                             wait_ms, &json),
               TELELINK_STATUS_OK)
         << telelink_last_error_message();
     return support::string(json);
@@ -125,8 +125,7 @@ TEST_F(ParameterHandlers, EveryKindFromCToTheViewerExactly) {
   const telelink_parameter inner[] = {telelink_parameter_of("c", telelink_string_value(text("x")))};
   const telelink_parameter_value mixed[] = {telelink_bool_value(true), telelink_string_value(text("x")),
                                             telelink_dict_value(inner, 1)};
-  const telelink_parameter_value nested[] = {telelink_integer_array_value(integers, 1),
-                                             telelink_array_value(mixed, 2)};
+  const telelink_parameter_value nested[] = {telelink_integer_array_value(integers, 1), telelink_array_value(mixed, 2)};
   const telelink_parameter dict[] = {
       telelink_parameter_of("b", telelink_dict_value(inner, 1)),
       telelink_parameter_of("a", telelink_integer_value(1)),
@@ -198,11 +197,11 @@ TEST_F(ParameterHandlers, KindsAreWhatTheWireCanSay) {
   EXPECT_EQ(desk.seen, "set operator ''");
   const telelink_parameter* wanted = telelink_parameter_list_data(desk.wanted);
   const telelink_parameter_kind kinds[] = {
-      TELELINK_PARAMETER_KIND_BOOL,        TELELINK_PARAMETER_KIND_INTEGER,     TELELINK_PARAMETER_KIND_FLOAT,
-      TELELINK_PARAMETER_KIND_FLOAT,       TELELINK_PARAMETER_KIND_STRING,      TELELINK_PARAMETER_KIND_BYTES,
-      TELELINK_PARAMETER_KIND_BOOL_ARRAY,  TELELINK_PARAMETER_KIND_INTEGER_ARRAY, TELELINK_PARAMETER_KIND_FLOAT_ARRAY,
-      TELELINK_PARAMETER_KIND_STRING_ARRAY, TELELINK_PARAMETER_KIND_ARRAY,      TELELINK_PARAMETER_KIND_ARRAY,
-      TELELINK_PARAMETER_KIND_DICT,        TELELINK_PARAMETER_KIND_UNSET,
+      TELELINK_PARAMETER_KIND_BOOL,         TELELINK_PARAMETER_KIND_INTEGER,       TELELINK_PARAMETER_KIND_FLOAT,
+      TELELINK_PARAMETER_KIND_FLOAT,        TELELINK_PARAMETER_KIND_STRING,        TELELINK_PARAMETER_KIND_BYTES,
+      TELELINK_PARAMETER_KIND_BOOL_ARRAY,   TELELINK_PARAMETER_KIND_INTEGER_ARRAY, TELELINK_PARAMETER_KIND_FLOAT_ARRAY,
+      TELELINK_PARAMETER_KIND_STRING_ARRAY, TELELINK_PARAMETER_KIND_ARRAY,         TELELINK_PARAMETER_KIND_ARRAY,
+      TELELINK_PARAMETER_KIND_DICT,         TELELINK_PARAMETER_KIND_UNSET,
   };
   for (std::size_t i = 0; i < std::size(kinds); ++i)
     EXPECT_EQ(wanted[i].value.kind, kinds[i]) << support::string(wanted[i].name);
@@ -257,8 +256,8 @@ TEST_F(ParameterHandlers, SecondAnswerIsRefusedAndNotSent) {
 }
 
 TEST_F(ParameterHandlers, FreeWithoutAnAnswerTellsTheViewer) {
-  for (const auto* request : {R"({"op":"getParameters","parameterNames":[],"id":"1"})",
-                              R"({"op":"setParameters","parameters":[]})"}) {
+  for (const auto* request :
+       {R"({"op":"getParameters","parameterNames":[],"id":"1"})", R"({"op":"setParameters","parameters":[]})"}) {
     send(request);
     telelink_parameter_responder_free(desk.take());
     EXPECT_EQ(status(), "Internal server error: parameter handler failed to send a response");
@@ -351,8 +350,7 @@ TEST(ParameterOptions, HandlerNeedsBothFunctionsAndStandsAlone) {
   ASSERT_EQ(telelink_parameter_store_create(&store), TELELINK_STATUS_OK);
   robot.options.parameter_store = store;
   EXPECT_EQ(telelink_session_create(robot.context, &robot.options, &robot.session), TELELINK_STATUS_INVALID_VALUE);
-  EXPECT_STREQ(telelink_last_error_message(),
-               "both options.parameter_handler and options.parameter_store are set");
+  EXPECT_STREQ(telelink_last_error_message(), "both options.parameter_handler and options.parameter_store are set");
   EXPECT_EQ(dropped.count(), 2);
   telelink_parameter_store_free(store);
 
@@ -498,12 +496,14 @@ TEST_F(ParameterStores, TwoViewersEchoFirstThenTheUpdate) {
   EXPECT_EQ(values(), message(R"({"name":"/gain","type":"float64","value":1.0},{"name":"/readonly","value":7})", "0"));
 
   const std::string two = R"({"name":"/gain","type":"float64","value":2.0})";
-  send(R"({"op":"setParameters","parameters":[{"name":"/gain","value":2},{"name":"/readonly","value":8},{"name":"/no","value":1}],"id":"1"})");
+  send(
+      R"({"op":"setParameters","parameters":[{"name":"/gain","value":2},{"name":"/readonly","value":8},{"name":"/no","value":1}],"id":"1"})");
   EXPECT_EQ(values(), message(two + R"(,{"name":"/readonly","value":7})", "1"));
   EXPECT_EQ(values(), message(two));
   EXPECT_EQ(values(other), message(two));
 
-  send(R"({"op":"setParameters","parameters":[{"name":"/gain","value":11},{"name":"/gain","value":"x"},{"name":"/gain"}],"id":"2"})");
+  send(
+      R"({"op":"setParameters","parameters":[{"name":"/gain","value":11},{"name":"/gain","value":"x"},{"name":"/gain"}],"id":"2"})");
   EXPECT_EQ(values(), message(two, "2"));
 
   ASSERT_EQ(telelink_parameter_store_set(store, text("/gain"), telelink_float_value(3)), TELELINK_STATUS_OK);

@@ -89,8 +89,8 @@ class ParameterValue {
   ParameterKind kind() const noexcept { return static_cast<ParameterKind>(data_.index()); }
   bool is_set() const noexcept { return kind() != ParameterKind::unset; }
 
-  /// The value, if it is of exactly this type: bool, std::int64_t, double, std::string, ByteArray, a vector of one of the
-  /// first four, Array or Dict.
+  /// The value, if it is of exactly this type: bool, std::int64_t, double, std::string, ByteArray, a vector of one of
+  /// the first four, Array or Dict.
   template <class T>
   const T* get_if() const noexcept {
     return std::get_if<T>(&data_);
@@ -128,9 +128,8 @@ class ParameterValue {
 
  private:
   // In the order of ParameterKind.
-  using Data =
-      std::variant<std::monostate, bool, std::int64_t, double, std::string, ByteArray, std::vector<bool>,
-                   std::vector<std::int64_t>, std::vector<double>, std::vector<std::string>, Array, Dict>;
+  using Data = std::variant<std::monostate, bool, std::int64_t, double, std::string, ByteArray, std::vector<bool>,
+                            std::vector<std::int64_t>, std::vector<double>, std::vector<std::string>, Array, Dict>;
 
   template <class T>
   std::optional<T> copy() const {
@@ -383,8 +382,8 @@ struct SetParametersRequest {
 };
 
 /// Answers one request about parameters: once, from any thread, also after the callback has returned, also after the
-/// session has gone. Destroyed unanswered, it tells the viewer that the request was dropped. Answers to a viewer that has
-/// left go nowhere and are Status::ok; a second answer is Status::already_responded.
+/// session has gone. Destroyed unanswered, it tells the viewer that the request was dropped. Answers to a viewer that
+/// has left go nowhere and are Status::ok; a second answer is Status::already_responded.
 class ParameterResponder {
  public:
   /// Answers with values; unset ones are left out. Status::invalid_value when one cannot be sent (NaN, say): then the
@@ -408,9 +407,9 @@ class ParameterResponder {
 
 /// Reads and writes the robot's parameters for viewers. A ParameterStore does this by itself.
 ///
-/// The functions run on threads of the session; requests of one viewer one at a time, in their order. They may block, or
-/// keep the responder and return. An exception that leaves them is reported on standard error, and the viewer gets an
-/// error.
+/// The functions run on threads of the session; requests of one viewer one at a time, in their order. They may block,
+/// or keep the responder and return. An exception that leaves them is reported on standard error, and the viewer gets
+/// an error.
 struct ParameterHandler {
   /// Answer with the values; leave out what is unknown. Required.
   std::function<void(const GetParametersRequest&, ParameterResponder)> get = {};

@@ -44,12 +44,11 @@ struct ArgumentOf<R (C::*)(A) const noexcept> : ArgumentOf<R (*)(A)> {};
 template <class T>
 using ParameterType = std::conditional_t<
     std::is_same_v<T, bool>, bool,
-    std::conditional_t<
-        std::is_integral_v<T>, std::int64_t,
-        std::conditional_t<std::is_floating_point_v<T>, double,
-                           std::conditional_t<std::is_convertible_v<T, std::string_view>, std::string,
-                                              std::conditional_t<std::is_same_v<T, std::vector<int>>,
-                                                                 std::vector<std::int64_t>, T>>>>>;
+    std::conditional_t<std::is_integral_v<T>, std::int64_t,
+                       std::conditional_t<std::is_floating_point_v<T>, double,
+                                          std::conditional_t<std::is_convertible_v<T, std::string_view>, std::string,
+                                                             std::conditional_t<std::is_same_v<T, std::vector<int>>,
+                                                                                std::vector<std::int64_t>, T>>>>>;
 
 }  // namespace detail
 
@@ -57,10 +56,10 @@ using ParameterType = std::conditional_t<
 ///
 ///   ParameterOptions{}.description("proportional gain").range(0.0, 10.0).on_change([&](double gain) { .. })
 ///
-/// Functions take the value as what the parameter holds: bool, std::int64_t, double, std::string, a vector, Dict; or as a
-/// ParameterValue; or the whole Parameter. They run on the thread that sets the value, inside that call; for viewers on a
-/// thread of their session. They may block and use the store themselves. Do not capture the store or a ParameterHandle by
-/// value in them: it would hold itself.
+/// Functions take the value as what the parameter holds: bool, std::int64_t, double, std::string, a vector, Dict; or as
+/// a ParameterValue; or the whole Parameter. They run on the thread that sets the value, inside that call; for viewers
+/// on a thread of their session. They may block and use the store themselves. Do not capture the store or a
+/// ParameterHandle by value in them: it would hold itself.
 class ParameterOptions {
  public:
   /// For people: what it is, and in which unit. Stays on the robot.
@@ -100,8 +99,8 @@ class ParameterOptions {
     return *this;
   }
 
-  /// Asked about every new value that is of the right type and in range. Answers a bool, or a Result<void> whose message
-  /// is the reason. One that throws refuses.
+  /// Asked about every new value that is of the right type and in range. Answers a bool, or a Result<void> whose
+  /// message is the reason. One that throws refuses.
   template <class F>
   ParameterOptions& validate(F check) {
     validate_ = typed<Result<void>>(std::move(check), validate_takes_);
@@ -194,9 +193,9 @@ class ParameterHandle;
 ///   ...
 ///   drive(gain->get());
 ///
-/// Every change is published to the viewers that follow the parameter, whoever made it. Of what a viewer wants to set, each
-/// parameter is decided by itself: one that is unknown, read-only, of the wrong type, out of range or refused by its
-/// validate() keeps its value, the answer reports what is stored, and the reason goes to the log.
+/// Every change is published to the viewers that follow the parameter, whoever made it. Of what a viewer wants to set,
+/// each parameter is decided by itself: one that is unknown, read-only, of the wrong type, out of range or refused by
+/// its validate() keeps its value, the answer reports what is stored, and the reason goes to the log.
 ///
 /// Copies of a store are the same store. It lives as long as a copy, a handle or a session uses it. Thread-safe.
 class ParameterStore {
@@ -207,8 +206,8 @@ class ParameterStore {
     store_ = std::shared_ptr<telelink_parameter_store>{store, &telelink_parameter_store_free};
   }
 
-  /// Declares a parameter with its first value, which fixes its type. Integers are std::int64_t; a viewer's integer will
-  /// do for a float.
+  /// Declares a parameter with its first value, which fixes its type. Integers are std::int64_t; a viewer's integer
+  /// will do for a float.
   ///
   /// @return a handle for reading and changing it; Status::duplicate; Status::invalid_value with the reason
   template <class T, class Mode = detail::Mode>
@@ -247,8 +246,8 @@ class ParameterStore {
     return detail::parameter_value(telelink_parameter_list_data(list)->value);
   }
 
-  /// Changes a value; the rules of its declaration hold, but for read_only(). Status::not_found; Status::invalid_value with
-  /// the reason.
+  /// Changes a value; the rules of its declaration hold, but for read_only(). Status::not_found; Status::invalid_value
+  /// with the reason.
   Result<void> set(std::string_view name, const ParameterValue& value) const {
     detail::ParameterTables tables;
     return detail::check(telelink_parameter_store_set(c_store(), detail::view(name), tables.value(value)));

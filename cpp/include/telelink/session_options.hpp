@@ -68,8 +68,8 @@ struct SessionCallbacks {
   /// parameter_handler, which are the better way: they can answer later. This and on_set_parameters run on handler
   /// threads of the session, beside the events. Default: the viewer gets an error.
   std::function<std::vector<Parameter>(const GetParametersRequest& request)> on_get_parameters = {};
-  /// A viewer sets parameters: answers with what is stored now, which all viewers that follow them get too. Otherwise as
-  /// on_get_parameters. Default: nothing is set.
+  /// A viewer sets parameters: answers with what is stored now, which all viewers that follow them get too. Otherwise
+  /// as on_get_parameters. Default: nothing is set.
   std::function<std::vector<Parameter>(const SetParametersRequest& request)> on_set_parameters = {};
 };
 
