@@ -68,6 +68,9 @@ void on_set(void* context, const telelink_set_parameters_request* request, telel
 /// A robot with the parameters capability, and a viewer that speaks JSON.
 class Parameters : public ::testing::Test {
  protected:
+  /// Before the members of the derived fixtures, which callbacks use.
+  void TearDown() override { telelink_session_free(robot.release()); }
+
   void send(const std::string& json) {
     ASSERT_EQ(telelink_test_viewer_send_json(robot.viewer, text(json), wait_ms), TELELINK_STATUS_OK)
         << telelink_last_error_message();
@@ -452,7 +455,10 @@ struct Watched {
 class ParameterStores : public Parameters {
  protected:
   void SetUp() override { ASSERT_EQ(telelink_parameter_store_create(&store), TELELINK_STATUS_OK); }
-  void TearDown() override { telelink_parameter_store_free(store); }
+  void TearDown() override {
+    Parameters::TearDown();
+    telelink_parameter_store_free(store);
+  }
 
   static telelink_parameter_declaration declaration(const char* name, telelink_parameter_value value) {
     telelink_parameter_declaration declaration;

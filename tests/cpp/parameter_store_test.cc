@@ -245,6 +245,7 @@ TEST_F(ParameterViewers, OnlyWhatTheRulesAllow) {
   EXPECT_FALSE(told[0].value.is_set());
   send(R"({"op":"getParameters","parameterNames":["/note","/gain"],"id":"2"})");
   EXPECT_EQ(values(first), gain_is("1.0", "2"));
+  session.reset();  // before what the callback uses
 }
 
 TEST_F(ParameterViewers, ABlockedOnChangeHoldsUpNobodyElse) {
@@ -266,6 +267,7 @@ TEST_F(ParameterViewers, ABlockedOnChangeHoldsUpNobodyElse) {
   EXPECT_EQ(values(second), gain_is("3.0", "2"));
   EXPECT_EQ(values(second), gain_is("3.0"));
   go_on.add();
+  session.reset();  // before what the callback uses
 }
 
 TEST_F(ParameterViewers, SessionAndStoreMayGoInsideOnChange) {
