@@ -187,11 +187,11 @@ impl Rules {
                     return Err(invalid(format!("{name} goes in steps of {step} from {base}; {value} is between two")));
                 }
             }
-            (_, ParameterValue::String(text)) if !self.options.allowed.is_empty() => {
-                if !self.options.allowed.contains(text) {
-                    let allowed = self.options.allowed.join(", ");
-                    return Err(invalid(format!("{name} can be one of {allowed}")));
-                }
+            (_, ParameterValue::String(text))
+                if !self.options.allowed.is_empty() && !self.options.allowed.contains(text) =>
+            {
+                let allowed = self.options.allowed.join(", ");
+                return Err(invalid(format!("{name} can be one of {allowed}")));
             }
             _ => {}
         }
