@@ -31,6 +31,36 @@ typedef struct telelink_test_server telelink_test_server;
 typedef struct telelink_test_viewer telelink_test_viewer;
 
 /**
+ * The answer of a service call. Set up with telelink_test_answer_init().
+ */
+typedef struct telelink_test_answer {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Encoding of the response.
+   */
+  telelink_str encoding;
+  /**
+   * The response.
+   */
+  telelink_bytes payload;
+  /**
+   * Why the call failed.
+   */
+  telelink_str message;
+  /**
+   * 1 when the call failed, else 0.
+   */
+  uint32_t failed;
+  /**
+   * Not used; 0.
+   */
+  uint32_t reserved;
+} telelink_test_answer;
+
+/**
  * A message that a viewer got. Set up with telelink_test_message_init().
  */
 typedef struct telelink_test_message {
@@ -65,36 +95,6 @@ typedef struct telelink_test_message {
 } telelink_test_message;
 
 /**
- * The answer of a service call. Set up with telelink_test_answer_init().
- */
-typedef struct telelink_test_answer {
-  /**
-   * Size of this struct as the caller knows it, bytes.
-   */
-  size_t struct_size;
-  /**
-   * Encoding of the response.
-   */
-  telelink_str encoding;
-  /**
-   * The response.
-   */
-  telelink_bytes payload;
-  /**
-   * Why the call failed.
-   */
-  telelink_str message;
-  /**
-   * 1 when the call failed, else 0.
-   */
-  uint32_t failed;
-  /**
-   * Not used; 0.
-   */
-  uint32_t reserved;
-} telelink_test_answer;
-
-/**
  * A status that a viewer got. Set up with telelink_test_status_init().
  */
 typedef struct telelink_test_status {
@@ -123,6 +123,49 @@ typedef struct telelink_test_status {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Asks the robot for an asset, without waiting for the answer.
+ *
+ * @param viewer          Borrowed.
+ * @param uri             Borrowed.
+ * @param timeout_ms      How long to wait for a robot, milliseconds.
+ * @param request_id_out  Receives the number for telelink_test_viewer_asset().
+ * @return TELELINK_STATUS_OK             sent
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `request_id_out` is NULL, or `uri` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `uri` is not UTF-8
+ *         TELELINK_STATUS_TIMEOUT        there is no robot
+ * @threading One thread at a time for one viewer, blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_fetch_asset(const struct telelink_test_viewer *viewer,
+                                                 telelink_str uri,
+                                                 uint64_t timeout_ms,
+                                                 uint32_t *request_id_out);
+
+/**
+ * Waits for an asset.
+ *
+ * A robot without the assets capability answers with a status instead: telelink_test_viewer_next_status().
+ *
+ * @param viewer      Borrowed.
+ * @param request_id  From telelink_test_viewer_fetch_asset().
+ * @param timeout_ms  How long to wait, milliseconds.
+ * @param answer      Set up with telelink_test_answer_init(); written, with an empty encoding. Its views live until the
+ *                    next call of this function or of telelink_test_viewer_answer() on this viewer.
+ * @return TELELINK_STATUS_OK             here it is, the asset or an error
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `answer` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    `answer` was not set up
+ *         TELELINK_STATUS_TIMEOUT        none came
+ * @threading One thread at a time for one viewer, blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_asset(const struct telelink_test_viewer *viewer,
+                                           uint32_t request_id,
+                                           uint64_t timeout_ms,
+                                           struct telelink_test_answer *answer);
 
 /**
  * The next JSON message of one kind that the robot sent, oldest first. Of 4,096 that wait, the oldest go.
@@ -571,7 +614,7 @@ telelink_status telelink_test_viewer_call(const struct telelink_test_viewer *vie
  * @param call_id     From telelink_test_viewer_call().
  * @param timeout_ms  How long to wait, milliseconds.
  * @param answer      Set up with telelink_test_answer_init(); written. Its views live until the next call of this
- *                    function on this viewer.
+ *                    function or of telelink_test_viewer_asset() on this viewer.
  * @return TELELINK_STATUS_OK             here it is, a response or a failure
  *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `answer` is NULL
  *         TELELINK_STATUS_STRUCT_SIZE    `answer` was not set up

@@ -19,9 +19,12 @@ mod handle;
 mod parameter_convert;
 mod view;
 
+pub mod asset;
+pub mod asset_folder;
 pub mod channel;
 pub mod client;
 pub mod context;
+pub mod graph;
 pub mod last_error;
 pub mod log;
 pub mod parameter;
@@ -31,6 +34,7 @@ pub mod service;
 pub mod session;
 pub mod session_callbacks;
 pub mod session_options;
+pub mod session_snapshot;
 pub mod session_stats;
 pub mod status;
 /// cbindgen:ignore

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::context::{now_ns, ChannelId, ChannelRef, Context, SinkId};
-use crate::fanout::{Budget, ChannelCounters, LossySlot, Signals, ViewerQueue};
+use crate::fanout::{Budget, ChannelCounters, DropCounts, LossySlot, Signals, ViewerQueue};
 use crate::room::Identity;
 
 use super::callbacks::Callbacks;
@@ -57,6 +57,8 @@ pub(crate) struct Driver {
     last_error: Option<Error>,
     started: Instant,
     joins: u64,
+    reconnects: u64,
+    closed_channels: DropCounts,
     resets: u64,
     next_stats: Instant,
 }
@@ -89,6 +91,8 @@ impl Driver {
             last_error: None,
             started: Instant::now(),
             joins: 0,
+            reconnects: 0,
+            closed_channels: DropCounts::default(),
             resets: 0,
             next_stats: Instant::now() + stats::PERIOD,
             shared,

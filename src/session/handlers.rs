@@ -9,12 +9,15 @@ use indexmap::IndexMap;
 use parking_lot::{Condvar, Mutex};
 
 use super::callbacks::run_callback;
+use super::futures::Futures;
 use super::ClientId;
 
 /// Most threads of one session.
 const MAX_THREADS: usize = 32;
 /// Threads that requests of one viewer may hold: its 32 admitted calls, all blocking, leave some to the others.
 const MAX_PER_VIEWER: usize = 24;
+/// Jobs of one viewer that wait in one lane: as many as its slots for services and assets admit.
+const MAX_WAITING: usize = 64;
 /// A thread without work ends after this.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -37,6 +40,7 @@ pub(crate) struct HandlerPool {
     work: Condvar,
     idle_changed: Condvar,
     panics: Arc<AtomicU64>,
+    futures: Arc<Futures>,
 }
 
 #[derive(Default)]
@@ -67,7 +71,8 @@ impl Waiting {
 
 impl HandlerPool {
     pub(crate) fn new(panics: Arc<AtomicU64>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), work: Condvar::new(), idle_changed: Condvar::new(), panics })
+        let futures = Futures::new(panics.clone());
+        Arc::new(Self { state: Mutex::default(), work: Condvar::new(), idle_changed: Condvar::new(), panics, futures })
     }
 
     /// Runs a job of `client` as soon as it is its turn. A closed pool drops it.
@@ -79,10 +84,18 @@ impl HandlerPool {
             return;
         }
         let waiting = state.waiting.entry(client).or_default();
-        match lane {
-            Lane::Parallel => waiting.parallel.push_back(job),
-            Lane::InOrder => waiting.in_order.push_back(job),
+        let lane = match lane {
+            Lane::Parallel => &mut waiting.parallel,
+            Lane::InOrder => &mut waiting.in_order,
+        };
+        // A request whose time is over has left its slot and still waits here (S-202), so the slots alone are no bound.
+        if lane.len() >= MAX_WAITING {
+            drop(state);
+            tracing::debug!(%client, "a request was dropped: too many earlier ones have not run");
+            drop(job);
+            return;
         }
+        lane.push_back(job);
         self.grow(&mut state);
         drop(state);
         self.work.notify_one();
@@ -128,7 +141,7 @@ impl HandlerPool {
         drop(waiting);
     }
 
-    /// Drops what has not started; running handlers go on.
+    /// Drops what has not started, and futures; running handlers go on.
     pub(crate) fn close(&self) {
         let waiting = {
             let mut state = self.state.lock();
@@ -137,10 +150,11 @@ impl HandlerPool {
         };
         // Outside the lock: dropping a job drops its responder, which answers.
         drop(waiting);
+        self.futures.close();
         self.work.notify_all();
     }
 
-    /// Waits until no handler runs, and says every second that it waits.
+    /// Waits until no handler and no future runs, and says every second that it waits.
     pub(crate) fn wait_idle(&self) {
         let mut state = self.state.lock();
         while state.threads > state.idle {
@@ -149,9 +163,12 @@ impl HandlerPool {
                 tracing::warn!(running, "the session's end waits for request handlers that are still running");
             }
         }
+        drop(state);
+        self.futures.wait_idle();
     }
 
     fn run(&self) {
+        self.futures.adopt_thread();
         while let Some((client, lane, job)) = self.next() {
             run_callback("request handler", &self.panics, job);
             self.state.lock().ended(client, lane);

@@ -6,10 +6,14 @@
 //! stall the owner.
 
 mod asset;
+mod asset_folder;
 mod callbacks;
 pub(crate) mod core;
 mod driver;
 mod error;
+mod flavours;
+mod futures;
+mod graph;
 mod handlers;
 mod inbox;
 mod inputs;
@@ -17,6 +21,7 @@ mod listener;
 mod options;
 mod parameter;
 pub mod parameter_store;
+mod prometheus;
 mod responder;
 mod service;
 mod sink;
@@ -38,7 +43,10 @@ use crate::protocol::ServerInfo;
 use crate::room::Joined;
 
 pub use asset::{AssetHandler, AssetRequest, AssetResponder, MAX_ASSET};
+pub use asset_folder::AssetFolder;
 pub use error::{Error, ErrorKind};
+pub use flavours::{blocking_assets, future_assets};
+pub use graph::ConnectionGraph;
 pub use listener::{Client, ClientChannel, ClientId, ClientMessage, ConnectionStatus, Listener};
 pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, SessionOptions};
 pub use parameter::{
@@ -173,12 +181,19 @@ impl Control {
         self.inputs.call(Call::Core(Input::RemoveStatus(ids), None), Instant::now() + CALL_TIMEOUT)
     }
 
+    pub(crate) fn publish_connection_graph(&self, graph: ConnectionGraph) -> Result<(), Error> {
+        graph.check()?;
+        self.inputs.ask(|reply| Call::Core(Input::PublishGraph(graph), Some(reply)), CALL_TIMEOUT)?
+    }
+
     pub(crate) fn client(&self, id: u32) -> Result<Option<Client>, Error> {
         self.inputs.ask(|reply| Call::Client(id, reply), CALL_TIMEOUT)
     }
 
     pub(crate) fn stats(&self) -> Result<SessionStats, Error> {
-        self.inputs.ask(Call::Stats, CALL_TIMEOUT)
+        let mut stats = self.inputs.ask(Call::Stats, CALL_TIMEOUT)?;
+        stats.last_error = self.last_error();
+        Ok(stats)
     }
 
     /// Gateway: the connection changed. A repeated status without news is not told.

@@ -1,9 +1,10 @@
 //! `telelink/testing.h`: an in-memory room server and a viewer, so that a robot program is tested without a network.
 //! Not part of telelink.h; generated into a header of its own (`scripts/header.sh`).
 
-pub mod json;
 mod peer;
 
+pub mod asset;
+pub mod json;
 pub mod results;
 pub mod send;
 pub mod server;

@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 
 use crate::protocol::schema::RELIABLE_KEY;
 use crate::protocol::{
-    data_track, frame, ChannelAdvertisement, Frame, FrameDecoder, FrameKind, FromViewer, ServerInfo,
-    ServiceAdvertisement, ServiceCall, Status, ToViewer, CONTROL_TOPIC,
+    data_track, frame, ChannelAdvertisement, FetchAssetResponse, Frame, FrameDecoder, FrameKind, FromViewer,
+    ServerInfo, ServiceAdvertisement, ServiceCall, Status, ToViewer, CONTROL_TOPIC,
 };
 use crate::room::memory::ChannelSource;
 use crate::room::{
@@ -53,9 +53,11 @@ struct State {
     messages: VecDeque<Message>,
     statuses: VecDeque<Status>,
     answers: HashMap<u32, Answer>,
+    assets: HashMap<u32, Result<Bytes, String>>,
     json: VecDeque<String>,
     pongs: u64,
     calls: u32,
+    fetches: u32,
     pings: u64,
     left: bool,
 }
@@ -258,6 +260,22 @@ impl Peer {
         self.wait(timeout, |state| state.answers.remove(&call_id))
     }
 
+    /// Asks for an asset and returns the number of the request.
+    pub(super) fn fetch_asset(&self, uri: &str, timeout: Duration) -> Result<u32, String> {
+        let request_id = {
+            let mut state = self.shared.state.lock();
+            state.fetches += 1;
+            state.fetches
+        };
+        self.send(&FromViewer::FetchAsset { request_id, uri: uri.to_owned() }, timeout)?;
+        Ok(request_id)
+    }
+
+    /// The answer of an asset request.
+    pub(super) fn asset(&self, request_id: u32, timeout: Duration) -> Result<Result<Bytes, String>, TooLate> {
+        self.wait(timeout, |state| state.assets.remove(&request_id))
+    }
+
     /// The next JSON message of a kind.
     pub(super) fn next_json(&self, op: &str, timeout: Duration) -> Result<String, TooLate> {
         self.wait(timeout, |state| {
@@ -395,6 +413,7 @@ fn take(state: &mut MutexGuard<'_, State>, message: ToViewer) {
         }
         ToViewer::ServiceCallResponse(call) => keep_answer(state, call.call_id, Answer::Response(call)),
         ToViewer::ServiceCallFailure { call_id, message, .. } => keep_answer(state, call_id, Answer::Failure(message)),
+        ToViewer::FetchAssetResponse(response) => keep_asset(state, response),
         ToViewer::Pong { app_timestamp, .. } => state.pongs = state.pongs.max(u64::from_le_bytes(app_timestamp)),
         _ => {}
     }
@@ -406,6 +425,12 @@ fn keep_message(state: &mut State, channel_id: u64, payload: Bytes, log_time: u6
         state.messages.pop_front();
     }
     state.messages.push_back(Message { channel_id, topic, payload, log_time, lossy });
+}
+
+fn keep_asset(state: &mut State, response: FetchAssetResponse) {
+    if state.assets.len() < KEEP {
+        state.assets.insert(response.request_id, response.result);
+    }
 }
 
 fn keep_json(state: &mut MutexGuard<'_, State>, frame: &Frame) {

@@ -29,7 +29,7 @@ pub struct telelink_test_viewer {
 pub(super) struct Last {
     message: Option<Message>,
     status: Option<Status>,
-    answer: Option<(String, Bytes, String)>,
+    pub(super) answer: Option<(String, Bytes, String)>,
     info: Option<ServerInfo>,
     pub(super) json: Option<String>,
 }
@@ -465,7 +465,7 @@ pub unsafe extern "C" fn telelink_test_viewer_call(
 /// @param call_id     From telelink_test_viewer_call().
 /// @param timeout_ms  How long to wait, milliseconds.
 /// @param answer      Set up with telelink_test_answer_init(); written. Its views live until the next call of this
-///                    function on this viewer.
+///                    function or of telelink_test_viewer_asset() on this viewer.
 /// @return TELELINK_STATUS_OK             here it is, a response or a failure
 ///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `answer` is NULL
 ///         TELELINK_STATUS_STRUCT_SIZE    `answer` was not set up
