@@ -8,7 +8,10 @@ use super::asset::{telelink_asset_callbacks, AssetCallbacks};
 use super::asset_folder::{asset_handler, telelink_asset_folder};
 use super::callback::{Context, Latch};
 use super::guard::guard;
+use super::handle;
 use super::lease::{telelink_control_lease, Lease};
+use super::parameter_handler::{telelink_parameter_handler, PendingHandler};
+use super::parameter_store::{telelink_parameter_store, Shared};
 use super::rights::{read_policy, telelink_role};
 use super::service::{take_services, telelink_service, PendingService};
 use super::session_callbacks::{telelink_session_callbacks, telelink_session_policy, Callbacks, Policy};
@@ -17,7 +20,7 @@ use super::status::{telelink_status, Failure};
 use super::token::{telelink_api_key, telelink_token_callbacks, token_source, TokenQuestion};
 use super::view::{self, telelink_pair, telelink_str};
 use crate::gateway::{DirectOptions, IceServer, Secret};
-use crate::session::{Limits, SessionCapability, SessionOptions};
+use crate::session::{Limits, ParameterHandler, SessionCapability, SessionOptions};
 
 /// What viewers may do; the values are bits of telelink_session_options.capabilities.
 #[repr(u32)]
@@ -132,6 +135,11 @@ pub struct telelink_session_options {
     /// Optional: one viewer at a time holds control. Its context is consumed. Implies TELELINK_CAPABILITY_SERVICES and
     /// the encoding "json". Default NULL: off.
     pub control_lease: *const telelink_control_lease,
+    /// Optional: answers viewers' requests about parameters; implies TELELINK_CAPABILITY_PARAMETERS. Its context is
+    /// consumed. Default: the `on_get_parameters` and `on_set_parameters` of the callbacks do.
+    pub parameter_handler: *const telelink_parameter_handler,
+    /// Or: a store that answers them by itself. Borrowed; lives on as long as the session, also when it is freed.
+    pub parameter_store: *const telelink_parameter_store,
 }
 
 sized_struct!(
@@ -173,6 +181,8 @@ sized_struct!(
             roles_count: 0,
             default_role: std::ptr::null(),
             control_lease: std::ptr::null(),
+            parameter_handler: std::ptr::null(),
+            parameter_store: std::ptr::null(),
         }
     },
 );
@@ -186,6 +196,7 @@ struct Tables {
     services: Vec<PendingService>,
     assets: Option<AssetCallbacks>,
     lease: Option<Lease>,
+    parameters: Option<PendingHandler>,
 }
 
 impl Tables {
@@ -195,13 +206,14 @@ impl Tables {
     /// The tables that the options name must be NULL or readable by their size.
     unsafe fn take(options: &telelink_session_options, latch: &Latch) -> (Self, Result<(), Failure>) {
         // SAFETY: the caller's promise, for all of them.
-        let (callbacks, policy, token, assets, lease, (services, services_result)) = unsafe {
+        let (callbacks, policy, token, assets, lease, parameters, (services, services_result)) = unsafe {
             (
                 sized::read_optional(options.callbacks, "options.callbacks"),
                 sized::read_optional(options.policy, "options.policy"),
                 sized::read_optional(options.token_callbacks, "options.token_callbacks"),
                 sized::read_optional(options.asset_callbacks, "options.asset_callbacks"),
                 sized::read_optional(options.control_lease, "options.control_lease"),
+                sized::read_optional(options.parameter_handler, "options.parameter_handler"),
                 take_services(options.services, options.services_count, "options.services"),
             )
         };
@@ -214,6 +226,7 @@ impl Tables {
             assets: keep(assets, &mut result).map(|t| AssetCallbacks::new(t, context(t.context, t.drop))),
             services,
             lease: keep(lease, &mut result).map(|t| Lease::new(t, context(t.context, t.drop))),
+            parameters: keep(parameters, &mut result).map(|t| PendingHandler::new(t, latch)),
         };
         (tables, result.and(services_result))
     }
@@ -241,7 +254,7 @@ pub(super) unsafe fn convert(
     // SAFETY: the caller's promise.
     let (tables, result) = unsafe { Tables::take(&options, latch) };
     result?;
-    let Tables { callbacks, policy, token, services, assets, lease } = tables;
+    let Tables { callbacks, policy, token, services, assets, lease, parameters } = tables;
 
     // SAFETY: the caller's promise.
     let direct = unsafe { direct_options(&options, token) }?;
@@ -281,6 +294,8 @@ pub(super) unsafe fn convert(
         session.policy = read_policy(options.roles, options.roles_count, options.default_role)?;
         session.control_lease = lease.map(|lease| lease.options()).transpose()?;
     }
+    // SAFETY: the caller's promise.
+    session.parameter_handler = unsafe { parameter_handler(parameters, options.parameter_store, latch) }?;
     if let Some(policy) = policy {
         policy.apply(&mut session);
     }
@@ -293,6 +308,29 @@ pub(super) unsafe fn convert(
 /// A time limit of C: 0 is none.
 pub(super) fn timeout(ms: u64) -> Option<Duration> {
     (ms > 0).then(|| Duration::from_millis(ms))
+}
+
+/// Who answers requests about parameters, if the options name somebody.
+///
+/// # Safety
+/// `store` must be NULL or live.
+unsafe fn parameter_handler(
+    handler: Option<PendingHandler>,
+    store: *const telelink_parameter_store,
+    latch: &Latch,
+) -> Result<Option<Arc<dyn ParameterHandler>>, Failure> {
+    if store.is_null() {
+        return handler.map(PendingHandler::build).transpose();
+    }
+    if handler.is_some() {
+        return Err(Failure::new(
+            telelink_status::InvalidValue,
+            "both options.parameter_handler and options.parameter_store are set",
+        ));
+    }
+    // SAFETY: the caller's promise.
+    let store = unsafe { handle::borrow(store, "options.parameter_store") }?;
+    Ok(Some(Shared::new(store, latch)))
 }
 
 /// A number that memory cannot hold is out of every range, so the largest stands for it.

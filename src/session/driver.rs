@@ -175,6 +175,10 @@ impl Driver {
         for (question, allowed) in taken.authorized {
             self.tell(Input::Authorized { question, allowed });
         }
+        // After the answers: who sets a parameter is answered before anybody is told (S-212).
+        if !taken.parameters.is_empty() {
+            self.tell(Input::PublishParameters(taken.parameters));
+        }
         for call in taken.calls {
             match call {
                 Call::Core(input, reply) => {

@@ -13,7 +13,7 @@ use crate::room::{DisconnectReason, Joined};
 
 use super::core::{ChannelAdded, Input, Outcome, QuestionKey, RequestId};
 use super::stats::SessionStats;
-use super::{Client, ConnectionStatus, Error, ErrorKind};
+use super::{Client, ConnectionStatus, Error, ErrorKind, Parameter, ParameterPublisher};
 
 /// Calls of the application that wait for the owner; more callers wait for room, with their deadline.
 const MAX_CALLS: usize = 1024;
@@ -60,6 +60,7 @@ pub(crate) struct Taken {
     pub(crate) removed: Vec<ChannelRef>,
     pub(crate) answers: Vec<(RequestId, Outcome)>,
     pub(crate) authorized: Vec<(QuestionKey, Vec<bool>)>,
+    pub(crate) parameters: Vec<Parameter>,
 }
 
 #[derive(Default)]
@@ -69,6 +70,7 @@ struct State {
     removed: Vec<ChannelRef>,
     answers: Vec<(RequestId, Outcome)>,
     authorized: Vec<(QuestionKey, Vec<bool>)>,
+    parameters: IndexMap<String, Parameter>,
     closed: bool,
 }
 
@@ -173,6 +175,7 @@ impl Inputs {
             removed: std::mem::take(&mut state.removed),
             answers: std::mem::take(&mut state.answers),
             authorized: std::mem::take(&mut state.authorized),
+            parameters: std::mem::take(&mut state.parameters).into_values().collect(),
         };
         drop(state);
         self.space.notify_all();
@@ -185,5 +188,22 @@ impl Inputs {
         *state = State { closed: true, ..State::default() };
         drop(state);
         self.space.notify_all();
+    }
+}
+
+/// Values of a parameter handler's own accord. Bounded by the parameters that exist: of each, the newest is enough.
+impl ParameterPublisher for Inputs {
+    fn publish(&self, parameters: Vec<Parameter>) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            for parameter in parameters {
+                match state.parameters.get_mut(&parameter.name) {
+                    Some(waiting) => *waiting = parameter,
+                    None => drop(state.parameters.insert(parameter.name.clone(), parameter)),
+                }
+            }
+        }
+        drop(state);
+        self.wake.notify_one();
     }
 }

@@ -22,6 +22,7 @@ mod lease;
 mod listener;
 mod options;
 mod parameter;
+pub mod parameter_store;
 mod prometheus;
 mod responder;
 mod rights;
@@ -33,7 +34,7 @@ mod tests;
 mod tracks;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -56,9 +57,10 @@ pub use lease::{
 pub use listener::{Client, ClientChannel, ClientId, ClientMessage, ConnectionStatus, Listener};
 pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, SessionOptions};
 pub use parameter::{
-    GetParametersRequest, Parameter, ParameterHandler, ParameterResponder, ParameterType, ParameterValue,
-    SetParametersRequest,
+    GetParametersRequest, Parameter, ParameterHandler, ParameterPublisher, ParameterResponder, ParameterType,
+    ParameterValue, SetParametersRequest,
 };
+pub use parameter_store::{ParameterKind, ParameterOptions, ParameterStore};
 pub use rights::{Action, Authorizer, Policy, RoleRules, ROLE_ATTRIBUTE};
 pub use service::{MessageSchema, Service, ServiceHandler, ServiceRequest, ServiceResponder};
 pub use stats::{ChannelStats, RttStats, SessionStats, ViewerStats};
@@ -128,6 +130,10 @@ impl Control {
             context: context.clone(),
             sink,
         };
+        if let Some(handler) = &options.parameter_handler {
+            let publisher: Weak<Inputs> = Arc::downgrade(&inputs);
+            handler.attach(publisher);
+        }
         let config = config_of(&options);
         let services = options.services;
         drop((options.listener, options.control_lease));

@@ -16,6 +16,7 @@ constexpr bool same(A a, B b) {
 using telelink::Capabilities;
 using telelink::ConnectionStatus;
 using telelink::LogLevel;
+using telelink::ParameterKind;
 using telelink::Qos;
 using telelink::Status;
 using telelink::StatusLevel;
@@ -27,6 +28,19 @@ static_assert(same(ConnectionStatus::connecting, TELELINK_CONNECTION_STATUS_CONN
 static_assert(same(ConnectionStatus::connected, TELELINK_CONNECTION_STATUS_CONNECTED));
 static_assert(same(ConnectionStatus::shutting_down, TELELINK_CONNECTION_STATUS_SHUTTING_DOWN));
 static_assert(same(ConnectionStatus::shutdown, TELELINK_CONNECTION_STATUS_SHUTDOWN));
+
+static_assert(same(ParameterKind::unset, TELELINK_PARAMETER_KIND_UNSET));
+static_assert(same(ParameterKind::boolean, TELELINK_PARAMETER_KIND_BOOL));
+static_assert(same(ParameterKind::integer, TELELINK_PARAMETER_KIND_INTEGER));
+static_assert(same(ParameterKind::floating, TELELINK_PARAMETER_KIND_FLOAT));
+static_assert(same(ParameterKind::string, TELELINK_PARAMETER_KIND_STRING));
+static_assert(same(ParameterKind::bytes, TELELINK_PARAMETER_KIND_BYTES));
+static_assert(same(ParameterKind::bool_array, TELELINK_PARAMETER_KIND_BOOL_ARRAY));
+static_assert(same(ParameterKind::integer_array, TELELINK_PARAMETER_KIND_INTEGER_ARRAY));
+static_assert(same(ParameterKind::float_array, TELELINK_PARAMETER_KIND_FLOAT_ARRAY));
+static_assert(same(ParameterKind::string_array, TELELINK_PARAMETER_KIND_STRING_ARRAY));
+static_assert(same(ParameterKind::array, TELELINK_PARAMETER_KIND_ARRAY));
+static_assert(same(ParameterKind::dict, TELELINK_PARAMETER_KIND_DICT));
 
 static_assert(same(StatusLevel::info, TELELINK_STATUS_LEVEL_INFO));
 static_assert(same(StatusLevel::warning, TELELINK_STATUS_LEVEL_WARNING));

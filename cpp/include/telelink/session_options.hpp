@@ -5,6 +5,8 @@
 #include <telelink/channel.hpp>
 #include <telelink/client.hpp>
 #include <telelink/lease.hpp>
+#include <telelink/parameter.hpp>
+#include <telelink/parameter_store.hpp>
 #include <telelink/result.hpp>
 #include <telelink/rights.hpp>
 #include <telelink/service.hpp>
@@ -66,6 +68,17 @@ struct SessionCallbacks {
   std::function<void(ClientView client)> on_connection_graph_subscribe = {};
   /// The last viewer that followed the connection graph does no longer: by itself or its leaving.
   std::function<void(ClientView client)> on_connection_graph_unsubscribe = {};
+  /// These parameters have their first subscriber among the viewers.
+  std::function<void(const std::vector<std::string>& names)> on_parameters_subscribe = {};
+  /// These parameters have lost their last subscriber.
+  std::function<void(const std::vector<std::string>& names)> on_parameters_unsubscribe = {};
+  /// A viewer asks for parameters: answers with them. Only without SessionOptions::parameter_store and
+  /// parameter_handler, which are the better way: they can answer later. This and on_set_parameters run on handler
+  /// threads of the session, beside the events. Default: the viewer gets an error.
+  std::function<std::vector<Parameter>(const GetParametersRequest& request)> on_get_parameters = {};
+  /// A viewer sets parameters: answers with what is stored now, which all viewers that follow them get too. Otherwise
+  /// as on_get_parameters. Default: nothing is set.
+  std::function<std::vector<Parameter>(const SetParametersRequest& request)> on_set_parameters = {};
 };
 
 /// A LiveKit API key pair: the library makes a fresh token for every join.
@@ -151,6 +164,11 @@ struct SessionOptions {
   bool auto_reconnect = true;               ///< join again, with back-off, when the room is lost
   std::vector<IceServer> ice_servers = {};  ///< replace those that the LiveKit server names
   std::string livekit_library = {};         ///< file of the LiveKit library; empty: searched
+
+  /// Answers viewers' requests about parameters by itself. Implies Capabilities::parameters.
+  std::optional<ParameterStore> parameter_store = std::nullopt;
+  /// Or: answers them. Implies Capabilities::parameters.
+  std::optional<ParameterHandler> parameter_handler = std::nullopt;
 };
 
 }  // namespace telelink
