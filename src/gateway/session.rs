@@ -116,6 +116,16 @@ impl Session {
         self.control.stats()
     }
 
+    /// Joins again after the idle window has ended the room. In a room it starts the countdown anew; while connecting it
+    /// changes nothing. Returns at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Closed`]; [`ErrorKind::Timeout`] when the session was too busy to take it for 5 s.
+    pub fn resume(&self) -> Result<(), Error> {
+        self.control.resume()
+    }
+
     /// Begins the shutdown and returns at once. Repeated calls do nothing.
     pub fn close(&self) {
         self.stop.cancel();

@@ -123,8 +123,19 @@ impl Callbacks {
         Ok(callbacks)
     }
 
+    /// Queues a status. Of several reasons for the same one that a slow listener has not heard, the last counts.
     pub(crate) fn status(&self, status: ConnectionStatus, reason: Option<Error>) {
-        self.push(Item::Status(status, reason));
+        let mut state = self.state.lock();
+        match state.items.last_entry() {
+            Some(mut last) if matches!(last.get(), Item::Status(same, Some(_)) if *same == status) => {
+                last.insert(Item::Status(status, reason));
+            }
+            _ => {
+                state.push(Item::Status(status, reason));
+            }
+        }
+        drop(state);
+        self.work.notify_one();
     }
 
     /// Ends the thread after all that waits: waits for running handlers, then delivers Shutdown as the last event.

@@ -39,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) panics: Arc<AtomicU64>,
     pub(crate) context: Context,
     pub(crate) sink: SinkId,
+    /// Whether the application asked to come back after the idle window's end.
+    pub(crate) resumed: Arc<tokio::sync::watch::Sender<bool>>,
 }
 
 /// The owner of one session.
@@ -53,8 +55,11 @@ pub(crate) struct Driver {
     paused: Vec<ClientId>,
     channels: HashMap<ChannelId, ChannelIo>,
     room: Option<InRoom>,
+    /// Rooms that are being closed in the background.
+    closing: Vec<tokio::task::JoinHandle<()>>,
     status: ConnectionStatus,
-    last_error: Option<Error>,
+    /// Why the library itself ends the session.
+    end_reason: Option<Error>,
     started: Instant,
     joins: u64,
     resets: u64,
@@ -85,8 +90,9 @@ impl Driver {
             paused: Vec::new(),
             channels: HashMap::new(),
             room: None,
+            closing: Vec::new(),
             status: ConnectionStatus::Connecting,
-            last_error: None,
+            end_reason: None,
             started: Instant::now(),
             joins: 0,
             resets: 0,
@@ -125,7 +131,7 @@ impl Driver {
         self.shared.inputs.close();
         self.shared.context.remove_sink(self.shared.sink);
         self.shared.pool.close();
-        self.shared.callbacks.finish(self.shared.pool.clone(), self.last_error.take());
+        self.shared.callbacks.finish(self.shared.pool.clone(), self.end_reason.take());
     }
 
     fn deadline(&self) -> Instant {
@@ -182,6 +188,7 @@ impl Driver {
                 Call::Status(status, reason) => self.set_status(status, reason),
                 Call::Enter(joined, end) => self.enter(*joined, end),
                 Call::Leave(done) => self.leave(done),
+                Call::Resume => self.resume(),
                 Call::Finish => return true,
             }
         }
@@ -190,8 +197,9 @@ impl Driver {
 
     fn set_status(&mut self, status: ConnectionStatus, reason: Option<Error>) {
         self.status = status;
-        if reason.is_some() {
-            self.last_error.clone_from(&reason);
+        if status == ConnectionStatus::ShuttingDown {
+            // What failed before and was got over is no reason for the end.
+            self.end_reason.clone_from(&reason);
         }
         self.shared.callbacks.status(status, reason);
     }
@@ -218,6 +226,8 @@ impl Driver {
 
     fn feed_tick(&mut self) {
         if self.core.deadline().is_some_and(|at| Instant::now().into_std() >= at) {
+            // What has happened in the room comes first: a viewer who has arrived is not too late (S-31, S-164).
+            self.take_room_events();
             self.tell(Input::Tick);
         }
         if Instant::now() >= self.next_stats {

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::context::Context;
 use crate::protocol::server_info::LIBRARY_METADATA_KEY;
@@ -51,7 +51,7 @@ pub use crate::fanout::{DropCounts, QueueStats};
 pub use crate::protocol::{Status, StatusLevel};
 
 pub(crate) use callbacks::{on_callback_thread, run_callback};
-pub(crate) use inputs::RoomEnd;
+pub(crate) use inputs::{EndReason, RoomEnd};
 
 use self::core::{Config, Input, ParameterSource};
 use callbacks::Callbacks;
@@ -69,6 +69,7 @@ pub(crate) struct Control {
     inputs: Arc<Inputs>,
     callbacks: Arc<Callbacks>,
     panics: Arc<AtomicU64>,
+    resumed: Arc<watch::Sender<bool>>,
     state: Mutex<(ConnectionStatus, Option<Error>)>,
     capabilities: Vec<SessionCapability>,
 }
@@ -82,6 +83,7 @@ impl Control {
     ) -> Result<(Arc<Self>, impl std::future::Future<Output = ()> + Send + 'static), Error> {
         let options = options.validated()?;
         let panics = Arc::new(AtomicU64::new(0));
+        let resumed = Arc::new(watch::Sender::new(false));
         let inputs = Arc::<Inputs>::default();
         let callbacks = Callbacks::start(options.listener.clone(), panics.clone()).map_err(|error| {
             Error::new(ErrorKind::Internal, format!("the callback thread could not start: {error}"))
@@ -100,12 +102,13 @@ impl Control {
             panics: panics.clone(),
             context: context.clone(),
             sink,
+            resumed: resumed.clone(),
         };
         let config = config_of(&options);
         let services = options.services;
         drop(options.listener);
         let state = Mutex::new((ConnectionStatus::Connecting, None));
-        let control = Arc::new(Self { inputs, callbacks, panics, state, capabilities: options.capabilities });
+        let control = Arc::new(Self { inputs, callbacks, panics, resumed, state, capabilities: options.capabilities });
         control.inputs.post(Call::Core(Input::AddServices(last_of_each_name(services)), None));
         let guard = control.clone();
         let context = context.clone();
@@ -175,16 +178,21 @@ impl Control {
         self.inputs.ask(Call::Stats, CALL_TIMEOUT)
     }
 
-    /// Gateway: the connection changed. A repeated status without news is not told.
+    /// Gateway: the connection changed. A repeated status is told only with another reason than the last: a first join
+    /// that fails, and fails again, changes no status, but the application has to learn why it gets no further. Never
+    /// more often than there are attempts to join.
     pub(crate) fn set_status(&self, status: ConnectionStatus, reason: Option<Error>) {
         let mut state = self.state.lock();
-        let changed = state.0 != status;
+        if state.0 == ConnectionStatus::Shutdown {
+            return;
+        }
+        let news = state.0 != status || (reason.is_some() && state.1 != reason);
         state.0 = status;
         if reason.is_some() {
             state.1.clone_from(&reason);
         }
         drop(state);
-        if changed {
+        if news {
             self.inputs.post(Call::Status(status, reason));
         }
     }
@@ -199,6 +207,22 @@ impl Control {
         let (tx, rx) = oneshot::channel();
         self.inputs.post(Call::Enter(Box::new(joined), tx));
         rx
+    }
+
+    /// Gateway: how long the session stays in a room without viewers.
+    pub(crate) fn set_idle_window(&self, window: Option<Duration>) {
+        self.inputs.post(Call::Core(Input::IdleWindow(window), None));
+    }
+
+    /// Stays in the room, or comes back to it after the idle window's end.
+    pub(crate) fn resume(&self) -> Result<(), Error> {
+        self.inputs.call(Call::Resume, Instant::now() + CALL_TIMEOUT)
+    }
+
+    /// Gateway: resolves when the application has asked to come back since the last room.
+    pub(crate) async fn resumed(&self) {
+        // Cannot fail: the sender is ours.
+        let _ = self.resumed.subscribe().wait_for(|resumed| *resumed).await;
     }
 
     /// Gateway: leaves the room, and resolves when it has been left, at most 5 s later.

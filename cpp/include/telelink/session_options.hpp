@@ -46,7 +46,8 @@ constexpr Capabilities operator|(Capabilities a, Capabilities b) noexcept {
 /// callback. What a callback throws is reported on standard error and goes no further. The functions are destroyed,
 /// exactly once, when none of them can run any more.
 struct SessionCallbacks {
-  /// The connection changed; `reason` is null, or why.
+  /// The connection changed; `reason` is null, or why. While joining fails again and again, `connecting` is told again
+  /// for each other reason.
   std::function<void(ConnectionStatus status, const Error* reason)> on_status = {};
   /// A viewer subscribed to a channel it was not subscribed to.
   std::function<void(ClientView client, ChannelView channel)> on_subscribe = {};

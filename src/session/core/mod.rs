@@ -9,6 +9,7 @@
 mod assets;
 mod channels;
 mod client_publish;
+mod idle;
 mod parameters;
 mod participants;
 mod ping;
@@ -46,6 +47,7 @@ pub(crate) use ping::RttTracker;
 pub(crate) use requests::{Outcome, RequestId, Slot, Work};
 
 use channels::ChannelState;
+use idle::Idle;
 use parameters::ParameterSubscriptions;
 use participants::Registration;
 use requests::Requests;
@@ -130,6 +132,10 @@ pub(crate) enum Input {
     PublishParameters(Vec<Parameter>),
     PublishStatus(Status),
     RemoveStatus(Vec<String>),
+    /// How long the session stays in a room without viewers.
+    IdleWindow(Option<Duration>),
+    /// The application wants the session to stay: the countdown of the idle window starts anew.
+    Stay,
     /// A deadline named by [`Core::deadline`] may have passed.
     Tick,
 }
@@ -156,6 +162,8 @@ pub(crate) enum Effect {
     ForgetChannel(ChannelId),
     /// Tell the application.
     Event(Event),
+    /// The idle window has passed: leave the room. Always the last of its list.
+    Leave,
     /// Run a handler of the application.
     Call { client: ClientId, request: RequestId, work: Work },
 }
@@ -193,6 +201,7 @@ pub(crate) struct Core {
     status: StatusBoard,
     resets: Resets,
     rtt: RttTracker,
+    idle: Idle,
     effects: Vec<Effect>,
 }
 
@@ -215,6 +224,7 @@ impl Core {
             status: StatusBoard::default(),
             resets: Resets::default(),
             rtt: RttTracker::default(),
+            idle: Idle::default(),
             effects: Vec::new(),
         }
     }
@@ -239,8 +249,11 @@ impl Core {
             Input::PublishParameters(parameters) => self.publish_parameters(parameters),
             Input::PublishStatus(status) => self.publish_status(status),
             Input::RemoveStatus(ids) => self.remove_status(ids),
+            Input::IdleWindow(window) => self.set_idle_window(window),
+            Input::Stay => self.stay(),
             Input::Tick => self.tick(now),
         }
+        self.watch_idle(now);
         Ok(())
     }
 
@@ -251,7 +264,9 @@ impl Core {
 
     /// When the core next wants a [`Input::Tick`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.resets.deadline(), self.status.deadline(), self.requests.deadline()].into_iter().flatten().min()
+        let deadlines =
+            [self.resets.deadline(), self.status.deadline(), self.requests.deadline(), self.idle.deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The registration that a stream bound to `sid` speaks for now.
@@ -293,6 +308,7 @@ impl Core {
         self.tick_resets(now);
         self.tick_warnings(now);
         self.tick_requests(now);
+        self.tick_idle(now);
     }
 
     fn message(&mut self, sid: &Sid, message: FromViewer, now: Now) {

@@ -53,6 +53,7 @@ impl Driver {
                     self.core.listener_overflow(overflow.client, now());
                 }
             }
+            Effect::Leave => self.leave_idle(),
             Effect::Call { client, request, work } => self.run_request(client, request, work),
         }
     }

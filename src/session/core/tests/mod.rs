@@ -3,6 +3,7 @@
 mod assets;
 mod channels;
 mod client_publish;
+mod idle;
 mod joining;
 mod model;
 mod parameters;
@@ -46,6 +47,7 @@ enum Step {
     Call(u32),
     /// Work that is no service call.
     Asked,
+    Leave,
 }
 
 /// A service call in progress.
@@ -206,6 +208,7 @@ impl Robot {
                 self.routes.remove(&channel.get());
                 Step::Forget(channel.get())
             }
+            Effect::Leave => Step::Leave,
             Effect::Event(event) => Step::Told(self.told(&event)),
             Effect::Call { request: id, work: Work::Service { request, reply, .. }, .. } => {
                 let call_id = request.call_id;
