@@ -63,10 +63,11 @@ impl Direct {
         // Until when a duplicate-identity disconnect may be about our own last connection.
         let mut own_ghost_until = None;
         let reason = loop {
+            control.check_gateway_switch();
             let attempt = tokio::select! {
                 biased;
                 // A join that has just completed wins over a stop, so that the room is left in order (S-16).
-                attempt = self.join() => attempt,
+                attempt = self.join(&control) => attempt,
                 _ = stop.cancelled() => break None,
             };
             let failure = match attempt {
@@ -115,8 +116,8 @@ impl Direct {
         control.finish(reason);
     }
 
-    async fn join(&self) -> Result<Joined, Next> {
-        let token = token::get(&self.options.token).await.map_err(Next::Retry)?;
+    async fn join(&self, control: &Control) -> Result<Joined, Next> {
+        let token = token::get(&self.options.token, control.panics()).await.map_err(Next::Retry)?;
         let options = RoomOptions { ice_servers: self.options.ice_servers.clone(), connect_timeout: ATTEMPT };
         let request = JoinRequest { url: self.options.url.clone(), token, options };
         match tokio::time::timeout(ATTEMPT, self.connector.join(request)).await {

@@ -1,5 +1,6 @@
 //! `Session`: the application's handle.
 
+use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::session::{
-    on_callback_thread, Client, ConnectionStatus, Control, Error, ErrorKind, Parameter, Service, SessionOptions,
+    contain_task, on_callback_thread, Client, ConnectionStatus, Control, Error, ErrorKind, PanicPoint, Parameter, Service, SessionOptions,
     SessionStats, Status, StatusLevel, WAIT_REPORT,
 };
 
@@ -40,6 +41,29 @@ fn runtime() -> Result<&'static Runtime, Error> {
     runtime.as_ref().map_err(failed)
 }
 
+/// Starts the two tasks of a session; each survives the other's panic and ends with it (S-267).
+fn run(
+    runtime: &Runtime,
+    driver: impl Future<Output = ()> + Send + 'static,
+    direct: Direct,
+    control: &Arc<Control>,
+    stop: &CancellationToken,
+) {
+    let stopped = stop.clone();
+    runtime.spawn(async move {
+        driver.await;
+        // Without an owner there is nothing to get a room for.
+        stopped.cancel();
+    });
+    let (control, stop) = (control.clone(), stop.clone());
+    runtime.spawn(async move {
+        let direct = direct.run(control.clone(), stop);
+        if contain_task("gateway", control.panics(), direct).await.is_none() {
+            control.gateway_panicked().await;
+        }
+    });
+}
+
 impl Session {
     /// Starts a session over `context`. Returns at once; joining goes on in the background and is told by
     /// [`Listener::on_status`](crate::session::Listener::on_status).
@@ -53,8 +77,7 @@ impl Session {
         let runtime = runtime()?;
         let (control, driver) = Control::start(context, options)?;
         let stop = CancellationToken::new();
-        runtime.spawn(driver);
-        runtime.spawn(direct.run(control.clone(), stop.clone()));
+        run(runtime, driver, direct, &control, &stop);
         Ok(Self { control, stop })
     }
 
@@ -152,6 +175,12 @@ impl Session {
         } else {
             Err(Error::new(ErrorKind::Timeout, "the session has not ended yet; it goes on ending by itself"))
         }
+    }
+
+    /// For tests of what a panic inside the library does: the named part panics at its next step (S-267).
+    #[doc(hidden)]
+    pub fn inject_panic(&self, at: PanicPoint) {
+        self.control.inject_panic(at);
     }
 
     /// Whether the calling thread is running a callback of this library.

@@ -13,6 +13,7 @@ use crate::context::ChannelId;
 
 use super::core::Event;
 use super::handlers::HandlerPool;
+use super::panics::{contain, PanicSwitch};
 use super::{ClientId, ConnectionStatus, Error, Listener};
 
 /// Viewer messages that wait for a slow listener, per session (design.md decision 6).
@@ -76,6 +77,7 @@ pub(crate) struct Callbacks {
     finished_changed: Condvar,
     dropped: AtomicU64,
     panics: Arc<AtomicU64>,
+    pub(crate) panic_switch: PanicSwitch,
 }
 
 #[derive(Default)]
@@ -117,6 +119,7 @@ impl Callbacks {
             finished_changed: Condvar::new(),
             dropped: AtomicU64::new(0),
             panics,
+            panic_switch: PanicSwitch::default(),
         });
         let shared = callbacks.clone();
         std::thread::Builder::new().name("tl-events".into()).spawn(move || shared.run(listener))?;
@@ -251,33 +254,40 @@ impl Callbacks {
     }
 
     fn run(&self, listener: Option<Arc<dyn Listener>>) {
-        loop {
-            let item = self.next();
-            match item {
-                Item::Status(status, reason) => {
-                    if let Some(listener) = &listener {
-                        run_callback("on_status", &self.panics, || listener.on_status(status, reason.as_ref()));
-                    }
-                }
-                Item::Event(event) => {
-                    if let Some(listener) = &listener {
-                        self.deliver(&**listener, &event);
-                    }
-                }
-                Item::Finish(pool, reason) => {
-                    pool.wait_idle();
-                    if let Some(listener) = &listener {
-                        let status = ConnectionStatus::Shutdown;
-                        run_callback("on_status", &self.panics, || listener.on_status(status, reason.as_ref()));
-                    }
-                    break;
-                }
-            }
+        let mut finishing = false;
+        while !finishing {
+            // A panic of our own costs at most the event under way, never the end of the session.
+            contain("callback thread", &self.panics, || self.turn(listener.as_deref(), &mut finishing));
         }
         // The listener's own destructor is the last thing of the application that runs.
         run_callback("drop", &self.panics, || drop(listener));
         *self.finished.lock() = true;
         self.finished_changed.notify_all();
+    }
+
+    fn turn(&self, listener: Option<&dyn Listener>, finishing: &mut bool) {
+        let item = self.next();
+        *finishing = matches!(item, Item::Finish(..));
+        self.panic_switch.check();
+        match item {
+            Item::Status(status, reason) => {
+                if let Some(listener) = listener {
+                    run_callback("on_status", &self.panics, || listener.on_status(status, reason.as_ref()));
+                }
+            }
+            Item::Event(event) => {
+                if let Some(listener) = listener {
+                    self.deliver(listener, &event);
+                }
+            }
+            Item::Finish(pool, reason) => {
+                pool.wait_idle();
+                if let Some(listener) = listener {
+                    let status = ConnectionStatus::Shutdown;
+                    run_callback("on_status", &self.panics, || listener.on_status(status, reason.as_ref()));
+                }
+            }
+        }
     }
 
     fn next(&self) -> Item {

@@ -22,9 +22,12 @@ use super::core::{Config, Core, Input, Now};
 use super::handlers::HandlerPool;
 use super::inbox::{Received, Sender};
 use super::inputs::{Call, Inputs};
+use super::panics::TaskSwitches;
 use super::stats;
 use super::tracks::TrackControl;
 use super::{ClientId, ConnectionStatus, Error};
+
+pub(super) use room::CLOSE_TIMEOUT;
 
 use room::{next_event, InRoom};
 
@@ -41,6 +44,9 @@ pub(crate) struct Shared {
     pub(crate) sink: SinkId,
     /// Whether the application asked to come back after the idle window's end.
     pub(crate) resumed: Arc<tokio::sync::watch::Sender<bool>>,
+    pub(crate) switches: Arc<TaskSwitches>,
+    /// The room the session is in, for whoever has to leave it should the owner not be able to.
+    pub(crate) room: Arc<parking_lot::Mutex<Option<Arc<dyn crate::room::Room>>>>,
 }
 
 /// The owner of one session.
@@ -107,6 +113,7 @@ impl Driver {
             if self.take_inputs() {
                 break;
             }
+            self.shared.switches.owner.check();
             self.resume_readers();
             let more = self.take_messages();
             self.take_signals();
@@ -235,6 +242,7 @@ impl Driver {
             self.log_stats();
         }
         if let Some(room) = &mut self.room {
+            // Panics in them were contained where they began.
             while room.tasks.try_join_next().is_some() {}
         }
     }

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use parking_lot::{Condvar, Mutex};
 
 use super::callbacks::run_callback;
+use super::panics::{contain, PanicSwitch};
 use super::ClientId;
 
 /// Most threads of one session.
@@ -37,6 +38,7 @@ pub(crate) struct HandlerPool {
     work: Condvar,
     idle_changed: Condvar,
     panics: Arc<AtomicU64>,
+    pub(crate) panic_switch: PanicSwitch,
 }
 
 #[derive(Default)]
@@ -67,7 +69,7 @@ impl Waiting {
 
 impl HandlerPool {
     pub(crate) fn new(panics: Arc<AtomicU64>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), work: Condvar::new(), idle_changed: Condvar::new(), panics })
+        Arc::new(Self { state: Mutex::default(), work: Condvar::new(), idle_changed: Condvar::new(), panics, panic_switch: PanicSwitch::default() })
     }
 
     /// Runs a job of `client` as soon as it is its turn. A closed pool drops it.
@@ -153,7 +155,10 @@ impl HandlerPool {
 
     fn run(&self) {
         while let Some((client, lane, job)) = self.next() {
-            run_callback("request handler", &self.panics, job);
+            contain("handler thread", &self.panics, || {
+                self.panic_switch.check();
+                run_callback("request handler", &self.panics, job);
+            });
             self.state.lock().ended(client, lane);
         }
     }

@@ -15,6 +15,7 @@ mod inbox;
 mod inputs;
 mod listener;
 mod options;
+mod panics;
 mod parameter;
 mod responder;
 mod service;
@@ -24,7 +25,7 @@ mod stats;
 mod tests;
 mod tracks;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -34,12 +35,14 @@ use tokio::sync::{oneshot, watch};
 use crate::context::Context;
 use crate::protocol::server_info::LIBRARY_METADATA_KEY;
 use crate::protocol::ServerInfo;
-use crate::room::Joined;
+use crate::room::{Joined, Room};
 
 pub use asset::{AssetHandler, AssetRequest, AssetResponder, MAX_ASSET};
 pub use error::{Error, ErrorKind};
 pub use listener::{Client, ClientChannel, ClientId, ClientMessage, ConnectionStatus, Listener};
 pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, SessionOptions};
+#[doc(hidden)]
+pub use panics::PanicPoint;
 pub use parameter::{
     GetParametersRequest, Parameter, ParameterHandler, ParameterResponder, ParameterType, ParameterValue,
     SetParametersRequest,
@@ -51,6 +54,7 @@ pub use crate::fanout::{DropCounts, QueueStats};
 pub use crate::protocol::{Status, StatusLevel};
 
 pub(crate) use callbacks::{on_callback_thread, run_callback};
+pub(crate) use panics::contain_task;
 pub(crate) use inputs::{EndReason, RoomEnd};
 
 use self::core::{Config, Input, ParameterSource};
@@ -58,6 +62,7 @@ use callbacks::Callbacks;
 use driver::{Driver, Shared};
 use handlers::HandlerPool;
 use inputs::{Call, Inputs};
+use panics::TaskSwitches;
 use options::CALL_TIMEOUT;
 use sink::SessionSink;
 
@@ -70,6 +75,10 @@ pub(crate) struct Control {
     callbacks: Arc<Callbacks>,
     panics: Arc<AtomicU64>,
     resumed: Arc<watch::Sender<bool>>,
+    pool: Arc<HandlerPool>,
+    switches: Arc<TaskSwitches>,
+    /// Where the driver keeps its room.
+    room: Arc<Mutex<Option<Arc<dyn Room>>>>,
     state: Mutex<(ConnectionStatus, Option<Error>)>,
     capabilities: Vec<SessionCapability>,
 }
@@ -84,6 +93,7 @@ impl Control {
         let options = options.validated()?;
         let panics = Arc::new(AtomicU64::new(0));
         let resumed = Arc::new(watch::Sender::new(false));
+        let (switches, room) = (Arc::<TaskSwitches>::default(), Arc::<Mutex<Option<Arc<dyn Room>>>>::default());
         let inputs = Arc::<Inputs>::default();
         let callbacks = Callbacks::start(options.listener.clone(), panics.clone()).map_err(|error| {
             Error::new(ErrorKind::Internal, format!("the callback thread could not start: {error}"))
@@ -103,35 +113,75 @@ impl Control {
             context: context.clone(),
             sink,
             resumed: resumed.clone(),
+            switches: switches.clone(),
+            room: room.clone(),
         };
         let config = config_of(&options);
         let services = options.services;
         drop(options.listener);
         let state = Mutex::new((ConnectionStatus::Connecting, None));
-        let control = Arc::new(Self { inputs, callbacks, panics, resumed, state, capabilities: options.capabilities });
+        let capabilities = options.capabilities;
+        let control =
+            Arc::new(Self { inputs, callbacks, panics, resumed, pool, switches, room, state, capabilities });
         control.inputs.post(Call::Core(Input::AddServices(last_of_each_name(services)), None));
         let guard = control.clone();
         let context = context.clone();
         let driver = async move {
-            let run = std::panic::AssertUnwindSafe(Driver::new(shared, config).run());
-            if futures_util::FutureExt::catch_unwind(run).await.is_err() {
+            let run = async { Driver::new(shared, config).run().await };
+            if contain_task("owner task", &guard.panics, run).await.is_none() {
                 // The channels' routes would keep filling queues that nobody empties.
                 context.remove_sink(sink);
-                guard.driver_panicked(&pool);
+                guard.driver_panicked().await;
             }
         };
         Ok((control, driver))
     }
 
-    /// S-267: an internal panic still ends in Shutdown, with a reason.
-    fn driver_panicked(&self, pool: &Arc<HandlerPool>) {
+    /// S-267: an internal panic still ends in ShuttingDown and Shutdown, with a reason, and outside of the room.
+    async fn driver_panicked(&self) {
         let error = Error::new(ErrorKind::Panic, "an internal error stopped the session");
-        tracing::error!(%error, "the session's owner task panicked");
-        self.panics.fetch_add(1, Ordering::Relaxed);
         self.inputs.close();
-        *self.state.lock() = (ConnectionStatus::Shutdown, Some(error.clone()));
-        pool.close();
-        self.callbacks.finish(pool.clone(), Some(error));
+        let before = std::mem::replace(&mut *self.state.lock(), (ConnectionStatus::ShuttingDown, Some(error.clone())));
+        if !matches!(before.0, ConnectionStatus::ShuttingDown | ConnectionStatus::Shutdown) {
+            self.callbacks.status(ConnectionStatus::ShuttingDown, Some(error.clone()));
+        }
+        self.pool.close();
+        let room = self.room.lock().take();
+        if let Some(room) = room {
+            let _ = tokio::time::timeout(driver::CLOSE_TIMEOUT, room.close()).await;
+        }
+        self.state.lock().0 = ConnectionStatus::Shutdown;
+        self.callbacks.finish(self.pool.clone(), Some(error));
+    }
+
+    /// Gateway: it panicked. The session ends as if it had been stopped, with the reason.
+    pub(crate) async fn gateway_panicked(&self) {
+        let error = Error::new(ErrorKind::Panic, "an internal error stopped the session");
+        self.set_status(ConnectionStatus::ShuttingDown, Some(error.clone()));
+        self.leave().await;
+        self.finish(Some(error));
+    }
+
+    /// Panics of callbacks and of the library, stopped so far.
+    pub(crate) fn panics(&self) -> &Arc<AtomicU64> {
+        &self.panics
+    }
+
+    /// Gateway: panics here if a test asked for it.
+    pub(crate) fn check_gateway_switch(&self) {
+        self.switches.gateway.check();
+    }
+
+    /// Tests: the named part panics at its next step.
+    pub(crate) fn inject_panic(&self, at: PanicPoint) {
+        match at {
+            PanicPoint::Owner => self.switches.owner.arm(),
+            PanicPoint::Callbacks => self.callbacks.panic_switch.arm(),
+            PanicPoint::Handlers => self.pool.panic_switch.arm(),
+            PanicPoint::Gateway => self.switches.gateway.arm(),
+            PanicPoint::Room => self.switches.room.arm(),
+        }
+        self.inputs.wake();
     }
 
     /// State of the connection.

@@ -18,7 +18,7 @@ use super::statistics::Measured;
 use super::Driver;
 
 /// S-33: how long leaving a room may take before it is given up.
-pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(in crate::session) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Refusals under way at once; a flood of incompatible joins cannot pile up more streams.
 const MAX_REFUSALS: usize = 64;
 
@@ -57,6 +57,7 @@ impl Driver {
         // What was asked for before this room is done.
         self.shared.resumed.send_replace(false);
         tracing::info!(identity = %joined.local.identity, sid = %joined.local.sid, "joined the room");
+        *self.shared.room.lock() = Some(joined.room.clone());
         self.room = Some(InRoom {
             room: joined.room,
             events: joined.events,
@@ -123,6 +124,7 @@ impl Driver {
         self.room.as_ref()?;
         self.tell(Input::Left);
         let mut ended = self.room.take()?;
+        *self.shared.room.lock() = None;
         // Tracks and streams go with the room; what is in flight is dropped (S-162).
         ended.tasks.abort_all();
         for channel in self.channels.values_mut() {
@@ -164,7 +166,7 @@ impl Driver {
             RoomEvent::ByteStreamOpened { topic, sender, sender_sid, reader } => {
                 if topic != CONTROL_TOPIC {
                     tracing::warn!(topic, identity = %sender, "a byte stream of another topic was ignored");
-                } else if !room.inboxes.open(sender.clone(), sender_sid.clone(), reader, &self.shared.inputs) {
+                } else if !room.inboxes.open(sender.clone(), sender_sid.clone(), reader, &self.shared.inputs, &self.shared.panics) {
                     tracing::warn!(identity = %sender, "one control stream too many was refused");
                     if let Some(sid) = sender_sid {
                         let reason = "too many control streams are open".to_owned();

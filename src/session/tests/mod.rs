@@ -5,10 +5,12 @@ mod callbacks;
 mod handlers;
 mod input;
 mod lifecycle;
+mod panics;
 mod requests;
 mod streams;
 mod tracks;
 
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
