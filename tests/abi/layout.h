@@ -129,7 +129,7 @@ AT(telelink_ice_server, urls_count, 8);
 AT(telelink_ice_server, username, 16);
 AT(telelink_ice_server, password, 32);
 
-SIZE(telelink_session_options, 240);
+SIZE(telelink_session_options, 256);
 AT(telelink_session_options, struct_size, 0);
 AT(telelink_session_options, url, 8);
 AT(telelink_session_options, token, 24);
@@ -156,6 +156,9 @@ AT(telelink_session_options, max_viewers, 200);
 AT(telelink_session_options, ice_servers, 208);
 AT(telelink_session_options, ice_servers_count, 216);
 AT(telelink_session_options, livekit_library, 224);
+AT(telelink_session_options, idle_window_ms, 240);
+AT(telelink_session_options, after_idle, 248);
+AT(telelink_session_options, reserved, 252);
 
 SIZE(telelink_session_stats, 152);
 AT(telelink_session_stats, struct_size, 0);

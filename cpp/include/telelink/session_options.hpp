@@ -78,6 +78,12 @@ struct IceServer {
   std::string password = {};           ///< for TURN; never logged
 };
 
+/// What a session does when SessionOptions::idle_window has passed and it has left its room.
+enum class AfterIdle : std::int32_t {
+  wait = 0,  ///< it is connecting, with the reason Status::idle, until Session::resume() makes it join again
+  end = 1,   ///< it ends: shutdown, with the reason Status::idle
+};
+
 /// What a slow or hostile viewer can cost.
 struct Limits {
   std::size_t message_backlog_size = 16'384;          ///< control frames that wait for one viewer: 16 to 1,048,576
@@ -120,6 +126,11 @@ struct SessionOptions {
   bool auto_reconnect = true;               ///< join again, with back-off, when the room is lost
   std::vector<IceServer> ice_servers = {};  ///< replace those that the LiveKit server names
   std::string livekit_library = {};         ///< file of the LiveKit library; empty: searched
+
+  /// Leave the room after this long without a viewer, from 1 s; it counts from the join and from the last viewer's
+  /// leaving. Default 0: stay for ever.
+  std::chrono::milliseconds idle_window{0};
+  AfterIdle after_idle = AfterIdle::wait;  ///< what comes then
 };
 
 }  // namespace telelink

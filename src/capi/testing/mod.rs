@@ -3,6 +3,7 @@
 
 mod peer;
 
+pub mod panic;
 pub mod results;
 pub mod server;
 pub mod viewer;
