@@ -261,7 +261,7 @@ enum telelink_capability
    */
   TELELINK_CAPABILITY_CONNECTION_GRAPH = 8,
   /**
-   * Viewers may fetch assets.
+   * Viewers may fetch assets. Implied by asset callbacks or an asset folder in the options, and needs one of them.
    */
   TELELINK_CAPABILITY_ASSETS = 16,
 };
@@ -344,6 +344,11 @@ typedef int32_t telelink_status_level;
 #endif // __cplusplus
 
 /**
+ * Answers one request for an asset: once, from any thread, also after the callback has returned.
+ */
+typedef struct telelink_asset_responder telelink_asset_responder;
+
+/**
  * A channel of the robot: a topic with an encoding, on which messages are logged.
  */
 typedef struct telelink_channel telelink_channel;
@@ -365,6 +370,13 @@ typedef struct telelink_client telelink_client;
 typedef struct telelink_client_channel telelink_client_channel;
 
 /**
+ * Which nodes of the robot publish and subscribe to which topics and provide which services. The ids of nodes are the
+ * program's own, for example names of ROS nodes. Publishing it copies it, so it can be kept, changed and published
+ * again.
+ */
+typedef struct telelink_connection_graph telelink_connection_graph;
+
+/**
  * A set of channels, and the sessions that carry what is logged to them. Most programs have one.
  */
 typedef struct telelink_context telelink_context;
@@ -378,6 +390,11 @@ typedef struct telelink_service_responder telelink_service_responder;
  * A link between a context and the viewers in a LiveKit room.
  */
 typedef struct telelink_session telelink_session;
+
+/**
+ * All figures of a session at one moment: the sums, each viewer, each channel, and all of it as a text for Prometheus.
+ */
+typedef struct telelink_session_snapshot telelink_session_snapshot;
 
 /**
  * Where the answer of an `on_token` callback goes. Borrowed, valid during the callback.
@@ -402,6 +419,55 @@ typedef struct telelink_str {
 } telelink_str;
 
 /**
+ * One request for an asset. Borrowed, valid during the callback.
+ */
+typedef struct telelink_asset_request {
+  /**
+   * Size of this struct as the library knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Who asks.
+   */
+  const struct telelink_client *client;
+  /**
+   * The URI exactly as the viewer wrote it: `package://...`, `file://...`, anything. It is hostile: files are better
+   * served by a telelink_asset_folder.
+   */
+  struct telelink_str uri;
+} telelink_asset_request;
+
+/**
+ * Serves assets to viewers. Set up with telelink_asset_callbacks_init().
+ *
+ * Requests run on handler threads of the session, up to 32 at once; they may block. None runs on the stack of a telelink
+ * call, none after `drop` has begun. `drop` runs exactly once, last: when the session was freed and every running
+ * callback has returned; before returning when telelink_session_create() fails. No lock of the library is held
+ * meanwhile. A callback that throws or jumps out ends the process.
+ */
+typedef struct telelink_asset_callbacks {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Passed first to the functions below. Consumed by telelink_session_create(), also on failure.
+   */
+  void *context;
+  /**
+   * Exactly once, after the last request; may be NULL.
+   */
+  void (*drop)(void *context);
+  /**
+   * A viewer asks for an asset. `request` is borrowed for the callback; `responder` is owned by it:
+   * telelink_asset_responder_free() it, now or later. Required.
+   */
+  void (*on_fetch)(void *context,
+                   const struct telelink_asset_request *request,
+                   struct telelink_asset_responder *responder);
+} telelink_asset_callbacks;
+
+/**
  * Bytes. Owns nothing; the rules of telelink_str hold.
  */
 typedef struct telelink_bytes {
@@ -414,6 +480,78 @@ typedef struct telelink_bytes {
    */
   size_t len;
 } telelink_bytes;
+
+/**
+ * A package of a telelink_asset_folder.
+ */
+typedef struct telelink_asset_package {
+  /**
+   * Name, as it stands in `package://name/path`.
+   */
+  struct telelink_str name;
+  /**
+   * Folder that the paths lie below, for example the share folder of a ROS package.
+   */
+  struct telelink_str directory;
+} telelink_asset_package;
+
+/**
+ * Serves files of the robot to viewers: `package://` and `file://` URIs below the folders given here. Set up with
+ * telelink_asset_folder_init(); it is copied by telelink_session_create().
+ *
+ * Served are regular files only, of at most `max_size` bytes, with an allowed extension, whose real path after all
+ * symbolic links lies below the folder that the URI names, or below another one given here. A link that leads elsewhere
+ * is refused: the packages of a ROS workspace built with `--symlink-install` are such links, so give the source tree as a
+ * file root too. Hard links and bind mounts cannot be told from files, and are served. Parts of the path are
+ * percent-decoded once; `.` and `..`, empty parts, separators and control characters inside a part, queries and
+ * fragments are refused, plain or encoded.
+ *
+ * The folders need not exist yet. Viewers are told what was wrong without a path of the robot; the log has the path, at
+ * most one line per second. A file that changes while it is read is refused.
+ */
+typedef struct telelink_asset_folder {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Packages. Default none.
+   */
+  const struct telelink_asset_package *packages;
+  /**
+   * Number of packages.
+   */
+  size_t packages_count;
+  /**
+   * Folders, absolute paths, below which `file://` URIs are served. Default none.
+   */
+  const struct telelink_str *file_roots;
+  /**
+   * Number of folders.
+   */
+  size_t file_roots_count;
+  /**
+   * Extensions of files that are served, with or without the dot, without regard to case. Default none: then those of
+   * robot descriptions, meshes, their materials, and images.
+   */
+  const struct telelink_str *extensions;
+  /**
+   * Number of extensions.
+   */
+  size_t extensions_count;
+  /**
+   * Largest file, bytes: 1 to 16,777,206 (16 MiB - 10), which is the default.
+   */
+  uint64_t max_size;
+  /**
+   * 1: serve files whatever their extension. Default 0.
+   */
+  uint32_t any_extension;
+  /**
+   * Not used; 0.
+   */
+  uint32_t reserved;
+} telelink_asset_folder;
 
 /**
  * What a message means.
@@ -629,6 +767,11 @@ typedef struct telelink_service {
    * Optional: what responses look like. Its encoding is the default of responses.
    */
   const struct telelink_message_schema *response;
+  /**
+   * A call that is unanswered for so long fails, milliseconds; its place is free again, and a later answer goes
+   * nowhere. Default 0: none; 30,000 suit most services.
+   */
+  uint64_t timeout_ms;
 } telelink_service;
 
 /**
@@ -768,6 +911,14 @@ typedef struct telelink_session_callbacks {
                      const struct telelink_client *client,
                      const struct telelink_client_channel *channel,
                      const struct telelink_client_message *message);
+  /**
+   * The first viewer follows the connection graph: from now on publishing it is worth the work. May be NULL.
+   */
+  void (*on_connection_graph_subscribe)(void *context, const struct telelink_client *client);
+  /**
+   * The last viewer that followed the connection graph does no longer: by itself or its leaving. May be NULL.
+   */
+  void (*on_connection_graph_unsubscribe)(void *context, const struct telelink_client *client);
 } telelink_session_callbacks;
 
 /**
@@ -933,6 +1084,19 @@ typedef struct telelink_session_options {
    */
   struct telelink_str livekit_library;
   /**
+   * Optional: serves assets. Its context is consumed.
+   */
+  const struct telelink_asset_callbacks *asset_callbacks;
+  /**
+   * Optional: serves files as assets. With asset_callbacks too, those get what the folder does not know.
+   */
+  const struct telelink_asset_folder *asset_folder;
+  /**
+   * A parameter or asset request that is unanswered for so long fails, milliseconds; its place is free again, and a
+   * later answer goes nowhere. Default 0: none. Services have their own, telelink_service.timeout_ms.
+   */
+  uint64_t request_timeout_ms;
+  /**
    * Leave the room after this long without a viewer, milliseconds, from 1,000; it counts from the join and from the
    * last viewer's leaving. Default 0: stay for ever.
    */
@@ -948,8 +1112,128 @@ typedef struct telelink_session_options {
 } telelink_session_options;
 
 /**
- * Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are over the channels that exist
- * now.
+ * Figures of one viewer. Set up with telelink_viewer_stats_init().
+ */
+typedef struct telelink_viewer_stats {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Who; lives as long as the snapshot.
+   */
+  const struct telelink_client *client;
+  /**
+   * Channels it is subscribed to.
+   */
+  uint64_t subscriptions;
+  /**
+   * Frames that wait for it.
+   */
+  uint64_t queue_frames;
+  /**
+   * Bytes that wait for it.
+   */
+  uint64_t queue_bytes;
+  /**
+   * Most frames that ever waited.
+   */
+  uint64_t queue_frames_max;
+  /**
+   * Most bytes that ever waited.
+   */
+  uint64_t queue_bytes_max;
+  /**
+   * Frames written to it so far.
+   */
+  uint64_t sent_frames;
+  /**
+   * Bytes written to it so far.
+   */
+  uint64_t sent_bytes;
+  /**
+   * Times that its connection had to be reset so far.
+   */
+  uint64_t resets;
+  /**
+   * Latest round trip of its pings, milliseconds; negative while unknown.
+   */
+  double ping_rtt_latest_ms;
+  /**
+   * Mean round trip of its pings, milliseconds; negative while unknown.
+   */
+  double ping_rtt_ms;
+  /**
+   * Standard deviation of these round trips, milliseconds; negative while unknown.
+   */
+  double ping_rtt_deviation_ms;
+} telelink_viewer_stats;
+
+/**
+ * Figures of one channel since it was created. Set up with telelink_channel_stats_init().
+ */
+typedef struct telelink_channel_stats {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * As telelink_channel_info_id() gives it.
+   */
+  uint64_t channel_id;
+  /**
+   * Topic; lives as long as the snapshot.
+   */
+  struct telelink_str topic;
+  /**
+   * Viewers subscribed to its messages.
+   */
+  uint64_t data_subscribers;
+  /**
+   * Viewers subscribed to its video.
+   */
+  uint64_t video_subscribers;
+  /**
+   * Messages given to control streams; each counts once, however many viewers.
+   */
+  uint64_t reliable_messages;
+  /**
+   * Their bytes.
+   */
+  uint64_t reliable_bytes;
+  /**
+   * Messages given to the data track.
+   */
+  uint64_t lossy_messages;
+  /**
+   * Their bytes.
+   */
+  uint64_t lossy_bytes;
+  /**
+   * Lossy messages that a newer one replaced before the network took them.
+   */
+  uint64_t dropped_overwritten;
+  /**
+   * Lossy messages logged before the data track was ready.
+   */
+  uint64_t dropped_not_ready;
+  /**
+   * Lossy messages over max_data_track_message_size.
+   */
+  uint64_t dropped_oversize;
+  /**
+   * Lossy messages that the network had no room for.
+   */
+  uint64_t dropped_transport_full;
+  /**
+   * Lossy messages that the network refused for another reason.
+   */
+  uint64_t dropped_refused;
+} telelink_channel_stats;
+
+/**
+ * Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are those since the session was
+ * started, also of channels that are closed now.
  */
 typedef struct telelink_session_stats {
   /**
@@ -1028,11 +1312,86 @@ typedef struct telelink_session_stats {
    * Viewers that had to be reset because they were too slow or sent garbage.
    */
   uint64_t viewer_resets;
+  /**
+   * Times that the transport lost its link and got it back without leaving the room.
+   */
+  uint64_t reconnects;
 } telelink_session_stats;
 
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Fills callbacks with NULL.
+ *
+ * @param callbacks    Written.
+ * @param struct_size  sizeof *callbacks.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `callbacks` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_asset_callbacks_init(struct telelink_asset_callbacks *callbacks,
+                                              size_t struct_size);
+
+/**
+ * Answers with the asset. Over 16,777,206 bytes (16 MiB - 10) the viewer gets an error instead.
+ *
+ * A viewer that is slow to read gets it when it has room; it is not reset for it. An answer to a viewer that has left, or
+ * of a session that was freed, is dropped and still TELELINK_STATUS_OK.
+ *
+ * @param responder  Borrowed; still has to be freed.
+ * @param data       Borrowed for the call and copied.
+ * @return TELELINK_STATUS_OK                 answered
+ *         TELELINK_STATUS_ALREADY_RESPONDED  the request was answered before; nothing was sent
+ *         TELELINK_STATUS_NULL_ARGUMENT      `responder` is NULL, or `data` has no data
+ *         TELELINK_STATUS_CLOSED             the process was forked from one that uses telelink
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_asset_responder_respond(const struct telelink_asset_responder *responder,
+                                                 struct telelink_bytes data);
+
+/**
+ * Answers with an error.
+ *
+ * @param responder  Borrowed; still has to be freed.
+ * @param message    Borrowed. Shown to the viewer.
+ * @return As telelink_asset_responder_respond(), and
+ *         TELELINK_STATUS_INVALID_UTF8  `message` is not UTF-8
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_asset_responder_fail(const struct telelink_asset_responder *responder,
+                                              struct telelink_str message);
+
+/**
+ * Frees a responder. If nothing was answered, the viewer is told that the request was dropped.
+ *
+ * @param responder  Consumed. NULL does nothing.
+ * @threading Any thread, but nobody may use this handle meanwhile. Never blocks. Allowed inside callbacks, also after
+ *            the session was freed.
+ * @since 0.1
+ */
+TELELINK_API void telelink_asset_responder_free(struct telelink_asset_responder *responder);
+
+/**
+ * Fills a folder with the defaults.
+ *
+ * @param folder       Written.
+ * @param struct_size  sizeof *folder.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `folder` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_asset_folder_init(struct telelink_asset_folder *folder, size_t struct_size);
 
 /**
  * Fills options with the defaults.
@@ -1294,6 +1653,31 @@ bool telelink_client_attribute(const struct telelink_client *client,
                                struct telelink_str *value_out);
 
 /**
+ * How many LiveKit attributes the viewer had when it registered.
+ *
+ * @param client  Borrowed. NULL gives 0.
+ * @return The number.
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API size_t telelink_client_attribute_count(const struct telelink_client *client);
+
+/**
+ * One of the viewer's attributes, by its place.
+ *
+ * @param client         Borrowed. NULL gives false.
+ * @param index          From 0, in order of the keys.
+ * @param attribute_out  Receives key and value if there are so many; borrowed, they live as long as `client`.
+ * @return true when `index` is less than telelink_client_attribute_count().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+bool telelink_client_attribute_at(const struct telelink_client *client,
+                                  size_t index,
+                                  struct telelink_pair *attribute_out);
+
+/**
  * An owned copy of a viewer's description, to be kept after the callback.
  *
  * @param client  Borrowed.
@@ -1377,6 +1761,155 @@ TELELINK_API telelink_status telelink_context_create(struct telelink_context **o
  * @since 0.1
  */
 TELELINK_API void telelink_context_free(struct telelink_context *context);
+
+/**
+ * Makes a graph without topics and services.
+ *
+ * @param out  Receives the graph; free it with telelink_connection_graph_free(). Written only on success.
+ * @return TELELINK_STATUS_OK             made
+ *         TELELINK_STATUS_NULL_ARGUMENT  `out` is NULL
+ *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_connection_graph_create(struct telelink_connection_graph **out);
+
+/**
+ * Frees a graph. What was published of it stays published.
+ *
+ * @param graph  Consumed. NULL does nothing.
+ * @threading Any thread, but nobody may use this handle meanwhile. Never blocks. Allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API void telelink_connection_graph_free(struct telelink_connection_graph *graph);
+
+/**
+ * Sets who publishes a topic, in place of what was set for it.
+ *
+ * @param graph          Borrowed.
+ * @param topic          Borrowed.
+ * @param publisher_ids  Borrowed. Ids of the nodes; equal ones count once. With none, the topic is shown without
+ *                       publishers.
+ * @param count          Number of ids.
+ * @return TELELINK_STATUS_OK             set
+ *         TELELINK_STATUS_NULL_ARGUMENT  `graph` is NULL, or a view has no data
+ *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8; the message names it
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_connection_graph_set_published_topic(struct telelink_connection_graph *graph,
+                                                              struct telelink_str topic,
+                                                              const struct telelink_str *publisher_ids,
+                                                              size_t count);
+
+/**
+ * Sets who subscribes to a topic, in place of what was set for it.
+ *
+ * @param graph           Borrowed.
+ * @param topic           Borrowed.
+ * @param subscriber_ids  Borrowed. Ids of the nodes; equal ones count once. With none, the topic is shown without
+ *                        subscribers.
+ * @param count           Number of ids.
+ * @return As telelink_connection_graph_set_published_topic().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_connection_graph_set_subscribed_topic(struct telelink_connection_graph *graph,
+                                                               struct telelink_str topic,
+                                                               const struct telelink_str *subscriber_ids,
+                                                               size_t count);
+
+/**
+ * Sets who provides a service, in place of what was set for it.
+ *
+ * @param graph         Borrowed.
+ * @param service       Borrowed. Name of the service.
+ * @param provider_ids  Borrowed. Ids of the nodes; equal ones count once. With none, the service is shown without
+ *                      providers.
+ * @param count         Number of ids.
+ * @return As telelink_connection_graph_set_published_topic().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_connection_graph_set_advertised_service(struct telelink_connection_graph *graph,
+                                                                 struct telelink_str service,
+                                                                 const struct telelink_str *provider_ids,
+                                                                 size_t count);
+
+/**
+ * Takes a topic off the published ones.
+ *
+ * @param graph  Borrowed.
+ * @param topic  Borrowed.
+ * @return TELELINK_STATUS_OK             taken off
+ *         TELELINK_STATUS_NOT_FOUND      it was not there
+ *         TELELINK_STATUS_NULL_ARGUMENT  `graph` is NULL, or `topic` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `topic` is not UTF-8
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_connection_graph_remove_published_topic(struct telelink_connection_graph *graph,
+                                                                 struct telelink_str topic);
+
+/**
+ * Takes a topic off the subscribed ones.
+ *
+ * @param graph  Borrowed.
+ * @param topic  Borrowed.
+ * @return As telelink_connection_graph_remove_published_topic().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_connection_graph_remove_subscribed_topic(struct telelink_connection_graph *graph,
+                                                                  struct telelink_str topic);
+
+/**
+ * Takes a service out.
+ *
+ * @param graph    Borrowed.
+ * @param service  Borrowed. Name of the service.
+ * @return As telelink_connection_graph_remove_published_topic().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_connection_graph_remove_advertised_service(struct telelink_connection_graph *graph,
+                                                                    struct telelink_str service);
+
+/**
+ * Takes everything out.
+ *
+ * @param graph  Borrowed.
+ * @return TELELINK_STATUS_OK             empty now
+ *         TELELINK_STATUS_NULL_ARGUMENT  `graph` is NULL
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_connection_graph_clear(struct telelink_connection_graph *graph);
+
+/**
+ * Replaces the session's connection graph. Viewers that follow it get what has changed; it is kept, across rooms too,
+ * for those that follow it later. Works before there is a room. Calls of one thread reach viewers in their order.
+ *
+ * @param session  Borrowed.
+ * @param graph    Borrowed and copied. At most 262,144 names and ids together, and 8,000,000 bytes as JSON.
+ * @return TELELINK_STATUS_OK             published
+ *         TELELINK_STATUS_NULL_ARGUMENT  `session` or `graph` is NULL
+ *         TELELINK_STATUS_NOT_SUPPORTED  the capabilities do not have TELELINK_CAPABILITY_CONNECTION_GRAPH
+ *         TELELINK_STATUS_INVALID_VALUE  the graph is too large; the message says by what
+ *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+ *         TELELINK_STATUS_CLOSED         the session is closed
+ * @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_publish_connection_graph(const struct telelink_session *session,
+                                                          const struct telelink_connection_graph *graph);
 
 /**
  * The text that explains the last telelink call on this thread that failed.
@@ -1516,6 +2049,7 @@ TELELINK_API void telelink_service_responder_free(struct telelink_service_respon
  *         TELELINK_STATUS_INVALID_UTF8     a text is not UTF-8; the message names it
  *         TELELINK_STATUS_INVALID_VALUE    an option cannot work; the message names it
  *         TELELINK_STATUS_STRUCT_SIZE      a struct was not set up with its `_init` function
+ *         TELELINK_STATUS_DUPLICATE        a package of the asset folder is named twice
  *         TELELINK_STATUS_LIBRARY_MISSING  the LiveKit library is missing or wrong; the message names the paths tried
  *         TELELINK_STATUS_CLOSED           the process was forked from one that uses telelink
  * @threading Any thread, allowed inside callbacks. Loads the LiveKit library the first time.
@@ -1737,6 +2271,147 @@ TELELINK_API telelink_status telelink_session_policy_init(struct telelink_sessio
 TELELINK_API
 telelink_status telelink_session_options_init(struct telelink_session_options *options,
                                               size_t struct_size);
+
+/**
+ * Prepares the struct for telelink_session_snapshot_viewer().
+ *
+ * @param stats        Written.
+ * @param struct_size  sizeof *stats.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `stats` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_viewer_stats_init(struct telelink_viewer_stats *stats, size_t struct_size);
+
+/**
+ * Prepares the struct for telelink_session_snapshot_channel().
+ *
+ * @param stats        Written.
+ * @param struct_size  sizeof *stats.
+ * @return As telelink_viewer_stats_init().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_channel_stats_init(struct telelink_channel_stats *stats, size_t struct_size);
+
+/**
+ * Reads all figures of a session.
+ *
+ * @param session  Borrowed.
+ * @param out      Receives the snapshot; free it with telelink_session_snapshot_free(). Written only on success.
+ * @return TELELINK_STATUS_OK             read
+ *         TELELINK_STATUS_NULL_ARGUMENT  `session` or `out` is NULL
+ *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+ *         TELELINK_STATUS_CLOSED         the session is closed
+ * @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_snapshot_create(const struct telelink_session *session,
+                                                 struct telelink_session_snapshot **out);
+
+/**
+ * Frees a snapshot, and with it all that points into it.
+ *
+ * @param snapshot  Consumed. NULL does nothing.
+ * @threading Any thread, but nobody may use this handle meanwhile. Never blocks. Allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API void telelink_session_snapshot_free(struct telelink_session_snapshot *snapshot);
+
+/**
+ * The sums, as telelink_session_stats_read() gives them.
+ *
+ * @param snapshot  Borrowed.
+ * @param stats     Set up with telelink_session_stats_init(); written.
+ * @return TELELINK_STATUS_OK             written
+ *         TELELINK_STATUS_NULL_ARGUMENT  `snapshot` or `stats` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    `stats` was not set up
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_snapshot_stats(const struct telelink_session_snapshot *snapshot,
+                                                struct telelink_session_stats *stats);
+
+/**
+ * How many viewers the snapshot has: those registered at its moment.
+ *
+ * @param snapshot  Borrowed. NULL gives 0.
+ * @return The number.
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API size_t telelink_session_snapshot_viewer_count(const struct telelink_session_snapshot *snapshot);
+
+/**
+ * The figures of one viewer.
+ *
+ * @param snapshot  Borrowed.
+ * @param index     From 0, in order of registration.
+ * @param stats     Set up with telelink_viewer_stats_init(); written. Its client lives as long as the snapshot.
+ * @return TELELINK_STATUS_OK             written
+ *         TELELINK_STATUS_NOT_FOUND      `index` is too large
+ *         TELELINK_STATUS_NULL_ARGUMENT  `snapshot` or `stats` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    `stats` was not set up
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_snapshot_viewer(const struct telelink_session_snapshot *snapshot,
+                                                 size_t index,
+                                                 struct telelink_viewer_stats *stats);
+
+/**
+ * How many channels the snapshot has: those that exist and had a subscriber since they were created.
+ *
+ * @param snapshot  Borrowed. NULL gives 0.
+ * @return The number.
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API size_t telelink_session_snapshot_channel_count(const struct telelink_session_snapshot *snapshot);
+
+/**
+ * The figures of one channel.
+ *
+ * @param snapshot  Borrowed.
+ * @param index     From 0, in order of the channels' ids.
+ * @param stats     Set up with telelink_channel_stats_init(); written. Its topic lives as long as the snapshot.
+ * @return As telelink_session_snapshot_viewer().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_snapshot_channel(const struct telelink_session_snapshot *snapshot,
+                                                  size_t index,
+                                                  struct telelink_channel_stats *stats);
+
+/**
+ * All figures in Prometheus' text format 0.0.4, to be served as `text/plain; version=0.0.4; charset=utf-8`.
+ *
+ * The names of metrics begin with `telelink_`. There are series for every viewer, and for the 512 channels of the lowest
+ * ids; the sums count all of them. Texts of labels are cut after 256 bytes.
+ *
+ * @param snapshot      Borrowed.
+ * @param labels        Borrowed. Labels for every series, for example the robot's name; may be NULL when there are none.
+ * @param labels_count  Number of labels.
+ * @param text_out      Receives the text; it lives until the next call of this function on this snapshot or its end.
+ * @return TELELINK_STATUS_OK             written
+ *         TELELINK_STATUS_NULL_ARGUMENT  `snapshot` or `text_out` is NULL, or a view has no data
+ *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
+ *         TELELINK_STATUS_INVALID_VALUE  a label's name is none that Prometheus allows, is given twice, or is one of
+ *                                        cause, channel, client, le, mode, path, quantile, topic and viewer
+ * @threading One thread at a time for one snapshot, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_snapshot_prometheus(const struct telelink_session_snapshot *snapshot,
+                                                     const struct telelink_pair *labels,
+                                                     size_t labels_count,
+                                                     struct telelink_str *text_out);
 
 /**
  * Prepares the struct for telelink_session_stats_read().

@@ -68,6 +68,36 @@ typedef struct telelink_test_server telelink_test_server;
 typedef struct telelink_test_viewer telelink_test_viewer;
 
 /**
+ * The answer of a service call. Set up with telelink_test_answer_init().
+ */
+typedef struct telelink_test_answer {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Encoding of the response.
+   */
+  telelink_str encoding;
+  /**
+   * The response.
+   */
+  telelink_bytes payload;
+  /**
+   * Why the call failed.
+   */
+  telelink_str message;
+  /**
+   * 1 when the call failed, else 0.
+   */
+  uint32_t failed;
+  /**
+   * Not used; 0.
+   */
+  uint32_t reserved;
+} telelink_test_answer;
+
+/**
  * A message that a viewer got. Set up with telelink_test_message_init().
  */
 typedef struct telelink_test_message {
@@ -102,36 +132,6 @@ typedef struct telelink_test_message {
 } telelink_test_message;
 
 /**
- * The answer of a service call. Set up with telelink_test_answer_init().
- */
-typedef struct telelink_test_answer {
-  /**
-   * Size of this struct as the caller knows it, bytes.
-   */
-  size_t struct_size;
-  /**
-   * Encoding of the response.
-   */
-  telelink_str encoding;
-  /**
-   * The response.
-   */
-  telelink_bytes payload;
-  /**
-   * Why the call failed.
-   */
-  telelink_str message;
-  /**
-   * 1 when the call failed, else 0.
-   */
-  uint32_t failed;
-  /**
-   * Not used; 0.
-   */
-  uint32_t reserved;
-} telelink_test_answer;
-
-/**
  * A status that a viewer got. Set up with telelink_test_status_init().
  */
 typedef struct telelink_test_status {
@@ -160,6 +160,69 @@ typedef struct telelink_test_status {
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
+
+/**
+ * Asks the robot for an asset, without waiting for the answer.
+ *
+ * @param viewer          Borrowed.
+ * @param uri             Borrowed.
+ * @param timeout_ms      How long to wait for a robot, milliseconds.
+ * @param request_id_out  Receives the number for telelink_test_viewer_asset().
+ * @return TELELINK_STATUS_OK             sent
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `request_id_out` is NULL, or `uri` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `uri` is not UTF-8
+ *         TELELINK_STATUS_TIMEOUT        there is no robot
+ * @threading One thread at a time for one viewer, blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_fetch_asset(const struct telelink_test_viewer *viewer,
+                                                 telelink_str uri,
+                                                 uint64_t timeout_ms,
+                                                 uint32_t *request_id_out);
+
+/**
+ * Waits for an asset.
+ *
+ * A robot without the assets capability answers with a status instead: telelink_test_viewer_next_status().
+ *
+ * @param viewer      Borrowed.
+ * @param request_id  From telelink_test_viewer_fetch_asset().
+ * @param timeout_ms  How long to wait, milliseconds.
+ * @param answer      Set up with telelink_test_answer_init(); written, with an empty encoding. Its views live until the
+ *                    next call of this function or of telelink_test_viewer_answer() on this viewer.
+ * @return TELELINK_STATUS_OK             here it is, the asset or an error
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `answer` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    `answer` was not set up
+ *         TELELINK_STATUS_TIMEOUT        none came
+ * @threading One thread at a time for one viewer, blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_asset(const struct telelink_test_viewer *viewer,
+                                           uint32_t request_id,
+                                           uint64_t timeout_ms,
+                                           struct telelink_test_answer *answer);
+
+/**
+ * The next JSON message of one kind that the robot sent, oldest first. Of 4,096 that wait, the oldest go.
+ *
+ * @param viewer      Borrowed.
+ * @param op          Borrowed. The message's `op`, for example "advertiseServices".
+ * @param timeout_ms  How long to wait, milliseconds.
+ * @param json_out    Receives the message; borrowed until the next call of this function on this viewer.
+ * @return TELELINK_STATUS_OK             here it is
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `json_out` is NULL, or `op` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `op` is not UTF-8
+ *         TELELINK_STATUS_TIMEOUT        none came
+ * @threading One thread at a time for one viewer, blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_next_json(const struct telelink_test_viewer *viewer,
+                                               telelink_str op,
+                                               uint64_t timeout_ms,
+                                               telelink_str *json_out);
 
 /**
  * Makes a part of the library panic at its next step: what a robot sees of a fault of telelink, and that it survives.
@@ -206,6 +269,25 @@ TELELINK_API telelink_status telelink_test_answer_init(struct telelink_test_answ
  * @since 0.1
  */
 TELELINK_API telelink_status telelink_test_status_init(struct telelink_test_status *status, size_t struct_size);
+
+/**
+ * Sends a JSON message to the robot as it is, also one that no real viewer would send. When this returns, the robot has
+ * handled it; its callback may still be running.
+ *
+ * @param viewer      Borrowed.
+ * @param json        Borrowed. The message, for example `{"op":"subscribeConnectionGraph"}`.
+ * @param timeout_ms  How long to wait for each step, milliseconds.
+ * @return TELELINK_STATUS_OK             the robot has handled it
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL, or `json` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `json` is not UTF-8
+ *         TELELINK_STATUS_TIMEOUT        not in time; the message says which step
+ * @threading One thread at a time for one viewer, blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_send_json(const struct telelink_test_viewer *viewer,
+                                               telelink_str json,
+                                               uint64_t timeout_ms);
 
 /**
  * Starts a server without rooms. A room comes into being when somebody joins it.
@@ -582,7 +664,7 @@ telelink_status telelink_test_viewer_call(const struct telelink_test_viewer *vie
  * @param call_id     From telelink_test_viewer_call().
  * @param timeout_ms  How long to wait, milliseconds.
  * @param answer      Set up with telelink_test_answer_init(); written. Its views live until the next call of this
- *                    function on this viewer.
+ *                    function or of telelink_test_viewer_asset() on this viewer.
  * @return TELELINK_STATUS_OK             here it is, a response or a failure
  *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `answer` is NULL
  *         TELELINK_STATUS_STRUCT_SIZE    `answer` was not set up

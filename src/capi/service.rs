@@ -10,6 +10,7 @@ use super::channel::{read_schema, telelink_schema};
 use super::client::telelink_client;
 use super::guard::{guard, guard_or, is_exiting};
 use super::handle;
+use super::session_options::timeout;
 use super::sized;
 use super::status::{telelink_status, Failure};
 use super::view::{self, telelink_bytes, telelink_str};
@@ -82,6 +83,9 @@ pub struct telelink_service {
     pub request: *const telelink_message_schema,
     /// Optional: what responses look like. Its encoding is the default of responses.
     pub response: *const telelink_message_schema,
+    /// A call that is unanswered for so long fails, milliseconds; its place is free again, and a later answer goes
+    /// nowhere. Default 0: none; 30,000 suit most services.
+    pub timeout_ms: u64,
 }
 
 sized_struct!(
@@ -96,6 +100,7 @@ sized_struct!(
         type_name: telelink_str::EMPTY,
         request: std::ptr::null(),
         response: std::ptr::null(),
+        timeout_ms: 0,
     },
 );
 
@@ -194,6 +199,9 @@ impl PendingService {
         }
         if let Some(schema) = response {
             service = service.response(schema);
+        }
+        if let Some(limit) = timeout(table.timeout_ms) {
+            service = service.timeout(limit);
         }
         Ok(service)
     }

@@ -75,6 +75,7 @@ pub enum telelink_status_level {
 ///         TELELINK_STATUS_INVALID_UTF8     a text is not UTF-8; the message names it
 ///         TELELINK_STATUS_INVALID_VALUE    an option cannot work; the message names it
 ///         TELELINK_STATUS_STRUCT_SIZE      a struct was not set up with its `_init` function
+///         TELELINK_STATUS_DUPLICATE        a package of the asset folder is named twice
 ///         TELELINK_STATUS_LIBRARY_MISSING  the LiveKit library is missing or wrong; the message names the paths tried
 ///         TELELINK_STATUS_CLOSED           the process was forked from one that uses telelink
 /// @threading Any thread, allowed inside callbacks. Loads the LiveKit library the first time.

@@ -80,6 +80,12 @@ pub struct telelink_session_callbacks {
             message: *const telelink_client_message,
         ),
     >,
+    /// The first viewer follows the connection graph: from now on publishing it is worth the work. May be NULL.
+    pub on_connection_graph_subscribe:
+        Option<unsafe extern "C" fn(context: *mut c_void, client: *const telelink_client)>,
+    /// The last viewer that followed the connection graph does no longer: by itself or its leaving. May be NULL.
+    pub on_connection_graph_unsubscribe:
+        Option<unsafe extern "C" fn(context: *mut c_void, client: *const telelink_client)>,
 }
 
 sized_struct!(
@@ -95,6 +101,8 @@ sized_struct!(
         on_client_advertise: None,
         on_client_unadvertise: None,
         on_message: None,
+        on_connection_graph_subscribe: None,
+        on_connection_graph_unsubscribe: None,
     },
 );
 
@@ -193,6 +201,18 @@ impl Listener for Callbacks {
         let (client, channel) = (telelink_client::of(client), telelink_client_channel::of(channel));
         // SAFETY: as in `on_status`.
         unsafe { callback(self.context.get(), client, channel, &raw const message) };
+    }
+
+    fn on_connection_graph_subscribe(&self, client: &Client) {
+        let Some(callback) = self.table.on_connection_graph_subscribe.filter(|_| !is_exiting()) else { return };
+        // SAFETY: as in `on_status`.
+        unsafe { callback(self.context.get(), telelink_client::of(client)) };
+    }
+
+    fn on_connection_graph_unsubscribe(&self, client: &Client) {
+        let Some(callback) = self.table.on_connection_graph_unsubscribe.filter(|_| !is_exiting()) else { return };
+        // SAFETY: as in `on_status`.
+        unsafe { callback(self.context.get(), telelink_client::of(client)) };
     }
 }
 

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::asset::{telelink_asset_callbacks, AssetCallbacks};
+use super::asset_folder::{asset_handler, telelink_asset_folder};
 use super::callback::{Context, Latch};
 use super::guard::guard;
 use super::service::{take_services, telelink_service, PendingService};
@@ -27,7 +29,7 @@ pub enum telelink_capability {
     Services = 4,
     /// Viewers may follow the connection graph.
     ConnectionGraph = 8,
-    /// Viewers may fetch assets.
+    /// Viewers may fetch assets. Implied by asset callbacks or an asset folder in the options, and needs one of them.
     Assets = 16,
 }
 
@@ -121,6 +123,13 @@ pub struct telelink_session_options {
     pub ice_servers_count: usize,
     /// File of the LiveKit library. Default empty: searched beside libtelelink, then in the usual places.
     pub livekit_library: telelink_str,
+    /// Optional: serves assets. Its context is consumed.
+    pub asset_callbacks: *const telelink_asset_callbacks,
+    /// Optional: serves files as assets. With asset_callbacks too, those get what the folder does not know.
+    pub asset_folder: *const telelink_asset_folder,
+    /// A parameter or asset request that is unanswered for so long fails, milliseconds; its place is free again, and a
+    /// later answer goes nowhere. Default 0: none. Services have their own, telelink_service.timeout_ms.
+    pub request_timeout_ms: u64,
     /// Leave the room after this long without a viewer, milliseconds, from 1,000; it counts from the join and from the
     /// last viewer's leaving. Default 0: stay for ever.
     pub idle_window_ms: u64,
@@ -162,6 +171,9 @@ sized_struct!(
             ice_servers: std::ptr::null(),
             ice_servers_count: 0,
             livekit_library: telelink_str::EMPTY,
+            asset_callbacks: std::ptr::null(),
+            asset_folder: std::ptr::null(),
+            request_timeout_ms: 0,
             idle_window_ms: 0,
             after_idle: telelink_after_idle::Wait as i32,
             reserved: 0,
@@ -176,6 +188,7 @@ struct Tables {
     policy: Option<Policy>,
     token: Option<TokenQuestion>,
     services: Vec<PendingService>,
+    assets: Option<AssetCallbacks>,
 }
 
 impl Tables {
@@ -184,12 +197,13 @@ impl Tables {
     /// # Safety
     /// The tables that the options name must be NULL or readable by their size.
     unsafe fn take(options: &telelink_session_options, latch: &Latch) -> (Self, Result<(), Failure>) {
-        // SAFETY: the caller's promise, for all four.
-        let (callbacks, policy, token, (services, services_result)) = unsafe {
+        // SAFETY: the caller's promise, for all of them.
+        let (callbacks, policy, token, assets, (services, services_result)) = unsafe {
             (
                 sized::read_optional(options.callbacks, "options.callbacks"),
                 sized::read_optional(options.policy, "options.policy"),
                 sized::read_optional(options.token_callbacks, "options.token_callbacks"),
+                sized::read_optional(options.asset_callbacks, "options.asset_callbacks"),
                 take_services(options.services, options.services_count, "options.services"),
             )
         };
@@ -199,6 +213,7 @@ impl Tables {
             callbacks: keep(callbacks, &mut result).map(|t| Callbacks::new(t, context(t.context, t.drop))),
             policy: keep(policy, &mut result).map(|t| Policy::new(t, context(t.context, t.drop))),
             token: keep(token, &mut result).map(|t| TokenQuestion::new(t, context(t.context, t.drop))),
+            assets: keep(assets, &mut result).map(|t| AssetCallbacks::new(t, context(t.context, t.drop))),
             services,
         };
         (tables, result.and(services_result))
@@ -227,7 +242,7 @@ pub(super) unsafe fn convert(
     // SAFETY: the caller's promise.
     let (tables, result) = unsafe { Tables::take(&options, latch) };
     result?;
-    let Tables { callbacks, policy, token, services } = tables;
+    let Tables { callbacks, policy, token, services, assets } = tables;
 
     // SAFETY: the caller's promise.
     let direct = unsafe { direct_options(&options, token) }?;
@@ -254,6 +269,10 @@ pub(super) unsafe fn convert(
             ..SessionOptions::default()
         }
     };
+    let assets = assets.map(AssetCallbacks::handler).transpose()?;
+    // SAFETY: the caller's promise.
+    session.asset_handler = unsafe { asset_handler(options.asset_folder, assets) }?;
+    session.request_timeout = timeout(options.request_timeout_ms);
     for service in services {
         // SAFETY: the caller's promise.
         session.services.push(unsafe { service.build(latch) }?);
@@ -265,6 +284,11 @@ pub(super) unsafe fn convert(
         session.listener = Some(Arc::new(callbacks));
     }
     Ok((session, direct))
+}
+
+/// A time limit of C: 0 is none.
+pub(super) fn timeout(ms: u64) -> Option<Duration> {
+    (ms > 0).then(|| Duration::from_millis(ms))
 }
 
 /// A number that memory cannot hold is out of every range, so the largest stands for it.

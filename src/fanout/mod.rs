@@ -4,6 +4,7 @@
 //! the [`ViewerQueue`]s of its reliable subscribers and the [`LossySlot`] of its data track. The payload is copied once,
 //! however many viewers.
 
+mod admission;
 mod budget;
 mod drops;
 mod queue;
@@ -13,6 +14,7 @@ mod slot;
 #[cfg(test)]
 mod tests;
 
+pub use admission::{Admission, Slot};
 pub use budget::Budget;
 pub use drops::{ChannelCounters, DropCounts};
 pub use queue::{Push, QueueLimits, QueueStats, ViewerQueue};

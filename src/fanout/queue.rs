@@ -6,11 +6,10 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use parking_lot::Mutex;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::room::{ByteSource, Fill};
 
-use super::{Budget, ResetCause, Signals};
+use super::{Budget, ResetCause, Signals, Slot};
 
 /// Bounds of one queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +68,7 @@ struct State {
     frames: VecDeque<Bytes>,
     /// Answers that did not fit; they enter when there is room. Bounded by the viewer's admission slots, which they
     /// hold: a request is admitted only while fewer than its limit are unanswered.
-    parked: VecDeque<(Bytes, Option<OwnedSemaphorePermit>)>,
+    parked: VecDeque<(Bytes, Option<Slot>)>,
     bytes: usize,
     closed: bool,
     /// The stream is to end when everything was written.
@@ -116,7 +115,7 @@ impl ViewerQueue {
 
     /// Adds an answer to a request. One that does not fit now waits aside, and never resets the viewer (S-219). `slot`,
     /// the request's place among those admitted, is given back when the answer enters the queue (S-217).
-    pub fn push_answer(&self, frame: Bytes, slot: Option<OwnedSemaphorePermit>) -> Push {
+    pub fn push_answer(&self, frame: Bytes, slot: Option<Slot>) -> Push {
         let (waker, pushed) = {
             let mut state = self.state.lock();
             if state.closed || state.finishing {

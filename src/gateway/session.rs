@@ -9,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::session::{
-    contain_task, on_callback_thread, Client, ConnectionStatus, Control, Error, ErrorKind, PanicPoint, Parameter, Service, SessionOptions,
-    SessionStats, Status, StatusLevel, WAIT_REPORT,
+    contain_task, on_callback_thread, Client, ConnectionGraph, ConnectionStatus, Control, Error, ErrorKind, PanicPoint,
+    Parameter, Service, SessionOptions, SessionStats, Status, StatusLevel, WAIT_REPORT,
 };
 
 use super::direct::Direct;
@@ -62,6 +62,14 @@ fn run(
             control.gateway_panicked().await;
         }
     });
+}
+
+/// Runs a call that may block on a thread of the library, for callers that must not: their executor goes on meanwhile.
+async fn unblocked<T: Send + 'static>(call: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    let done = runtime()?.spawn_blocking(call).await;
+    done.unwrap_or_else(|error| {
+        Err(Error::new(ErrorKind::Panic, format!("an internal error stopped the call: {error}")))
+    })
 }
 
 impl Session {
@@ -129,6 +137,20 @@ impl Session {
         self.control.remove_status(ids)
     }
 
+    /// Replaces the connection graph. Viewers that follow it get what has changed; it is kept, across rooms too, for
+    /// those that follow it later. Works before there is a room, and inside callbacks. Calls of one thread reach viewers
+    /// in their order. A robot that changes it often can wait for
+    /// [`on_connection_graph_subscribe`](crate::session::Listener::on_connection_graph_subscribe).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotSupported`] without [`ConnectionGraph`](crate::session::SessionCapability::ConnectionGraph) in the
+    /// capabilities; [`ErrorKind::InvalidValue`] beyond [`ConnectionGraph::MAX_ENTRIES`] or
+    /// [`ConnectionGraph::MAX_BYTES`]; [`ErrorKind::Closed`]; [`ErrorKind::Timeout`] after 5 s.
+    pub fn publish_connection_graph(&self, graph: ConnectionGraph) -> Result<(), Error> {
+        self.control.publish_connection_graph(graph)
+    }
+
     /// A registered viewer by its client id; `None` when it has left.
     pub fn client(&self, id: u32) -> Result<Option<Client>, Error> {
         self.control.client(id)
@@ -149,6 +171,49 @@ impl Session {
         self.control.resume()
     }
 
+    /// [`add_services`](Self::add_services) for async callers, of any runtime: nothing of theirs blocks. Dropping the
+    /// future does not take the call back; so it is with every twin.
+    pub async fn add_services_async(&self, services: Vec<Service>) -> Result<(), Error> {
+        let control = self.control.clone();
+        unblocked(move || control.add_services(services)).await
+    }
+
+    /// [`remove_services`](Self::remove_services) for async callers.
+    pub async fn remove_services_async(&self, names: &[&str]) -> Result<(), Error> {
+        let control = self.control.clone();
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        unblocked(move || control.remove_services(&names.iter().map(String::as_str).collect::<Vec<_>>())).await
+    }
+
+    /// [`publish_connection_graph`](Self::publish_connection_graph) for async callers.
+    pub async fn publish_connection_graph_async(&self, graph: ConnectionGraph) -> Result<(), Error> {
+        let control = self.control.clone();
+        unblocked(move || control.publish_connection_graph(graph)).await
+    }
+
+    /// [`client`](Self::client) for async callers.
+    pub async fn client_async(&self, id: u32) -> Result<Option<Client>, Error> {
+        let control = self.control.clone();
+        unblocked(move || control.client(id)).await
+    }
+
+    /// [`stats`](Self::stats) for async callers.
+    pub async fn stats_async(&self) -> Result<SessionStats, Error> {
+        let control = self.control.clone();
+        unblocked(move || control.stats()).await
+    }
+
+    /// [`close_timeout`](Self::close_timeout) for async callers: to be awaited before a session is dropped inside a runtime,
+    /// because dropping one waits for its end.
+    pub async fn close_async(&self, timeout: Duration) -> Result<(), Error> {
+        self.close();
+        if on_callback_thread() {
+            return Err(own_end());
+        }
+        let control = self.control.clone();
+        unblocked(move || wait_end(&control, timeout)).await
+    }
+
     /// Begins the shutdown and returns at once. Repeated calls do nothing.
     pub fn close(&self) {
         self.stop.cancel();
@@ -162,19 +227,9 @@ impl Session {
     pub fn close_timeout(&self, timeout: Duration) -> Result<(), Error> {
         self.close();
         if on_callback_thread() {
-            return Err(Error::new(
-                ErrorKind::Timeout,
-                "a callback cannot wait for the session's end; it goes on by itself",
-            ));
+            return Err(own_end());
         }
-        // A timeout too large for the clock means "as long as it takes".
-        let far = Instant::now() + Duration::from_secs(365 * 24 * 3600);
-        let deadline = Instant::now().checked_add(timeout).map_or(far, |at| at.min(far));
-        if self.control.wait_finished(deadline) {
-            Ok(())
-        } else {
-            Err(Error::new(ErrorKind::Timeout, "the session has not ended yet; it goes on ending by itself"))
-        }
+        wait_end(&self.control, timeout)
     }
 
     /// For tests of what a panic inside the library does: the named part panics at its next step (S-267).
@@ -186,6 +241,21 @@ impl Session {
     /// Whether the calling thread is running a callback of this library.
     pub fn on_callback_thread() -> bool {
         on_callback_thread()
+    }
+}
+
+fn own_end() -> Error {
+    Error::new(ErrorKind::Timeout, "a callback cannot wait for the session's end; it goes on by itself")
+}
+
+fn wait_end(control: &Control, timeout: Duration) -> Result<(), Error> {
+    // A timeout too large for the clock means "as long as it takes".
+    let far = Instant::now() + Duration::from_secs(365 * 24 * 3600);
+    let deadline = Instant::now().checked_add(timeout).map_or(far, |at| at.min(far));
+    if control.wait_finished(deadline) {
+        Ok(())
+    } else {
+        Err(Error::new(ErrorKind::Timeout, "the session has not ended yet; it goes on ending by itself"))
     }
 }
 

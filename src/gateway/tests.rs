@@ -84,7 +84,8 @@ impl Stage {
     }
 
     fn on(server: Arc<MemoryServer>, change: impl FnOnce(&mut DirectOptions)) -> Self {
-        let connector = Arc::new(Counting { inner: server.connector(), tries: Mutex::default(), failures: Mutex::default() });
+        let connector =
+            Arc::new(Counting { inner: server.connector(), tries: Mutex::default(), failures: Mutex::default() });
         let mut direct = DirectOptions::new("memory://", TokenSource::Static(server.token("yard", "robot").build()));
         direct.connector = Some(connector.clone());
         change(&mut direct);
@@ -267,13 +268,7 @@ async fn s_46_a_room_of_ten_seconds_was_healthy_and_a_shorter_one_was_not() {
         stage.joins(2).await;
         let ms = lost.elapsed().as_secs_f64() * 1000.0;
         assert!(ms >= middle * 0.8 - 2.0 && ms <= middle * 1.2 + 2.0, "after {lived} ms: {ms} ms");
-        let told = [
-            "connecting",
-            "connecting (ConnectFailed)",
-            "connected",
-            "connecting (ConnectFailed)",
-            "connected",
-        ];
+        let told = ["connecting", "connecting (ConnectFailed)", "connected", "connecting (ConnectFailed)", "connected"];
         stage.diary.is(&told).await;
         stage.stop(&told).await;
     }

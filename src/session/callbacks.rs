@@ -107,6 +107,8 @@ struct Waiting {
 enum Span {
     Subscription(ClientId, ChannelId),
     ClientChannel(ClientId, u32),
+    /// Some viewer follows the connection graph.
+    Graph,
 }
 
 impl Callbacks {
@@ -167,6 +169,8 @@ impl Callbacks {
             Event::Unsubscribe(client, channel) => (Span::Subscription(client.id, channel.id()), false),
             Event::ClientAdvertise(client, channel) => (Span::ClientChannel(client.id, channel.id), true),
             Event::ClientUnadvertise(client, channel) => (Span::ClientChannel(client.id, channel.id), false),
+            Event::GraphSubscribe(_) => (Span::Graph, true),
+            Event::GraphUnsubscribe(_) => (Span::Graph, false),
             Event::ParametersSubscribe(..) | Event::ParametersUnsubscribe(..) => {
                 state.parameters(event);
                 drop(state);
@@ -308,6 +312,8 @@ impl Callbacks {
             Event::ClientAdvertise(..) => "on_client_advertise",
             Event::ClientUnadvertise(..) => "on_client_unadvertise",
             Event::Message(..) => "on_message",
+            Event::GraphSubscribe(_) => "on_connection_graph_subscribe",
+            Event::GraphUnsubscribe(_) => "on_connection_graph_unsubscribe",
             Event::ParametersSubscribe(..) => "on_parameters_subscribe",
             Event::ParametersUnsubscribe(..) => "on_parameters_unsubscribe",
         };
@@ -317,6 +323,8 @@ impl Callbacks {
             Event::ClientAdvertise(client, channel) => listener.on_client_advertise(client, channel),
             Event::ClientUnadvertise(client, channel) => listener.on_client_unadvertise(client, channel),
             Event::Message(client, channel, message) => listener.on_message(client, channel, message),
+            Event::GraphSubscribe(client) => listener.on_connection_graph_subscribe(client),
+            Event::GraphUnsubscribe(client) => listener.on_connection_graph_unsubscribe(client),
             Event::ParametersSubscribe(names) => listener.on_parameters_subscribe(names),
             Event::ParametersUnsubscribe(names) => listener.on_parameters_unsubscribe(names),
         });
@@ -436,7 +444,8 @@ impl State {
             Event::ClientAdvertise(client, channel) => {
                 self.begin_delivered(Span::ClientChannel(client.id, channel.id), number);
             }
-            Event::Unsubscribe(..) | Event::ClientUnadvertise(..) => {}
+            Event::GraphSubscribe(_) => self.begin_delivered(Span::Graph, number),
+            Event::Unsubscribe(..) | Event::ClientUnadvertise(..) | Event::GraphUnsubscribe(_) => {}
             Event::ParametersSubscribe(names) => {
                 for name in names {
                     if self.followed.get(name) == Some(&number) {

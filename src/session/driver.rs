@@ -14,7 +14,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::context::{now_ns, ChannelId, ChannelRef, Context, SinkId};
-use crate::fanout::{Budget, ChannelCounters, LossySlot, Signals, ViewerQueue};
+use crate::fanout::{Budget, ChannelCounters, DropCounts, LossySlot, Signals, ViewerQueue};
 use crate::room::Identity;
 
 use super::callbacks::Callbacks;
@@ -68,6 +68,8 @@ pub(crate) struct Driver {
     end_reason: Option<Error>,
     started: Instant,
     joins: u64,
+    reconnects: u64,
+    closed_channels: DropCounts,
     resets: u64,
     next_stats: Instant,
 }
@@ -101,6 +103,8 @@ impl Driver {
             end_reason: None,
             started: Instant::now(),
             joins: 0,
+            reconnects: 0,
+            closed_channels: DropCounts::default(),
             resets: 0,
             next_stats: Instant::now() + stats::PERIOD,
             shared,

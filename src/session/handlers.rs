@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use parking_lot::{Condvar, Mutex};
 
 use super::callbacks::run_callback;
+use super::futures::Futures;
 use super::panics::{contain, PanicSwitch};
 use super::ClientId;
 
@@ -16,6 +17,8 @@ use super::ClientId;
 const MAX_THREADS: usize = 32;
 /// Threads that requests of one viewer may hold: its 32 admitted calls, all blocking, leave some to the others.
 const MAX_PER_VIEWER: usize = 24;
+/// Jobs of one viewer that wait in one lane: as many as its slots for services and assets admit.
+const MAX_WAITING: usize = 64;
 /// A thread without work ends after this.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -39,6 +42,7 @@ pub(crate) struct HandlerPool {
     idle_changed: Condvar,
     panics: Arc<AtomicU64>,
     pub(crate) panic_switch: PanicSwitch,
+    futures: Arc<Futures>,
 }
 
 #[derive(Default)]
@@ -69,7 +73,16 @@ impl Waiting {
 
 impl HandlerPool {
     pub(crate) fn new(panics: Arc<AtomicU64>) -> Arc<Self> {
-        Arc::new(Self { state: Mutex::default(), work: Condvar::new(), idle_changed: Condvar::new(), panics, panic_switch: PanicSwitch::default() })
+        let futures = Futures::new(panics.clone());
+        let panic_switch = PanicSwitch::default();
+        Arc::new(Self {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            idle_changed: Condvar::new(),
+            panics,
+            panic_switch,
+            futures,
+        })
     }
 
     /// Runs a job of `client` as soon as it is its turn. A closed pool drops it.
@@ -81,10 +94,18 @@ impl HandlerPool {
             return;
         }
         let waiting = state.waiting.entry(client).or_default();
-        match lane {
-            Lane::Parallel => waiting.parallel.push_back(job),
-            Lane::InOrder => waiting.in_order.push_back(job),
+        let lane = match lane {
+            Lane::Parallel => &mut waiting.parallel,
+            Lane::InOrder => &mut waiting.in_order,
+        };
+        // A request whose time is over has left its slot and still waits here (S-202), so the slots alone are no bound.
+        if lane.len() >= MAX_WAITING {
+            drop(state);
+            tracing::debug!(%client, "a request was dropped: too many earlier ones have not run");
+            drop(job);
+            return;
         }
+        lane.push_back(job);
         self.grow(&mut state);
         drop(state);
         self.work.notify_one();
@@ -130,7 +151,7 @@ impl HandlerPool {
         drop(waiting);
     }
 
-    /// Drops what has not started; running handlers go on.
+    /// Drops what has not started, and futures; running handlers go on.
     pub(crate) fn close(&self) {
         let waiting = {
             let mut state = self.state.lock();
@@ -139,10 +160,11 @@ impl HandlerPool {
         };
         // Outside the lock: dropping a job drops its responder, which answers.
         drop(waiting);
+        self.futures.close();
         self.work.notify_all();
     }
 
-    /// Waits until no handler runs, and says every second that it waits.
+    /// Waits until no handler and no future runs, and says every second that it waits.
     pub(crate) fn wait_idle(&self) {
         let mut state = self.state.lock();
         while state.threads > state.idle {
@@ -151,9 +173,12 @@ impl HandlerPool {
                 tracing::warn!(running, "the session's end waits for request handlers that are still running");
             }
         }
+        drop(state);
+        self.futures.wait_idle();
     }
 
     fn run(&self) {
+        self.futures.adopt_thread();
         while let Some((client, lane, job)) = self.next() {
             contain("handler thread", &self.panics, || {
                 self.panic_switch.check();

@@ -6,10 +6,14 @@
 //! stall the owner.
 
 mod asset;
+mod asset_folder;
 mod callbacks;
 pub(crate) mod core;
 mod driver;
 mod error;
+mod flavours;
+mod futures;
+mod graph;
 mod handlers;
 mod inbox;
 mod inputs;
@@ -17,6 +21,7 @@ mod listener;
 mod options;
 mod panics;
 mod parameter;
+mod prometheus;
 mod responder;
 mod service;
 mod sink;
@@ -38,7 +43,10 @@ use crate::protocol::ServerInfo;
 use crate::room::{Joined, Room};
 
 pub use asset::{AssetHandler, AssetRequest, AssetResponder, MAX_ASSET};
+pub use asset_folder::AssetFolder;
 pub use error::{Error, ErrorKind};
+pub use flavours::{blocking_assets, future_assets};
+pub use graph::ConnectionGraph;
 pub use listener::{Client, ClientChannel, ClientId, ClientMessage, ConnectionStatus, Listener};
 pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, SessionOptions};
 #[doc(hidden)]
@@ -54,16 +62,16 @@ pub use crate::fanout::{DropCounts, QueueStats};
 pub use crate::protocol::{Status, StatusLevel};
 
 pub(crate) use callbacks::{on_callback_thread, run_callback};
-pub(crate) use panics::contain_task;
 pub(crate) use inputs::{EndReason, RoomEnd};
+pub(crate) use panics::contain_task;
 
 use self::core::{Config, Input, ParameterSource};
 use callbacks::Callbacks;
 use driver::{Driver, Shared};
 use handlers::HandlerPool;
 use inputs::{Call, Inputs};
-use panics::TaskSwitches;
 use options::CALL_TIMEOUT;
+use panics::TaskSwitches;
 use sink::SessionSink;
 
 /// What `serverInfo` says of the library (P-113).
@@ -121,8 +129,7 @@ impl Control {
         drop(options.listener);
         let state = Mutex::new((ConnectionStatus::Connecting, None));
         let capabilities = options.capabilities;
-        let control =
-            Arc::new(Self { inputs, callbacks, panics, resumed, pool, switches, room, state, capabilities });
+        let control = Arc::new(Self { inputs, callbacks, panics, resumed, pool, switches, room, state, capabilities });
         control.inputs.post(Call::Core(Input::AddServices(last_of_each_name(services)), None));
         let guard = control.clone();
         let context = context.clone();
@@ -220,12 +227,19 @@ impl Control {
         self.inputs.call(Call::Core(Input::RemoveStatus(ids), None), Instant::now() + CALL_TIMEOUT)
     }
 
+    pub(crate) fn publish_connection_graph(&self, graph: ConnectionGraph) -> Result<(), Error> {
+        graph.check()?;
+        self.inputs.ask(|reply| Call::Core(Input::PublishGraph(graph), Some(reply)), CALL_TIMEOUT)?
+    }
+
     pub(crate) fn client(&self, id: u32) -> Result<Option<Client>, Error> {
         self.inputs.ask(|reply| Call::Client(id, reply), CALL_TIMEOUT)
     }
 
     pub(crate) fn stats(&self) -> Result<SessionStats, Error> {
-        self.inputs.ask(Call::Stats, CALL_TIMEOUT)
+        let mut stats = self.inputs.ask(Call::Stats, CALL_TIMEOUT)?;
+        stats.last_error = self.last_error();
+        Ok(stats)
     }
 
     /// Gateway: the connection changed. A repeated status is told only with another reason than the last: a first join

@@ -74,7 +74,7 @@ SIZE(telelink_message_schema, 64);
 AT(telelink_message_schema, encoding, 0);
 AT(telelink_message_schema, schema, 16);
 
-SIZE(telelink_service, 80);
+SIZE(telelink_service, 88);
 AT(telelink_service, struct_size, 0);
 AT(telelink_service, context, 8);
 AT(telelink_service, drop, 16);
@@ -83,13 +83,14 @@ AT(telelink_service, name, 32);
 AT(telelink_service, type_name, 48);
 AT(telelink_service, request, 64);
 AT(telelink_service, response, 72);
+AT(telelink_service, timeout_ms, 80);
 
 SIZE(telelink_client_message, 32);
 AT(telelink_client_message, struct_size, 0);
 AT(telelink_client_message, payload, 8);
 AT(telelink_client_message, receive_time_ns, 24);
 
-SIZE(telelink_session_callbacks, 72);
+SIZE(telelink_session_callbacks, 88);
 AT(telelink_session_callbacks, struct_size, 0);
 AT(telelink_session_callbacks, context, 8);
 AT(telelink_session_callbacks, drop, 16);
@@ -99,6 +100,8 @@ AT(telelink_session_callbacks, on_unsubscribe, 40);
 AT(telelink_session_callbacks, on_client_advertise, 48);
 AT(telelink_session_callbacks, on_client_unadvertise, 56);
 AT(telelink_session_callbacks, on_message, 64);
+AT(telelink_session_callbacks, on_connection_graph_subscribe, 72);
+AT(telelink_session_callbacks, on_connection_graph_unsubscribe, 80);
 
 SIZE(telelink_session_policy, 40);
 AT(telelink_session_policy, struct_size, 0);
@@ -129,7 +132,7 @@ AT(telelink_ice_server, urls_count, 8);
 AT(telelink_ice_server, username, 16);
 AT(telelink_ice_server, password, 32);
 
-SIZE(telelink_session_options, 256);
+SIZE(telelink_session_options, 280);
 AT(telelink_session_options, struct_size, 0);
 AT(telelink_session_options, url, 8);
 AT(telelink_session_options, token, 24);
@@ -156,11 +159,41 @@ AT(telelink_session_options, max_viewers, 200);
 AT(telelink_session_options, ice_servers, 208);
 AT(telelink_session_options, ice_servers_count, 216);
 AT(telelink_session_options, livekit_library, 224);
-AT(telelink_session_options, idle_window_ms, 240);
-AT(telelink_session_options, after_idle, 248);
-AT(telelink_session_options, reserved, 252);
+AT(telelink_session_options, asset_callbacks, 240);
+AT(telelink_session_options, asset_folder, 248);
+AT(telelink_session_options, request_timeout_ms, 256);
+AT(telelink_session_options, idle_window_ms, 264);
+AT(telelink_session_options, after_idle, 272);
+AT(telelink_session_options, reserved, 276);
 
-SIZE(telelink_session_stats, 152);
+SIZE(telelink_asset_request, 32);
+AT(telelink_asset_request, struct_size, 0);
+AT(telelink_asset_request, client, 8);
+AT(telelink_asset_request, uri, 16);
+
+SIZE(telelink_asset_callbacks, 32);
+AT(telelink_asset_callbacks, struct_size, 0);
+AT(telelink_asset_callbacks, context, 8);
+AT(telelink_asset_callbacks, drop, 16);
+AT(telelink_asset_callbacks, on_fetch, 24);
+
+SIZE(telelink_asset_package, 32);
+AT(telelink_asset_package, name, 0);
+AT(telelink_asset_package, directory, 16);
+
+SIZE(telelink_asset_folder, 72);
+AT(telelink_asset_folder, struct_size, 0);
+AT(telelink_asset_folder, packages, 8);
+AT(telelink_asset_folder, packages_count, 16);
+AT(telelink_asset_folder, file_roots, 24);
+AT(telelink_asset_folder, file_roots_count, 32);
+AT(telelink_asset_folder, extensions, 40);
+AT(telelink_asset_folder, extensions_count, 48);
+AT(telelink_asset_folder, max_size, 56);
+AT(telelink_asset_folder, any_extension, 64);
+AT(telelink_asset_folder, reserved, 68);
+
+SIZE(telelink_session_stats, 160);
 AT(telelink_session_stats, struct_size, 0);
 AT(telelink_session_stats, uptime_ms, 8);
 AT(telelink_session_stats, joins, 16);
@@ -180,6 +213,38 @@ AT(telelink_session_stats, dropped_transport_full, 120);
 AT(telelink_session_stats, dropped_refused, 128);
 AT(telelink_session_stats, dropped_incoming, 136);
 AT(telelink_session_stats, viewer_resets, 144);
+AT(telelink_session_stats, reconnects, 152);
+
+SIZE(telelink_viewer_stats, 104);
+AT(telelink_viewer_stats, struct_size, 0);
+AT(telelink_viewer_stats, client, 8);
+AT(telelink_viewer_stats, subscriptions, 16);
+AT(telelink_viewer_stats, queue_frames, 24);
+AT(telelink_viewer_stats, queue_bytes, 32);
+AT(telelink_viewer_stats, queue_frames_max, 40);
+AT(telelink_viewer_stats, queue_bytes_max, 48);
+AT(telelink_viewer_stats, sent_frames, 56);
+AT(telelink_viewer_stats, sent_bytes, 64);
+AT(telelink_viewer_stats, resets, 72);
+AT(telelink_viewer_stats, ping_rtt_latest_ms, 80);
+AT(telelink_viewer_stats, ping_rtt_ms, 88);
+AT(telelink_viewer_stats, ping_rtt_deviation_ms, 96);
+
+SIZE(telelink_channel_stats, 120);
+AT(telelink_channel_stats, struct_size, 0);
+AT(telelink_channel_stats, channel_id, 8);
+AT(telelink_channel_stats, topic, 16);
+AT(telelink_channel_stats, data_subscribers, 32);
+AT(telelink_channel_stats, video_subscribers, 40);
+AT(telelink_channel_stats, reliable_messages, 48);
+AT(telelink_channel_stats, reliable_bytes, 56);
+AT(telelink_channel_stats, lossy_messages, 64);
+AT(telelink_channel_stats, lossy_bytes, 72);
+AT(telelink_channel_stats, dropped_overwritten, 80);
+AT(telelink_channel_stats, dropped_not_ready, 88);
+AT(telelink_channel_stats, dropped_oversize, 96);
+AT(telelink_channel_stats, dropped_transport_full, 104);
+AT(telelink_channel_stats, dropped_refused, 112);
 
 SIZE(telelink_test_message, 64);
 AT(telelink_test_message, struct_size, 0);

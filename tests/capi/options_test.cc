@@ -38,6 +38,8 @@ TEST(StructSize, IsCheckedByEveryInit) {
   expect_size_checked(telelink_token_callbacks_init);
   expect_size_checked(telelink_api_key_init);
   expect_size_checked(telelink_service_init);
+  expect_size_checked(telelink_asset_callbacks_init);
+  expect_size_checked(telelink_asset_folder_init);
   expect_size_checked(telelink_session_stats_init);
   expect_size_checked(telelink_log_callbacks_init);
   expect_size_checked(telelink_test_message_init);

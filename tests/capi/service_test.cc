@@ -71,6 +71,17 @@ class Services : public ::testing::Test {
         << telelink_last_error_message();
   }
 
+  /// The next message of a kind that names `what`: the viewer is told of services when it joins, too.
+  std::string next_json(std::string_view op, std::string_view what) {
+    telelink_str message = {};
+    do {
+      if (telelink_test_viewer_next_json(robot.viewer, text(op), wait_ms, &message) != TELELINK_STATUS_OK) {
+        return telelink_last_error_message();
+      }
+    } while (support::string(message).find(what) == std::string::npos);
+    return support::string(message);
+  }
+
   std::string payload() const { return {reinterpret_cast<const char*>(answer.payload.data), answer.payload.len}; }
 
   telelink_str json = text("json");
@@ -112,7 +123,7 @@ TEST_F(Services, SecondAnswerIsRefusedAndNotSent) {
   EXPECT_EQ(telelink_service_responder_fail(responder, text("not today")), TELELINK_STATUS_OK);
   EXPECT_EQ(telelink_service_responder_respond(responder, telelink_text_data("43")), TELELINK_STATUS_ALREADY_RESPONDED);
   EXPECT_EQ(telelink_service_responder_fail(responder, text("again")), TELELINK_STATUS_ALREADY_RESPONDED);
-  EXPECT_STREQ(telelink_last_error_message(), "the call was answered already");
+  EXPECT_STREQ(telelink_last_error_message(), "the request was answered already");
   telelink_service_responder_free(responder);
   expect_answer(id);
   EXPECT_EQ(answer.failed, 1U);
@@ -185,6 +196,129 @@ TEST_F(Services, OfOneNameThereIsOne) {
   EXPECT_TRUE(other.dropped.wait());
   EXPECT_EQ(other.dropped.count(), 1);
   EXPECT_EQ(desk.dropped.count(), 0);
+}
+
+TEST_F(Services, DeclaredSchemasAreShownAndRuleTheEncodings) {
+  const auto schema = [](std::string_view name) {
+    return telelink_schema{text(name), text("jsonschema"), telelink_text_data("{\"title\":1}")};
+  };
+  const telelink_message_schema request = {text("cbor"), schema("Ask")};
+  const telelink_message_schema response = {text("xml"), schema("Tell")};
+  service.name = text("/declared");
+  service.type_name = text("Oracle");
+  service.request = &request;
+  service.response = &response;
+  ASSERT_EQ(telelink_session_add_services(robot.session, services, 1), TELELINK_STATUS_OK);
+  const auto shown = next_json("advertiseServices", "/declared");
+  for (const char* part : {"Oracle", "\"cbor\"", "\"Ask\"", "\"xml\"", "\"Tell\"", "jsonschema", "title"})
+    EXPECT_NE(shown.find(part), std::string::npos) << part << " in " << shown;
+
+  // The declared encoding and no other, though the session supports json.
+  std::uint32_t id = 0;
+  const auto call_in = [&](std::string_view encoding) {
+    ASSERT_EQ(telelink_test_viewer_call(robot.viewer, text("/declared"), text(encoding), telelink_text_data("42"),
+                                        wait_ms, &id),
+              TELELINK_STATUS_OK);
+  };
+  call_in("json");
+  expect_answer(id);
+  EXPECT_EQ(answer.failed, 1U);
+  EXPECT_EQ(support::string(answer.message), "Unsupported encoding");
+  call_in("cbor");
+  auto* responder = desk.take();
+  EXPECT_EQ(telelink_service_responder_respond(responder, telelink_text_data("<a/>")), TELELINK_STATUS_OK);
+  telelink_service_responder_free(responder);
+  expect_answer(id);
+  EXPECT_EQ(support::string(answer.encoding), "xml");
+  EXPECT_EQ(payload(), "<a/>");
+}
+
+TEST_F(Services, SeveralComeAndGoInOneMessage) {
+  telelink_service second = service;
+  service.name = text("/one");
+  second.name = text("/two");
+  const telelink_service* both[] = {&service, &second};
+  ASSERT_EQ(telelink_session_add_services(robot.session, both, 2), TELELINK_STATUS_OK) << telelink_last_error_message();
+  const auto added = next_json("advertiseServices", "/one");
+  EXPECT_NE(added.find("/two"), std::string::npos) << added;
+
+  const telelink_str names[] = {text("/one"), text("/unknown"), text("/two")};
+  ASSERT_EQ(telelink_session_remove_services(robot.session, names, 3), TELELINK_STATUS_OK);
+  const auto removed = next_json("unadvertiseServices", "serviceIds");
+  EXPECT_NE(removed.find(','), std::string::npos) << "two ids: " << removed;
+  EXPECT_EQ(telelink_test_viewer_wait_no_service(robot.viewer, text("/two"), wait_ms), TELELINK_STATUS_OK);
+  ASSERT_TRUE(desk.dropped.wait(2));
+  // Unknown ones alone: no message. Something that is sent afterwards comes first.
+  ASSERT_EQ(telelink_session_remove_services(robot.session, &names[1], 1), TELELINK_STATUS_OK);
+  const auto last = text("/ask");
+  ASSERT_EQ(telelink_session_remove_services(robot.session, &last, 1), TELELINK_STATUS_OK);
+  ASSERT_EQ(telelink_test_viewer_wait_no_service(robot.viewer, last, wait_ms), TELELINK_STATUS_OK);
+  telelink_str message = {};
+  EXPECT_EQ(telelink_test_viewer_next_json(robot.viewer, text("unadvertiseServices"), 0, &message), TELELINK_STATUS_OK);
+  EXPECT_EQ(telelink_test_viewer_next_json(robot.viewer, text("unadvertiseServices"), 0, &message),
+            TELELINK_STATUS_TIMEOUT);
+}
+
+TEST_F(Services, NoneOfSeveralComesWhenOneCannot) {
+  telelink_service second = service;
+  service.name = text("/new");
+  second.name = text("/ask");
+  const telelink_service* both[] = {&service, &second};
+  EXPECT_EQ(telelink_session_add_services(robot.session, both, 2), TELELINK_STATUS_DUPLICATE);
+  EXPECT_STREQ(telelink_last_error_message(), "service /ask exists already");
+  EXPECT_EQ(telelink_test_viewer_wait_no_service(robot.viewer, text("/new"), wait_ms), TELELINK_STATUS_OK);
+  EXPECT_TRUE(desk.dropped.wait(2)) << "both contexts are consumed";
+}
+
+TEST_F(Services, ThirtyTwoCallsRunAtOnceAndTheNextIsRefused) {
+  std::vector<std::uint32_t> ids;
+  for (int i = 0; i < 32; ++i)
+    ids.push_back(call());
+  ASSERT_TRUE(desk.called.wait(32));
+  expect_answer(call());
+  EXPECT_EQ(answer.failed, 1U);
+  EXPECT_EQ(support::string(answer.message), "Too many requests");
+  for (int i = 0; i < 32; ++i) {
+    auto* responder = desk.take();
+    EXPECT_EQ(telelink_service_responder_respond(responder, telelink_text_data("43")), TELELINK_STATUS_OK);
+    telelink_service_responder_free(responder);
+  }
+  for (const auto id : ids) {
+    expect_answer(id);
+    EXPECT_EQ(payload(), "43");
+  }
+  const auto again = call();
+  telelink_service_responder_free(desk.take());
+  expect_answer(again);
+  EXPECT_EQ(support::string(answer.message), "Internal server error: service failed to send a response");
+}
+
+TEST_F(Services, TimeOutAnswersAndFreesThePlaces) {
+  service.name = text("/slow");
+  service.timeout_ms = 1;
+  ASSERT_EQ(telelink_session_add_services(robot.session, services, 1), TELELINK_STATUS_OK);
+  std::uint32_t id = 0;
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_EQ(telelink_test_viewer_call(robot.viewer, text("/slow"), json, telelink_text_data("42"), wait_ms, &id),
+              TELELINK_STATUS_OK);
+    expect_answer(id);
+    EXPECT_EQ(answer.failed, 1U);
+    ASSERT_EQ(support::string(answer.message), "The service did not answer in time") << i;
+  }
+  for (int i = 0; i < 40; ++i) {
+    auto* responder = desk.take();
+    EXPECT_EQ(telelink_service_responder_respond(responder, telelink_text_data("late")), TELELINK_STATUS_OK);
+    telelink_service_responder_free(responder);
+  }
+  // The late answers went nowhere; a service without a limit still waits for its answer.
+  EXPECT_EQ(telelink_test_viewer_answer(robot.viewer, id, 0, &answer), TELELINK_STATUS_TIMEOUT);
+  const auto patient = call();
+  auto* responder = desk.take();
+  EXPECT_EQ(telelink_test_viewer_answer(robot.viewer, patient, 20, &answer), TELELINK_STATUS_TIMEOUT);
+  EXPECT_EQ(telelink_service_responder_respond(responder, telelink_text_data("43")), TELELINK_STATUS_OK);
+  telelink_service_responder_free(responder);
+  expect_answer(patient);
+  EXPECT_EQ(payload(), "43");
 }
 
 TEST_F(Services, SessionCanBeFreedInsideAHandler) {

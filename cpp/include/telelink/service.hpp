@@ -10,6 +10,7 @@
 #include <telelink/schema.hpp>
 #include <telelink/telelink.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -68,6 +69,9 @@ struct Service {
   std::function<void(const ServiceRequest&, ServiceResponder)> handler = {};  ///< required
   std::optional<Format> request = std::nullopt;   ///< what requests look like; others are refused
   std::optional<Format> response = std::nullopt;  ///< what responses look like
+  /// A call that is unanswered for so long fails; its place is free again, and a later answer goes nowhere. 0: no
+  /// limit.
+  std::chrono::milliseconds timeout{0};
 };
 
 namespace detail {
@@ -90,6 +94,7 @@ class ServiceTables {
       c.request = schema(service.request);
       c.response = schema(service.response);
       if (service.handler) c.on_request = &on_request;
+      c.timeout_ms = milliseconds(service.timeout);
       tables_.push_back(c);
       pointers_.push_back(&tables_.back());
       handlers_.push_back(std::make_unique<ServiceHandler>(std::move(service.handler)));

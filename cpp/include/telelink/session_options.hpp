@@ -1,6 +1,7 @@
 // Copyright telelink contributors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <telelink/asset.hpp>
 #include <telelink/channel.hpp>
 #include <telelink/client.hpp>
 #include <telelink/result.hpp>
@@ -32,7 +33,7 @@ enum class Capabilities : std::uint32_t {
   parameters = 2,        ///< read and write parameters
   services = 4,          ///< call services; implied by a service in the options
   connection_graph = 8,  ///< follow the connection graph
-  assets = 16,           ///< fetch assets
+  assets = 16,           ///< fetch assets; implied by an asset handler or folder, and needs one
 };
 
 constexpr Capabilities operator|(Capabilities a, Capabilities b) noexcept {
@@ -59,6 +60,10 @@ struct SessionCallbacks {
   std::function<void(ClientView client, ClientChannelView channel)> on_client_unadvertise = {};
   /// A viewer published a message.
   std::function<void(ClientView client, ClientChannelView channel, const ClientMessage& message)> on_message = {};
+  /// The first viewer follows the connection graph: from now on publishing it is worth the work.
+  std::function<void(ClientView client)> on_connection_graph_subscribe = {};
+  /// The last viewer that followed the connection graph does no longer: by itself or its leaving.
+  std::function<void(ClientView client)> on_connection_graph_unsubscribe = {};
 };
 
 /// A LiveKit API key pair: the library makes a fresh token for every join.
@@ -113,6 +118,16 @@ struct SessionOptions {
   Capabilities capabilities = Capabilities::none;     ///< what viewers may do
   std::vector<std::string> supported_encodings = {};  ///< of messages from viewers, for example "json"
   std::vector<Service> services = {};                 ///< offered from the start
+
+  /// Serves files to viewers as assets.
+  std::optional<AssetFolder> asset_folder = std::nullopt;
+  /// Serves assets; with an asset_folder, those that the folder does not know. Runs on threads of the session, up to 32
+  /// requests at once; it may block, or keep the responder and return. An exception that leaves it is reported on
+  /// standard error, and the viewer gets an error.
+  std::function<void(const AssetRequest&, AssetResponder)> asset_handler = {};
+  /// A parameter or asset request that is unanswered for so long fails; its place is free again, and a later answer
+  /// goes nowhere. 0: no limit. Services have their own, Service::timeout.
+  std::chrono::milliseconds request_timeout{0};
 
   SessionCallbacks callbacks = {};  ///< events
 

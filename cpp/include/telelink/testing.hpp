@@ -47,10 +47,10 @@ struct Message {
   bool lossy = false;             ///< came over the lossy path
 };
 
-/// The answer of a service call.
+/// The answer of a service call, or an asset.
 struct Answer {
   bool failed = false;
-  std::string encoding = {};
+  std::string encoding = {};  ///< empty for an asset
   std::string payload = {};
   std::string message = {};  ///< why it failed
 };
@@ -198,12 +198,51 @@ class Viewer {
     return Answer{c.failed != 0, detail::string(c.encoding), detail::string(c.payload), detail::string(c.message)};
   }
 
+  /// Asks for an asset, without waiting for it; the number for asset().
+  Result<std::uint32_t> start_fetch(std::string_view uri, Timeout timeout = default_timeout) const {
+    std::uint32_t id = 0;
+    const auto status = telelink_test_viewer_fetch_asset(handle_.get(), detail::view(uri), detail::ms(timeout), &id);
+    if (status != TELELINK_STATUS_OK) return detail::last_error(status);
+    return id;
+  }
+
+  /// Waits for an asset.
+  Result<Answer> asset(std::uint32_t request_id, Timeout timeout = default_timeout) const {
+    telelink_test_answer c = {};
+    auto status = telelink_test_answer_init(&c, sizeof c);
+    if (status == TELELINK_STATUS_OK) {
+      status = telelink_test_viewer_asset(handle_.get(), request_id, detail::ms(timeout), &c);
+    }
+    if (status != TELELINK_STATUS_OK) return detail::last_error(status);
+    return Answer{c.failed != 0, {}, detail::string(c.payload), detail::string(c.message)};
+  }
+
+  /// Asks for an asset and waits for it.
+  Result<Answer> fetch_asset(std::string_view uri, Timeout timeout = default_timeout) const {
+    const auto id = start_fetch(uri, timeout);
+    if (!id) return id.error();
+    return asset(*id, timeout);
+  }
+
+  /// The next JSON message of one kind, as the robot sent it; `op` is for example "advertiseServices".
+  Result<std::string> next_json(std::string_view op, Timeout timeout = default_timeout) const {
+    telelink_str json = {};
+    const auto status = telelink_test_viewer_next_json(handle_.get(), detail::view(op), detail::ms(timeout), &json);
+    if (status != TELELINK_STATUS_OK) return detail::last_error(status);
+    return detail::string(json);
+  }
+
   /// Calls a service and waits for the answer.
   Result<Answer> call(std::string_view service, std::string_view encoding, Bytes payload,
                       Timeout timeout = default_timeout) const {
     const auto id = start_call(service, encoding, payload, timeout);
     if (!id) return id.error();
     return answer(*id, timeout);
+  }
+
+  /// Sends a JSON message as it is, for what has no method here. When this returns, the robot has handled it.
+  Result<void> send_json(std::string_view json, Timeout timeout = default_timeout) const {
+    return detail::check(telelink_test_viewer_send_json(handle_.get(), detail::view(json), detail::ms(timeout)));
   }
 
  private:

@@ -3,8 +3,11 @@
 
 mod peer;
 
+pub mod asset;
+pub mod json;
 pub mod panic;
 pub mod results;
+pub mod send;
 pub mod server;
 pub mod viewer;
 

@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 
 use crate::protocol::schema::RELIABLE_KEY;
 use crate::protocol::{
-    data_track, ChannelAdvertisement, FrameDecoder, FromViewer, ServerInfo, ServiceAdvertisement, ServiceCall, Status,
-    ToViewer, CONTROL_TOPIC,
+    data_track, frame, ChannelAdvertisement, FetchAssetResponse, Frame, FrameDecoder, FrameKind, FromViewer,
+    ServerInfo, ServiceAdvertisement, ServiceCall, Status, ToViewer, CONTROL_TOPIC,
 };
 use crate::room::memory::ChannelSource;
 use crate::room::{
@@ -22,6 +22,8 @@ use crate::room::{
 
 /// Messages, statuses and answers that are kept for the test; beyond it the oldest go.
 const KEEP: usize = 65_536;
+/// JSON messages that are kept as they came.
+const KEEP_JSON: usize = 4096;
 
 /// A message as a viewer gets it.
 pub(super) struct Message {
@@ -51,8 +53,11 @@ struct State {
     messages: VecDeque<Message>,
     statuses: VecDeque<Status>,
     answers: HashMap<u32, Answer>,
+    assets: HashMap<u32, Result<Bytes, String>>,
+    json: VecDeque<String>,
     pongs: u64,
     calls: u32,
+    fetches: u32,
     pings: u64,
     left: bool,
 }
@@ -123,11 +128,20 @@ impl Peer {
 
     /// Sends a message to the robot, as soon as there is one.
     fn send(&self, message: &FromViewer, timeout: Duration) -> Result<(), String> {
-        let frame = message.to_frame().map_err(|error| error.to_string())?;
+        self.send_frame(message.to_frame().map_err(|error| error.to_string())?, timeout)
+    }
+
+    fn send_frame(&self, frame: Bytes, timeout: Duration) -> Result<(), String> {
         let out = self
             .wait(timeout, |state| state.robot.as_ref().map(|robot| robot.out.clone()))
             .map_err(|TooLate| "no robot has opened a control stream".to_owned())?;
         out.push(frame).map_err(|_| "the stream to the robot is closed or full".to_owned())
+    }
+
+    /// Sends a JSON message as it is; when this returns, the robot has handled it.
+    pub(super) fn send_json(&self, json: &str, timeout: Duration) -> Result<(), String> {
+        self.send_frame(frame::text_frame(json.as_bytes()).map_err(|error| error.to_string())?, timeout)?;
+        self.barrier(timeout)
     }
 
     /// Returns when the robot has handled everything sent before.
@@ -246,6 +260,30 @@ impl Peer {
         self.wait(timeout, |state| state.answers.remove(&call_id))
     }
 
+    /// Asks for an asset and returns the number of the request.
+    pub(super) fn fetch_asset(&self, uri: &str, timeout: Duration) -> Result<u32, String> {
+        let request_id = {
+            let mut state = self.shared.state.lock();
+            state.fetches += 1;
+            state.fetches
+        };
+        self.send(&FromViewer::FetchAsset { request_id, uri: uri.to_owned() }, timeout)?;
+        Ok(request_id)
+    }
+
+    /// The answer of an asset request.
+    pub(super) fn asset(&self, request_id: u32, timeout: Duration) -> Result<Result<Bytes, String>, TooLate> {
+        self.wait(timeout, |state| state.assets.remove(&request_id))
+    }
+
+    /// The next JSON message of a kind.
+    pub(super) fn next_json(&self, op: &str, timeout: Duration) -> Result<String, TooLate> {
+        self.wait(timeout, |state| {
+            let at = state.json.iter().position(|json| op_of(json).as_deref() == Some(op))?;
+            state.json.remove(at)
+        })
+    }
+
     /// Whether the robot offers a service now.
     pub(super) fn no_service(&self, name: &str, timeout: Duration) -> Result<(), TooLate> {
         self.wait(timeout, |state| state.services.values().all(|service| service.name != name).then_some(()))
@@ -335,7 +373,9 @@ async fn read_control(shared: Arc<Shared>, mut reader: ByteReader) {
         while let Ok(Some(frame)) = decoder.next() {
             // What this viewer cannot read is of no use to a test that waits for something else.
             if let Ok(message) = ToViewer::decode(&frame) {
-                take(&mut shared.state.lock(), message);
+                let mut state = shared.state.lock();
+                keep_json(&mut state, &frame);
+                take(&mut state, message);
                 shared.changed.notify_all();
             }
         }
@@ -373,6 +413,7 @@ fn take(state: &mut MutexGuard<'_, State>, message: ToViewer) {
         }
         ToViewer::ServiceCallResponse(call) => keep_answer(state, call.call_id, Answer::Response(call)),
         ToViewer::ServiceCallFailure { call_id, message, .. } => keep_answer(state, call_id, Answer::Failure(message)),
+        ToViewer::FetchAssetResponse(response) => keep_asset(state, response),
         ToViewer::Pong { app_timestamp, .. } => state.pongs = state.pongs.max(u64::from_le_bytes(app_timestamp)),
         _ => {}
     }
@@ -384,6 +425,31 @@ fn keep_message(state: &mut State, channel_id: u64, payload: Bytes, log_time: u6
         state.messages.pop_front();
     }
     state.messages.push_back(Message { channel_id, topic, payload, log_time, lossy });
+}
+
+fn keep_asset(state: &mut State, response: FetchAssetResponse) {
+    if state.assets.len() < KEEP {
+        state.assets.insert(response.request_id, response.result);
+    }
+}
+
+fn keep_json(state: &mut MutexGuard<'_, State>, frame: &Frame) {
+    if frame.kind != FrameKind::Text {
+        return;
+    }
+    if state.json.len() == KEEP_JSON {
+        state.json.pop_front();
+    }
+    state.json.push_back(String::from_utf8_lossy(&frame.payload).into_owned());
+}
+
+/// The kind of a JSON message.
+fn op_of(json: &str) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Message {
+        op: String,
+    }
+    serde_json::from_str::<Message>(json).ok().map(|message| message.op)
 }
 
 fn keep_answer(state: &mut State, call_id: u32, answer: Answer) {

@@ -20,29 +20,30 @@ use crate::protocol::{version, ServerInfo, Status};
 /// Everything that it waits for has a time limit. A call that returned has reached the robot, so that a test needs no
 /// sleeping: after telelink_test_viewer_subscribe(), the next message logged is for this viewer.
 pub struct telelink_test_viewer {
-    peer: Peer,
+    pub(super) peer: Peer,
     /// What the last results point into.
-    last: Mutex<Last>,
+    pub(super) last: Mutex<Last>,
 }
 
 #[derive(Default)]
-struct Last {
+pub(super) struct Last {
     message: Option<Message>,
     status: Option<Status>,
-    answer: Option<(String, Bytes, String)>,
+    pub(super) answer: Option<(String, Bytes, String)>,
     info: Option<ServerInfo>,
+    pub(super) json: Option<String>,
 }
 
-fn ms(timeout_ms: u64) -> Duration {
+pub(super) fn ms(timeout_ms: u64) -> Duration {
     Duration::from_millis(timeout_ms)
 }
 
-fn too_late(what: impl std::fmt::Display) -> impl FnOnce(TooLate) -> Failure {
+pub(super) fn too_late(what: impl std::fmt::Display) -> impl FnOnce(TooLate) -> Failure {
     let text = what.to_string();
     move |TooLate| Failure::new(telelink_status::Timeout, text)
 }
 
-fn timeout(text: String) -> Failure {
+pub(super) fn timeout(text: String) -> Failure {
     Failure::new(telelink_status::Timeout, text)
 }
 
@@ -464,7 +465,7 @@ pub unsafe extern "C" fn telelink_test_viewer_call(
 /// @param call_id     From telelink_test_viewer_call().
 /// @param timeout_ms  How long to wait, milliseconds.
 /// @param answer      Set up with telelink_test_answer_init(); written. Its views live until the next call of this
-///                    function on this viewer.
+///                    function or of telelink_test_viewer_asset() on this viewer.
 /// @return TELELINK_STATUS_OK             here it is, a response or a failure
 ///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `answer` is NULL
 ///         TELELINK_STATUS_STRUCT_SIZE    `answer` was not set up

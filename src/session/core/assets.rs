@@ -1,7 +1,5 @@
 //! Assets (P-108 to P-111, S-216 to S-219).
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 
 use crate::protocol::{texts, FetchAssetResponse, StatusLevel, ToViewer};
@@ -48,13 +46,13 @@ impl Core {
         };
         let Some(registration) = self.clients.get(&id) else { return };
         let reply = AssetReply { request_id };
-        match Arc::clone(&registration.slots.assets).try_acquire_owned() {
-            Ok(slot) => {
+        match registration.slots.assets.take() {
+            Some(slot) => {
                 let request = AssetRequest { client: (*registration.client).clone(), uri };
                 let work = (Kind::Asset(reply), Work::Asset { handler, request, reply });
                 self.start_request(id, slot, work, self.config.request_timeout, now);
             }
-            Err(_) => self.send(id, &reply.response(Err(texts::TOO_MANY_ASSET_REQUESTS.to_owned()))),
+            None => self.send(id, &reply.response(Err(texts::TOO_MANY_ASSET_REQUESTS.to_owned()))),
         }
     }
 }

@@ -9,6 +9,7 @@
 mod assets;
 mod channels;
 mod client_publish;
+mod graph;
 mod idle;
 mod parameters;
 mod participants;
@@ -30,23 +31,24 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 
 use crate::context::{ChannelId, ChannelRef};
-use crate::fanout::ResetCause;
+use crate::fanout::{ResetCause, Slot};
 use crate::protocol::{FromViewer, ServerInfo, Status, StatusLevel, ToViewer};
 use crate::room::{Identity, Participant, Sid};
 
 use super::options::Limits;
 use super::service::{ServiceHandler, ServiceRequest};
 use super::{
-    AssetHandler, Client, ClientChannel, ClientId, ClientMessage, Error, Parameter, RttStats, Service,
+    AssetHandler, Client, ClientChannel, ClientId, ClientMessage, ConnectionGraph, Error, Parameter, RttStats, Service,
     SessionCapability,
 };
 
 pub(crate) use channels::{ChannelAdded, VideoCapability};
 pub(crate) use parameters::ParameterSource;
 pub(crate) use ping::RttTracker;
-pub(crate) use requests::{Outcome, RequestId, Slot, Work};
+pub(crate) use requests::{Outcome, RequestId, Work};
 
 use channels::ChannelState;
+use graph::GraphState;
 use idle::Idle;
 use parameters::ParameterSubscriptions;
 use participants::Registration;
@@ -136,6 +138,7 @@ pub(crate) enum Input {
     IdleWindow(Option<Duration>),
     /// The application wants the session to stay: the countdown of the idle window starts anew.
     Stay,
+    PublishGraph(ConnectionGraph),
     /// A deadline named by [`Core::deadline`] may have passed.
     Tick,
 }
@@ -176,6 +179,10 @@ pub(crate) enum Event {
     ClientAdvertise(Arc<Client>, Arc<ClientChannel>),
     ClientUnadvertise(Arc<Client>, Arc<ClientChannel>),
     Message(Arc<Client>, Arc<ClientChannel>, ClientMessage),
+    /// The first viewer follows the connection graph.
+    GraphSubscribe(Arc<Client>),
+    /// The last one does no longer.
+    GraphUnsubscribe(Arc<Client>),
     /// These parameters have their first subscriber.
     ParametersSubscribe(Vec<String>),
     /// These have lost their last.
@@ -196,6 +203,7 @@ pub(crate) struct Core {
     channels: IndexMap<ChannelId, ChannelState>,
     eager_tracks: usize,
     services: ServiceMap,
+    graph: GraphState,
     requests: Requests,
     parameters: ParameterSubscriptions,
     status: StatusBoard,
@@ -219,6 +227,7 @@ impl Core {
             channels: IndexMap::new(),
             eager_tracks: 0,
             services: ServiceMap::default(),
+            graph: GraphState::default(),
             requests: Requests::default(),
             parameters: ParameterSubscriptions::default(),
             status: StatusBoard::default(),
@@ -251,6 +260,7 @@ impl Core {
             Input::RemoveStatus(ids) => self.remove_status(ids),
             Input::IdleWindow(window) => self.set_idle_window(window),
             Input::Stay => self.stay(),
+            Input::PublishGraph(graph) => return self.publish_graph(graph),
             Input::Tick => self.tick(now),
         }
         self.watch_idle(now);
@@ -331,10 +341,11 @@ impl Core {
             FromViewer::FetchAsset { request_id, uri } => self.fetch_asset(id, request_id, uri, now),
             FromViewer::Ping { app_timestamp } => self.ping(id, app_timestamp, now),
             FromViewer::PingAck { device_timestamp_ms } => self.ping_ack(id, device_timestamp_ms, now),
+            FromViewer::SubscribeConnectionGraph => self.subscribe_graph(id),
+            FromViewer::UnsubscribeConnectionGraph => self.unsubscribe_graph(id),
             FromViewer::PlaybackControl(_) => {
                 tracing::warn!(client = %id, "a viewer asked for playback control, which a robot does not have (P-92)");
             }
-            other => self.unsupported(id, &other),
         }
     }
 

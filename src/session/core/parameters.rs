@@ -5,13 +5,13 @@ use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
 use indexmap::{IndexMap, IndexSet};
-use tokio::sync::Semaphore;
 
+use crate::fanout::Slot;
 use crate::protocol::{texts, Parameter, Status, StatusLevel, ToViewer};
 use crate::session::parameter::ParameterAnswer;
 use crate::session::{GetParametersRequest, Listener, ParameterHandler, SetParametersRequest};
 
-use super::requests::{frame_or, Kind, Slot, Work};
+use super::requests::{frame_or, Kind, Work};
 use super::{Client, ClientId, Core, Effect, Event, Now, SessionCapability};
 
 /// Names one viewer may follow.
@@ -76,9 +76,9 @@ impl Core {
             return None;
         }
         let registration = self.clients.get(&id)?;
-        match Arc::<Semaphore>::clone(&registration.slots.parameters).try_acquire_owned() {
-            Ok(slot) => Some(((*registration.client).clone(), slot)),
-            Err(_) => {
+        match registration.slots.parameters.take() {
+            Some(slot) => Some(((*registration.client).clone(), slot)),
+            None => {
                 self.reply_status(id, StatusLevel::Error, texts::TOO_MANY_PARAMETER_REQUESTS);
                 None
             }

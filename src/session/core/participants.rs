@@ -60,6 +60,7 @@ impl Core {
     /// The room is gone: every viewer is cleaned up as if it had left (S-36), in-room state is forgotten.
     pub(super) fn left(&mut self) {
         self.in_room = false;
+        self.drop_graph_subscribers();
         let clients: Vec<ClientId> = self.clients.keys().copied().collect();
         for client in clients {
             self.remove(client);
@@ -267,6 +268,7 @@ impl Core {
         self.update_routes(&routes);
         self.requests.forget(id);
         self.forget_parameters(id, registration.parameters);
+        self.drop_graph_subscriber(client.clone());
         for channel in registration.subscriptions.keys() {
             if let Some(state) = self.channels.get(channel) {
                 let channel = state.channel.clone();

@@ -2,12 +2,11 @@
 //! S-202, S-215, S-217).
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::fanout::{Admission, Slot};
 use crate::protocol::ToViewer;
 use crate::session::parameter::ParameterAnswer;
 use crate::session::{AssetHandler, AssetRequest, GetParametersRequest, SetParametersRequest};
@@ -24,19 +23,16 @@ const MAX_OPEN: usize = 32;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct RequestId(u64);
 
-/// Holds one of a viewer's 32 places of a kind until the answer has entered the viewer's queue.
-pub(crate) type Slot = OwnedSemaphorePermit;
-
 /// The places of one viewer, apart for each kind.
 pub(super) struct Slots {
-    pub(super) services: Arc<Semaphore>,
-    pub(super) assets: Arc<Semaphore>,
-    pub(super) parameters: Arc<Semaphore>,
+    pub(super) services: Admission,
+    pub(super) assets: Admission,
+    pub(super) parameters: Admission,
 }
 
 impl Default for Slots {
     fn default() -> Self {
-        let places = || Arc::new(Semaphore::new(MAX_OPEN));
+        let places = || Admission::new(MAX_OPEN);
         Self { services: places(), assets: places(), parameters: places() }
     }
 }

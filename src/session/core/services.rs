@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use indexmap::IndexMap;
 
+use crate::fanout::Slot;
 use crate::protocol::schema::encode_schema_data;
 use crate::protocol::{self, texts, ServiceAdvertisement, ServiceCall, ToViewer};
 use crate::session::service::{ServiceAnswer, ServiceRequest};
 use crate::session::{ErrorKind, MessageSchema};
 
-use super::requests::{frame_or, Kind, Slot, Work};
+use super::requests::{frame_or, Kind, Work};
 use super::{ClientId, Core, Error, Now, Service, SessionCapability};
 
 /// The services by id; names are unique (S-193). Survives the loss of a room.
@@ -135,7 +136,7 @@ impl Core {
         if !known {
             return Err(texts::UNSUPPORTED_ENCODING);
         }
-        let slot = self.clients.get(&id).and_then(|r| r.slots.services.clone().try_acquire_owned().ok());
+        let slot = self.clients.get(&id).and_then(|r| r.slots.services.take());
         Ok((service.clone(), slot.ok_or(texts::TOO_MANY_SERVICE_CALLS)?))
     }
 }

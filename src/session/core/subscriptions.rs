@@ -106,6 +106,17 @@ impl Core {
         was
     }
 
+    /// Subscribers of a channel, to its messages and to its video.
+    pub(crate) fn subscribers_of(&self, channel: ChannelId) -> (usize, usize) {
+        let state = self.channels.get(&channel);
+        state.map_or((0, 0), |state| (state.data_subscribers.len(), state.video_subscribers.len()))
+    }
+
+    /// Channels that a viewer is subscribed to.
+    pub(crate) fn subscriptions_of(&self, id: ClientId) -> usize {
+        self.clients.get(&id).map_or(0, |registration| registration.subscriptions.len())
+    }
+
     /// Takes a viewer off a channel's lists; whether it was on one.
     pub(super) fn drop_subscriber(&mut self, channel: ChannelId, id: ClientId) -> bool {
         let Some(state) = self.channels.get_mut(&channel) else { return false };

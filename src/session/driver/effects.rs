@@ -48,7 +48,9 @@ impl Driver {
             }
             Effect::Route { channel, reliable, lossy } => self.set_route(&channel, &reliable, lossy),
             Effect::ForgetChannel(channel) => {
-                self.channels.remove(&channel);
+                if let Some(io) = self.channels.remove(&channel) {
+                    self.closed_channels += io.counters.read();
+                }
             }
             Effect::Event(event) => {
                 if let Some(overflow) = self.shared.callbacks.event(event) {

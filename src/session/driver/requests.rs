@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::fanout::Push;
+use crate::fanout::{Push, Slot};
 use crate::session::asset::AssetResponder;
-use crate::session::core::{Outcome, ParameterSource, RequestId, Slot, Work};
+use crate::session::core::{Outcome, ParameterSource, RequestId, Work};
 use crate::session::handlers::{Job, Lane};
 use crate::session::parameter::ParameterResponder;
 use crate::session::service::ServiceResponder;

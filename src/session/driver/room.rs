@@ -166,7 +166,13 @@ impl Driver {
             RoomEvent::ByteStreamOpened { topic, sender, sender_sid, reader } => {
                 if topic != CONTROL_TOPIC {
                     tracing::warn!(topic, identity = %sender, "a byte stream of another topic was ignored");
-                } else if !room.inboxes.open(sender.clone(), sender_sid.clone(), reader, &self.shared.inputs, &self.shared.panics) {
+                } else if !room.inboxes.open(
+                    sender.clone(),
+                    sender_sid.clone(),
+                    reader,
+                    &self.shared.inputs,
+                    &self.shared.panics,
+                ) {
                     tracing::warn!(identity = %sender, "one control stream too many was refused");
                     if let Some(sid) = sender_sid {
                         let reason = "too many control streams are open".to_owned();
@@ -183,6 +189,7 @@ impl Driver {
             RoomEvent::Reconnecting => tracing::info!("the transport lost its link and reconnects"),
             RoomEvent::Reconnected { full } => {
                 tracing::info!(full, "the transport reconnected");
+                self.reconnects += 1;
                 if full {
                     let participants = room.room.participants();
                     self.tell(Input::Reconnected { participants });

@@ -163,3 +163,27 @@ fn a_paused_viewer_waits_and_a_forgotten_one_is_dropped() {
     pool.wait_idle();
     assert!(runs.try_recv().is_err(), "nothing of the viewer that left");
 }
+
+#[test]
+fn s_202_requests_whose_time_is_over_do_not_pile_up() {
+    let (pool, _) = pool();
+    let ((started, runs), (open, gate)) = (channel(), channel::<()>());
+    let gate = Arc::new(Mutex::new(gate));
+    for n in 0..24 {
+        pool.submit(ClientId(1), Lane::Parallel, blocking(n, &started, &gate));
+    }
+    for _ in 0..24 {
+        runs.recv_timeout(SECOND).unwrap();
+    }
+    // Their time is over, the slots are free, and the viewer asks again and again.
+    for n in 24..1024 {
+        pool.submit(ClientId(1), Lane::Parallel, blocking(n, &started, &gate));
+    }
+    drop(open);
+    let rest: Vec<u32> = (0..64).map(|_| runs.recv_timeout(SECOND).unwrap()).collect();
+    assert!(rest.iter().all(|n| (24..88).contains(n)), "the first ones wait, later ones are dropped: {rest:?}");
+    drop(started);
+    pool.close();
+    pool.wait_idle();
+    assert!(runs.recv_timeout(SECOND).is_err(), "and nothing is left of them");
+}

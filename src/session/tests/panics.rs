@@ -164,8 +164,7 @@ async fn s_267_a_panic_of_a_handler_thread_fails_its_request_and_no_other() {
         .await;
     robot.session.inject_panic(PanicPoint::Handlers);
     for call_id in [1, 2] {
-        let call =
-            crate::protocol::ServiceCall { service_id, call_id, encoding: "json".into(), payload: Bytes::new() };
+        let call = crate::protocol::ServiceCall { service_id, call_id, encoding: "json".into(), payload: Bytes::new() };
         viewer.say(&FromViewer::ServiceCallRequest(call));
         let answer = viewer
             .until(|message| match message {

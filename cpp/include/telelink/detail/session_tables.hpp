@@ -1,6 +1,7 @@
 // Copyright telelink contributors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <telelink/asset.hpp>
 #include <telelink/channel.hpp>
 #include <telelink/client.hpp>
 #include <telelink/detail/callback.hpp>
@@ -66,6 +67,16 @@ struct SessionTrampolines {
       self(context).on_message(ClientView{client}, ClientChannelView{channel}, view);
     });
   }
+
+  static void on_connection_graph_subscribe(void* context, const telelink_client* client) noexcept {
+    Contain<Mode>::run("on_connection_graph_subscribe",
+                       [&] { self(context).on_connection_graph_subscribe(ClientView{client}); });
+  }
+
+  static void on_connection_graph_unsubscribe(void* context, const telelink_client* client) noexcept {
+    Contain<Mode>::run("on_connection_graph_unsubscribe",
+                       [&] { self(context).on_connection_graph_unsubscribe(ClientView{client}); });
+  }
 };
 
 /// The decisions about channels of one session.
@@ -113,6 +124,7 @@ class SessionTables {
         metadata_{pairs(options_.metadata)},
         encodings_{views(options_.supported_encodings)},
         services_{std::move(options_.services)},
+        assets_{std::move(options_.asset_handler), std::move(options_.asset_folder)},
         callbacks_{std::make_unique<SessionCallbacks>(std::move(options_.callbacks))},
         policy_{std::make_unique<Policy>(Policy{std::move(options_.channel_filter), std::move(options_.qos)})},
         token_callback_{std::make_unique<TokenCallback>(std::move(options_.token_callback))} {
@@ -136,6 +148,7 @@ class SessionTables {
   const telelink_session_options* release() noexcept {
     c_.services_count = services_.size();
     c_.services = services_.release();
+    assets_.release(c_);
     callbacks_c_.context = callbacks_.release();
     callbacks_c_.drop = &Contain<Mode>::template drop<SessionCallbacks>;
     if (c_.policy != nullptr) {
@@ -166,6 +179,7 @@ class SessionTables {
     const auto idle = options_.idle_window.count();
     c_.idle_window_ms = idle < 0 ? 1 : static_cast<std::uint64_t>(idle);
     c_.after_idle = static_cast<std::int32_t>(options_.after_idle);
+    c_.request_timeout_ms = milliseconds(options_.request_timeout);
   }
 
   void fill_key() {
@@ -211,6 +225,12 @@ class SessionTables {
     if (callbacks_->on_client_advertise) callbacks_c_.on_client_advertise = &Events::on_client_advertise;
     if (callbacks_->on_client_unadvertise) callbacks_c_.on_client_unadvertise = &Events::on_client_unadvertise;
     if (callbacks_->on_message) callbacks_c_.on_message = &Events::on_message;
+    if (callbacks_->on_connection_graph_subscribe) {
+      callbacks_c_.on_connection_graph_subscribe = &Events::on_connection_graph_subscribe;
+    }
+    if (callbacks_->on_connection_graph_unsubscribe) {
+      callbacks_c_.on_connection_graph_unsubscribe = &Events::on_connection_graph_unsubscribe;
+    }
     c_.callbacks = &callbacks_c_;
 
     using Questions = QuestionTrampolines<Mode>;
@@ -225,6 +245,7 @@ class SessionTables {
   std::vector<telelink_pair> metadata_;
   std::vector<telelink_str> encodings_;
   ServiceTables<Mode> services_;
+  AssetTables<Mode> assets_;
   std::unique_ptr<SessionCallbacks> callbacks_;
   std::unique_ptr<Policy> policy_;
   std::unique_ptr<TokenCallback> token_callback_;

@@ -4,6 +4,8 @@
 #include <telelink/bytes.hpp>
 #include <telelink/telelink.h>
 
+#include <chrono>
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -24,6 +26,11 @@ inline std::string_view text(telelink_str view) noexcept {
 
 inline Bytes bytes(telelink_bytes view) noexcept {
   return Bytes{view.data, view.len};
+}
+
+/// A time limit as C takes it: 0 is none, and so is what is negative.
+inline std::uint64_t milliseconds(std::chrono::milliseconds limit) noexcept {
+  return limit.count() < 0 ? 0 : static_cast<std::uint64_t>(limit.count());
 }
 
 inline std::vector<telelink_pair> pairs(const std::map<std::string, std::string>& map) {

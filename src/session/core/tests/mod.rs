@@ -3,6 +3,7 @@
 mod assets;
 mod channels;
 mod client_publish;
+mod graph;
 mod idle;
 mod joining;
 mod model;
@@ -65,6 +66,8 @@ enum Told {
     Advertise(ClientId, u32),
     Unadvertise(ClientId, u32),
     Message(ClientId, u32),
+    GraphSubscribe(ClientId),
+    GraphUnsubscribe(ClientId),
     Follow(Vec<String>),
     Unfollow(Vec<String>),
 }
@@ -82,6 +85,7 @@ struct Robot {
     tracks: BTreeSet<u64>,
     subscribed: BTreeSet<(ClientId, u64)>,
     advertised: BTreeSet<(ClientId, u32)>,
+    graph_followed: bool,
     followed: BTreeSet<String>,
     calls: Vec<(ServiceRequest, Call)>,
     work: Vec<(RequestId, Work)>,
@@ -126,6 +130,7 @@ impl Robot {
             advertised: BTreeSet::new(),
             followed: BTreeSet::new(),
             calls: Vec::new(),
+            graph_followed: false,
             work: Vec::new(),
             slots: Vec::new(),
             holds_slots: false,
@@ -250,6 +255,15 @@ impl Robot {
             Event::Message(client, channel, _) => {
                 assert!(self.advertised.contains(&(client.id, channel.id)), "a message outside of its channel's life");
                 Told::Message(client.id, channel.id)
+            }
+            Event::GraphSubscribe(client) => {
+                assert!(self.open.contains(&client.id));
+                assert!(!std::mem::replace(&mut self.graph_followed, true), "a first subscriber after the first");
+                Told::GraphSubscribe(client.id)
+            }
+            Event::GraphUnsubscribe(client) => {
+                assert!(std::mem::replace(&mut self.graph_followed, false), "a last subscriber without a first");
+                Told::GraphUnsubscribe(client.id)
             }
             Event::ParametersSubscribe(names) => {
                 for name in names {
