@@ -377,3 +377,25 @@ async fn s_48_our_own_ghost_is_no_rival() {
     stage.diary.is(&told).await;
     stage.stop(&told).await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn s_174_a_stop_before_the_first_step_still_ends_in_order() {
+    let server = MemoryServer::new();
+    let mut direct = DirectOptions::new("memory://", TokenSource::Static(server.token("yard", "robot").build()));
+    direct.connector = Some(server.connector());
+    let diary = Arc::new(Diary::default());
+    let options = SessionOptions { listener: Some(diary.clone()), ..Default::default() };
+    let (control, driver) = Control::start(&Context::new(), options).unwrap();
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let gateway = tokio::spawn(Direct::new(direct).unwrap().run(control.clone(), stop));
+    tokio::spawn(driver);
+    gateway.await.unwrap();
+    let finished = move || control.wait_finished(std::time::Instant::now() + Duration::from_secs(60));
+    assert!(tokio::task::spawn_blocking(finished).await.unwrap());
+    let mut lines = diary.lines.lock().clone();
+    // The join may have been quicker.
+    lines.retain(|line| line != "connecting" && line != "connected");
+    assert_eq!(lines, ["shutting down", "shutdown"]);
+    assert!(!robot_is_in(&server));
+}

@@ -196,6 +196,11 @@ impl Driver {
                 Call::Stats(reply) => {
                     let _ = reply.try_send(self.stats());
                 }
+                #[cfg(test)]
+                Call::Held(reply) => {
+                    let held = self.room.as_ref().map_or((0, 0), |room| room.inboxes.held());
+                    let _ = reply.try_send(held);
+                }
                 Call::Status(status, reason) => self.set_status(status, reason),
                 Call::Enter(joined, end) => self.enter(*joined, end),
                 Call::Leave(done) => self.leave(done),

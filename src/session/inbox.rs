@@ -163,6 +163,13 @@ impl Inboxes {
             .min()
     }
 
+    /// Messages and bytes that wait for the owner.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        let queues = self.open.iter().map(|inbox| inbox.shared.queue.lock());
+        queues.fold((0, 0), |(items, bytes), queue| (items + queue.items.len(), bytes + queue.bytes))
+    }
+
     fn forget_idle_counters(&mut self) {
         let open = &self.open;
         self.assembling.retain(|(identity, _)| open.iter().any(|inbox| inbox.identity == *identity));

@@ -43,6 +43,9 @@ pub(crate) enum Call {
     Client(u32, SyncSender<Option<Client>>),
     /// Statistics.
     Stats(SyncSender<SessionStats>),
+    /// Tests: messages and bytes of viewers that wait for the owner.
+    #[cfg(test)]
+    Held(SyncSender<(usize, usize)>),
     /// The gateway: the connection changed.
     Status(ConnectionStatus, Option<Error>),
     /// The gateway: here is a room. Answers when it ended.

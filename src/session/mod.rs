@@ -242,6 +242,12 @@ impl Control {
         Ok(stats)
     }
 
+    /// Messages and bytes of viewers that wait for the owner.
+    #[cfg(test)]
+    fn held(&self) -> (usize, usize) {
+        self.inputs.ask(Call::Held, CALL_TIMEOUT).unwrap()
+    }
+
     /// Gateway: the connection changed. A repeated status is told only with another reason than the last: a first join
     /// that fails, and fails again, changes no status, but the application has to learn why it gets no further. Never
     /// more often than there are attempts to join.

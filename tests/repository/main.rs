@@ -4,4 +4,5 @@ mod exports;
 mod folders;
 mod layers;
 mod purity;
+mod races;
 mod source;
