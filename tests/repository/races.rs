@@ -3,8 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use syn::visit::Visit;
-
 use crate::source::{assert_none, rust_files};
 
 /// Rules that wait for the feature they are about.
@@ -21,20 +19,17 @@ fn catalogue() -> impl Iterator<Item = u32> {
     (134..=174).chain(275..=277).chain([279])
 }
 
-/// The names of the functions that are tests.
-#[derive(Default)]
-struct Tests(Vec<String>);
-
-impl<'a> Visit<'a> for Tests {
-    fn visit_item_fn(&mut self, item: &'a syn::ItemFn) {
-        // `#[test]` and `#[tokio::test]`.
-        let is_test = |attribute: &syn::Attribute| {
-            attribute.path().segments.last().is_some_and(|segment| segment.ident == "test")
-        };
-        if item.attrs.iter().any(is_test) {
-            self.0.push(item.sig.ident.to_string());
+/// The names of the functions that are tests, inside modules too.
+fn names(items: &[syn::Item], out: &mut Vec<String>) {
+    // `#[test]` and `#[tokio::test]`.
+    let is_test =
+        |attribute: &syn::Attribute| attribute.path().segments.last().is_some_and(|segment| segment.ident == "test");
+    for item in items {
+        match item {
+            syn::Item::Fn(item) if item.attrs.iter().any(is_test) => out.push(item.sig.ident.to_string()),
+            syn::Item::Mod(item) => names(item.content.as_ref().map_or(&[], |(_, items)| items), out),
+            _ => {}
         }
-        syn::visit::visit_item_fn(self, item);
     }
 }
 
@@ -53,9 +48,9 @@ fn rules(name: &str) -> Vec<u32> {
 
 fn tested(text: &str, path: &str) -> Vec<u32> {
     let file = syn::parse_file(text).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let mut tests = Tests::default();
-    tests.visit_file(&file);
-    tests.0.iter().flat_map(|name| rules(name)).collect()
+    let mut tests = Vec::new();
+    names(&file.items, &mut tests);
+    tests.iter().flat_map(|name| rules(name)).collect()
 }
 
 #[test]
