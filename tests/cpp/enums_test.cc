@@ -115,7 +115,7 @@ TEST(Enums, EveryStatusThatTheLibraryNamesIsKnown) {
       ++named;
     }
   }
-  EXPECT_EQ(named, 19);
+  EXPECT_EQ(named, 20);
 }
 
 }  // namespace
