@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use telelink::context::{Channel, Qos};
-use telelink::protocol::{FromViewer, Status, StatusLevel};
+use telelink::protocol::{FromViewer, Status, StatusLevel, ToViewer};
 use telelink::session::{SessionCapability, SessionOptions};
 use telelink_viewer_client::{Event, Viewer};
 
@@ -90,7 +90,10 @@ impl Good {
 /// The next error status that the robot sends.
 async fn error_status(viewer: &Viewer) -> Status {
     let error = |event: &Event| match event {
-        Event::Status(status) if status.level == StatusLevel::Error => Some(status.clone()),
+        Event::Control(message) => match &**message {
+            ToViewer::Status(status) if status.level == StatusLevel::Error => Some(status.clone()),
+            _ => None,
+        },
         _ => None,
     };
     viewer.find_event("an error status", LIMIT, error).await.unwrap()
