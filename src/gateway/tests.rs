@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use super::direct::Direct;
 use super::{AfterIdle, DirectOptions, Secret, TokenSource};
 use crate::context::Context;
-use crate::room::memory::{HeldEvent, MemoryServer};
-use crate::room::{BoxFuture, Connector, DisconnectReason, JoinError, JoinErrorKind, JoinRequest, Joined};
+use crate::room::memory::{Gate, HeldEvent, MemoryServer};
+use crate::room::{BoxFuture, Connector, DisconnectReason, JoinError, JoinErrorKind, JoinRequest, Joined, RoomEvent};
 use crate::session::{ConnectionStatus, Control, Error, ErrorKind, Listener, SessionOptions};
 
 /// What the listener was told of the connection, in order.
@@ -355,7 +355,7 @@ async fn s_46_s_48_a_removed_and_a_doubled_robot_do_not_come_back() {
         let server = MemoryServer::new();
         let cut = server.clone();
         tokio::spawn(async move {
-            cut.until(|server| robot_is_in(server)).await;
+            cut.until(robot_is_in).await;
             tokio::time::sleep(Duration::from_secs(1)).await;
             cut.disconnect("robot", reason);
         });
@@ -398,4 +398,40 @@ async fn s_174_a_stop_before_the_first_step_still_ends_in_order() {
     lines.retain(|line| line != "connecting" && line != "connected");
     assert_eq!(lines, ["shutting down", "shutdown"]);
     assert!(!robot_is_in(&server));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_a_lost_room_that_is_still_being_left() {
+    for opens in [true, false] {
+        let stage = Stage::new(|_| {});
+        stage.joins(1).await;
+        stage.server.shut(Gate::Close, "robot");
+        // Lost as the robot sees it, while the server still has it in the room.
+        stage.server.inject("robot", RoomEvent::Disconnected { reason: DisconnectReason::Other });
+        stage.server.until_waiting(Gate::Close, "robot", 1).await;
+        let before = Instant::now();
+        stage.stop.cancel();
+        if opens {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert!(!stage.gateway.is_finished());
+            stage.server.open(Gate::Close, "robot");
+        }
+        stage.gateway.await.unwrap();
+        // Left, or given up after the five seconds of S-33.
+        assert_eq!(before.elapsed().as_secs(), if opens { 1 } else { 5 });
+        stage.diary.is(&["connecting", "connected", "connecting (ConnectFailed)", "shutting down", "shutdown"]).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_while_joining_leaves_the_room_that_was_just_entered() {
+    let stage = Stage::on(MemoryServer::new(), |_| {});
+    stage.server.shut(Gate::Join, "robot");
+    stage.server.until_waiting(Gate::Join, "robot", 1).await;
+    stage.stop.cancel();
+    stage.server.open(Gate::Join, "robot");
+    stage.gateway.await.unwrap();
+    assert!(!robot_is_in(&stage.server));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(!robot_is_in(&stage.server), "nor later");
 }
