@@ -179,6 +179,47 @@ typedef int32_t telelink_qos;
 #endif // __cplusplus
 
 /**
+ * Why a viewer no longer holds control.
+ */
+enum telelink_control_lost
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * It gave control up.
+   */
+  TELELINK_CONTROL_LOST_RELEASED = 0,
+  /**
+   * It handed control to another viewer, who is told of next.
+   */
+  TELELINK_CONTROL_LOST_HANDED_OVER = 1,
+  /**
+   * It left the room, or another connection of the same identity replaced it.
+   */
+  TELELINK_CONTROL_LOST_LEFT = 2,
+  /**
+   * Its connection was restarted, because it could not keep up or its stream broke.
+   */
+  TELELINK_CONTROL_LOST_RESET = 3,
+  /**
+   * Its heartbeat stopped: no ping within the timeout.
+   */
+  TELELINK_CONTROL_LOST_SILENT = 4,
+  /**
+   * The robot left or lost the room, or the session ended.
+   */
+  TELELINK_CONTROL_LOST_ROOM_LOST = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_control_lost telelink_control_lost;
+#else
+typedef int32_t telelink_control_lost;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * State of a session's connection.
  */
 enum telelink_connection_status
@@ -208,6 +249,51 @@ enum telelink_connection_status
 typedef enum telelink_connection_status telelink_connection_status;
 #else
 typedef int32_t telelink_connection_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a viewer can do that may be refused; the subject is what it does it with.
+ */
+enum telelink_action
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * See a channel; the subject is its topic.
+   */
+  TELELINK_ACTION_SUBSCRIBE = 0,
+  /**
+   * Publish on a channel of its own; the subject is the topic.
+   */
+  TELELINK_ACTION_PUBLISH = 1,
+  /**
+   * Call a service; the subject is its name.
+   */
+  TELELINK_ACTION_CALL = 2,
+  /**
+   * Read a parameter, once or with every change; the subject is its name, or empty for reading all.
+   */
+  TELELINK_ACTION_GET = 3,
+  /**
+   * Set or remove a parameter; the subject is its name.
+   */
+  TELELINK_ACTION_SET = 4,
+  /**
+   * Fetch an asset; the subject is its URI.
+   */
+  TELELINK_ACTION_ASSET = 5,
+  /**
+   * Follow the connection graph; the subject is empty.
+   */
+  TELELINK_ACTION_GRAPH = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_action telelink_action;
+#else
+typedef int32_t telelink_action;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -620,6 +706,74 @@ typedef struct telelink_channel_options {
 } telelink_channel_options;
 
 /**
+ * Switches the control lease on, and says who is told of it. Set up with telelink_control_lease_init().
+ *
+ * One viewer at a time can hold control. It takes, hands over and releases it with services that telelink offers by
+ * itself, in JSON: `/telelink/control/take`, `/telelink/control/hand_over` with `{"identity": "..."}`,
+ * `/telelink/control/release` and `/telelink/control/state`. While somebody holds it, what others publish, call and set
+ * is refused where it is needed; while nobody does, everybody may act. A status with the id `telelink-control` tells
+ * every viewer who holds it. Names of services below `/telelink/` are not free for the application.
+ *
+ * Control ends when its holder releases it or hands it over, leaves or is reset, or when its heartbeat stops: the ping
+ * that viewers send every second.
+ *
+ * The callbacks run one after another, in order, on a thread of their own, `tl-deadman`: nothing but they themselves
+ * can delay them, so they should return quickly. Each `on_taken` is followed by one `on_lost`, also when the session
+ * ends. They may call anything of telelink; arguments are borrowed for the callback. None runs after `drop` has begun.
+ */
+typedef struct telelink_control_lease {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Passed first to every function below. Consumed by telelink_session_create(), also on failure.
+   */
+  void *context;
+  /**
+   * Exactly once, after the last callback; may be NULL.
+   */
+  void (*drop)(void *context);
+  /**
+   * A viewer took control, or was handed it. May be NULL.
+   */
+  void (*on_taken)(void *context, const struct telelink_client *client);
+  /**
+   * The viewer no longer holds control: stop what must not go on without it. Called within 100 ms after the reason
+   * arose, which for a heartbeat that stops is the end of the timeout. May be NULL.
+   */
+  void (*on_lost)(void *context, const struct telelink_client *client, telelink_control_lost reason);
+  /**
+   * How old the holder's last ping may become, milliseconds, 500 to 60,000. Default 3,000.
+   */
+  uint64_t timeout_ms;
+  /**
+   * Topics on which only the holder may publish: patterns like those of telelink_role. Default all.
+   */
+  const struct telelink_str *publish;
+  /**
+   * Number of them.
+   */
+  size_t publish_count;
+  /**
+   * Services that only the holder may call; those of the lease are open to everybody. Default all.
+   */
+  const struct telelink_str *call;
+  /**
+   * Number of them.
+   */
+  size_t call_count;
+  /**
+   * Parameters that only the holder may set. Default all.
+   */
+  const struct telelink_str *set;
+  /**
+   * Number of them.
+   */
+  size_t set_count;
+} telelink_control_lease;
+
+/**
  * One record of the log. Borrowed, valid during the callback.
  */
 typedef struct telelink_log_record {
@@ -674,6 +828,83 @@ typedef struct telelink_log_callbacks {
    */
   void (*on_record)(void *context, const struct telelink_log_record *record);
 } telelink_log_callbacks;
+
+/**
+ * What the viewers of one role may do, of what the session's capabilities offer: patterns of subjects for each action.
+ * Set up with telelink_role_init(), which allows nothing.
+ *
+ * In a pattern `*` stands for any run of characters, also an empty one and across `/`; everything else stands for
+ * itself. What is refused looks to the viewer as if the robot did not offer it.
+ *
+ * A viewer's role is the attribute `telelink.role` of its token, as it was when the viewer was registered. The viewer
+ * cannot change it when its token lacks the grant canUpdateOwnMetadata: tokens that carry roles must not have it.
+ */
+typedef struct telelink_role {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Value of the attribute. Not read in telelink_session_options.default_role.
+   */
+  struct telelink_str name;
+  /**
+   * Topics of channels it may see.
+   */
+  const struct telelink_str *subscribe;
+  /**
+   * Number of them.
+   */
+  size_t subscribe_count;
+  /**
+   * Topics it may publish on.
+   */
+  const struct telelink_str *publish;
+  /**
+   * Number of them.
+   */
+  size_t publish_count;
+  /**
+   * Services it may call.
+   */
+  const struct telelink_str *call;
+  /**
+   * Number of them.
+   */
+  size_t call_count;
+  /**
+   * Parameters it may read; of all parameters it is shown these.
+   */
+  const struct telelink_str *get;
+  /**
+   * Number of them.
+   */
+  size_t get_count;
+  /**
+   * Parameters it may set or remove.
+   */
+  const struct telelink_str *set;
+  /**
+   * Number of them.
+   */
+  size_t set_count;
+  /**
+   * URIs of assets it may fetch.
+   */
+  const struct telelink_str *asset;
+  /**
+   * Number of them.
+   */
+  size_t asset_count;
+  /**
+   * Whether it may follow the connection graph: 0 or 1.
+   */
+  uint32_t graph;
+  /**
+   * Not used; 0.
+   */
+  uint32_t reserved;
+} telelink_role;
 
 /**
  * One call of a service. Borrowed, valid during the callback.
@@ -922,10 +1153,10 @@ typedef struct telelink_session_callbacks {
 } telelink_session_callbacks;
 
 /**
- * Decisions about channels. Set up with telelink_session_policy_init().
+ * Decisions about channels and viewers. Set up with telelink_session_policy_init().
  *
- * Each is asked once per channel, inside the call that creates the channel or starts the session, on that thread;
- * calls can overlap. They must not block.
+ * `channel_filter` and `qos` are asked once per channel, inside the call that creates the channel or starts the session,
+ * on that thread; calls can overlap. They must not block. `authorize` runs on handler threads.
  */
 typedef struct telelink_session_policy {
   /**
@@ -949,6 +1180,22 @@ typedef struct telelink_session_policy {
    * channel says itself.
    */
   int32_t (*qos)(void *context, const struct telelink_channel_info *channel);
+  /**
+   * May this viewer do this? `action` is a telelink_action, which says what the subject is; both arguments are borrowed
+   * for the call. Asked for what the session offers and telelink_session_options.roles, if there are any, allow. What
+   * is refused looks to the viewer as if the robot did not offer it. NULL: all is allowed.
+   *
+   * Runs on handler threads of the session, for several viewers at once, and may block: only that viewer's later
+   * messages wait. A message whose subjects have not all been answered in 2 s is refused; while the question is still
+   * running after that, the viewer's other questions are refused unasked. Answers are remembered until the viewer is
+   * registered anew (the newest 1,024).
+   *
+   * A viewer that reads all parameters is asked about once, with an empty subject.
+   */
+  bool (*authorize)(void *context,
+                    const struct telelink_client *client,
+                    telelink_action action,
+                    struct telelink_str subject);
 } telelink_session_policy;
 
 /**
@@ -1096,6 +1343,24 @@ typedef struct telelink_session_options {
    * later answer goes nowhere. Default 0: none. Services have their own, telelink_service.timeout_ms.
    */
   uint64_t request_timeout_ms;
+  /**
+   * Optional: what viewers may do, by role. With roles or a default role, what they do not allow is refused. Default
+   * none: viewers may do all that `capabilities` offers.
+   */
+  const struct telelink_role *const *roles;
+  /**
+   * Number of roles.
+   */
+  size_t roles_count;
+  /**
+   * What viewers without a role, or with one that is not in `roles`, may do. NULL: with `roles`, nothing.
+   */
+  const struct telelink_role *default_role;
+  /**
+   * Optional: one viewer at a time holds control. Its context is consumed. Implies TELELINK_CAPABILITY_SERVICES and
+   * the encoding "json". Default NULL: off.
+   */
+  const struct telelink_control_lease *control_lease;
   /**
    * Leave the room after this long without a viewer, milliseconds, from 1,000; it counts from the join and from the
    * last viewer's leaving. Default 0: stay for ever.
@@ -1924,6 +2189,19 @@ telelink_status telelink_session_publish_connection_graph(const struct telelink_
 TELELINK_API const char *telelink_last_error_message(void);
 
 /**
+ * Fills a control lease with the defaults.
+ *
+ * @param lease  Written.
+ * @param struct_size  sizeof *lease.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `lease` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_control_lease_init(struct telelink_control_lease *lease, size_t struct_size);
+
+/**
  * Fills callbacks with the defaults.
  *
  * @param callbacks    Written.
@@ -1962,6 +2240,19 @@ TELELINK_API telelink_status telelink_log_set_callbacks(int32_t level, const str
  * @since 0.1
  */
 TELELINK_API telelink_status telelink_log_to_stderr(int32_t level);
+
+/**
+ * Fills a role with the defaults: it may do nothing.
+ *
+ * @param role  Written.
+ * @param struct_size  sizeof *role.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `role` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_role_init(struct telelink_role *role, size_t struct_size);
 
 /**
  * Fills a service with the defaults.

@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::context::ChannelId;
 
 use super::core::Event;
+use super::deadman::DeadMan;
 use super::handlers::HandlerPool;
 use super::panics::{contain, PanicSwitch};
 use super::{ClientId, ConnectionStatus, Error, Listener};
@@ -75,6 +76,8 @@ pub(crate) struct Callbacks {
     work: Condvar,
     finished: Mutex<bool>,
     finished_changed: Condvar,
+    /// Ends before this does.
+    deadman: Option<Arc<DeadMan>>,
     dropped: AtomicU64,
     panics: Arc<AtomicU64>,
     pub(crate) panic_switch: PanicSwitch,
@@ -113,12 +116,17 @@ enum Span {
 
 impl Callbacks {
     /// Starts the thread. Without a listener events are dropped where they arise.
-    pub(crate) fn start(listener: Option<Arc<dyn Listener>>, panics: Arc<AtomicU64>) -> std::io::Result<Arc<Self>> {
+    pub(crate) fn start(
+        listener: Option<Arc<dyn Listener>>,
+        deadman: Option<Arc<DeadMan>>,
+        panics: Arc<AtomicU64>,
+    ) -> std::io::Result<Arc<Self>> {
         let callbacks = Arc::new(Self {
             state: Mutex::default(),
             work: Condvar::new(),
             finished: Mutex::new(false),
             finished_changed: Condvar::new(),
+            deadman,
             dropped: AtomicU64::new(0),
             panics,
             panic_switch: PanicSwitch::default(),
@@ -143,8 +151,12 @@ impl Callbacks {
         self.work.notify_one();
     }
 
-    /// Ends the thread after all that waits: waits for running handlers, then delivers Shutdown as the last event.
+    /// Ends the thread after all that waits: waits for running handlers and for `tl-deadman`, then delivers Shutdown as the last event.
     pub(crate) fn finish(&self, pool: Arc<HandlerPool>, reason: Option<Error>) {
+        if let Some(deadman) = &self.deadman {
+            // At once: whoever holds control has lost it, and nothing that waits here may delay that.
+            deadman.finish();
+        }
         self.push(Item::Finish(pool, reason));
     }
 
@@ -286,6 +298,9 @@ impl Callbacks {
             }
             Item::Finish(pool, reason) => {
                 pool.wait_idle();
+                if let Some(deadman) = &self.deadman {
+                    deadman.wait_finished();
+                }
                 if let Some(listener) = listener {
                     let status = ConnectionStatus::Shutdown;
                     run_callback("on_status", &self.panics, || listener.on_status(status, reason.as_ref()));

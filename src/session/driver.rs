@@ -19,6 +19,7 @@ use crate::room::Identity;
 
 use super::callbacks::Callbacks;
 use super::core::{Config, Core, Input, Now};
+use super::deadman::DeadMan;
 use super::handlers::HandlerPool;
 use super::inbox::{Received, Sender};
 use super::inputs::{Call, Inputs};
@@ -38,6 +39,7 @@ const MESSAGES_PER_TURN: usize = 64;
 pub(crate) struct Shared {
     pub(crate) inputs: Arc<Inputs>,
     pub(crate) callbacks: Arc<Callbacks>,
+    pub(crate) deadman: Option<Arc<DeadMan>>,
     pub(crate) pool: Arc<HandlerPool>,
     pub(crate) panics: Arc<AtomicU64>,
     pub(crate) context: Context,
@@ -54,6 +56,7 @@ pub(crate) struct Driver {
     shared: Shared,
     core: Core,
     limits: super::Limits,
+    authorizer: Option<super::Authorizer>,
     signals: Arc<Signals>,
     budget: Arc<Budget>,
     viewers: HashMap<ClientId, Viewer>,
@@ -91,6 +94,7 @@ impl Driver {
         let limits = config.limits.clone();
         Self {
             budget: Arc::new(Budget::new(limits.session_backlog_bytes)),
+            authorizer: config.rights.authorizer.clone(),
             core: Core::new(config),
             limits,
             signals: Arc::default(),
@@ -181,6 +185,9 @@ impl Driver {
         for (request, outcome) in taken.answers {
             self.tell(Input::Answered { request, outcome });
         }
+        for (question, allowed) in taken.authorized {
+            self.tell(Input::Authorized { question, allowed });
+        }
         for call in taken.calls {
             match call {
                 Call::Core(input, reply) => {
@@ -244,6 +251,7 @@ impl Driver {
         if self.core.deadline().is_some_and(|at| Instant::now().into_std() >= at) {
             // What has happened in the room comes first: a viewer who has arrived is not too late (S-31, S-164).
             self.take_room_events();
+            self.tell_heartbeat();
             self.tell(Input::Tick);
         }
         if Instant::now() >= self.next_stats {
@@ -253,6 +261,16 @@ impl Driver {
         if let Some(room) = &mut self.room {
             // Panics in them were contained where they began.
             while room.tasks.try_join_next().is_some() {}
+        }
+    }
+
+    /// The pings of whoever holds control count from when they were read: the viewer's messages may wait for an answer
+    /// of the application, or for room for our answers.
+    fn tell_heartbeat(&mut self) {
+        let (Some(room), Some(holder)) = (&self.room, self.core.control_holder()) else { return };
+        if let Some(at) = room.inboxes.last_ping(&holder.sid) {
+            let client = holder.id;
+            self.tell(Input::Heartbeat { client, at: at.into_std() });
         }
     }
 
@@ -284,7 +302,8 @@ impl Driver {
     }
 }
 
-/// Whether a viewer's next message may be handled. One that does not read its answers is not asked for more work.
+/// Whether a viewer's next message may be handled. One that does not read its answers is not asked for more work, and
+/// one that waits for its authorization keeps its messages in order.
 fn sender_state(
     core: &Core,
     viewers: &HashMap<ClientId, Viewer>,
@@ -295,6 +314,7 @@ fn sender_state(
     match core.client_of(sid) {
         None if core.is_refused(identity, sid) => Sender::Gone,
         None => Sender::Unknown,
+        Some(client) if core.is_asking(client) => Sender::Busy,
         Some(client) if viewers.get(&client).is_some_and(|viewer| viewer.queue.is_busy()) => Sender::Busy,
         Some(_) => Sender::Ready,
     }

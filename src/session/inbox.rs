@@ -54,6 +54,7 @@ struct Shared {
 struct Queue {
     items: VecDeque<(Received, usize)>,
     bytes: usize,
+    last_ping: Option<Instant>,
     ended: bool,
 }
 
@@ -154,6 +155,12 @@ impl Inboxes {
         None
     }
 
+    /// When the last ping of this connection was read.
+    pub(crate) fn last_ping(&self, sid: &Sid) -> Option<Instant> {
+        let own = self.open.iter().filter(|inbox| inbox.sid.as_ref() == Some(sid));
+        own.filter_map(|inbox| inbox.shared.queue.lock().last_ping).max()
+    }
+
     /// When an inbox of an unregistered viewer is to be given up.
     pub(crate) fn deadline(&self, registered: impl Fn(&Sid) -> bool) -> Option<Instant> {
         self.open
@@ -239,6 +246,10 @@ async fn read_frames(
         while let Some(frame) = decoder.next().map_err(|error| error.to_string())? {
             let size = frame.payload.len();
             let received = match FromViewer::decode(&frame) {
+                Ok(message @ FromViewer::Ping { .. }) => {
+                    shared.queue.lock().last_ping = Some(Instant::now());
+                    Received::Message(message)
+                }
                 Ok(message) => Received::Message(message),
                 Err(error) => Received::Malformed(error.to_string()),
             };

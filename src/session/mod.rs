@@ -9,6 +9,7 @@ mod asset;
 mod asset_folder;
 mod callbacks;
 pub(crate) mod core;
+mod deadman;
 mod driver;
 mod error;
 mod flavours;
@@ -17,12 +18,14 @@ mod graph;
 mod handlers;
 mod inbox;
 mod inputs;
+mod lease;
 mod listener;
 mod options;
 mod panics;
 mod parameter;
 mod prometheus;
 mod responder;
+mod rights;
 mod service;
 mod sink;
 mod stats;
@@ -47,6 +50,10 @@ pub use asset_folder::AssetFolder;
 pub use error::{Error, ErrorKind};
 pub use flavours::{blocking_assets, future_assets};
 pub use graph::ConnectionGraph;
+pub use lease::{
+    ControlLeaseOptions, ControlListener, ControlLost, CONTROL_STATE, CONTROL_STATUS, HAND_OVER_CONTROL,
+    RELEASE_CONTROL, RESERVED_SERVICES, TAKE_CONTROL,
+};
 pub use listener::{Client, ClientChannel, ClientId, ClientMessage, ConnectionStatus, Listener};
 pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, SessionOptions};
 #[doc(hidden)]
@@ -55,6 +62,7 @@ pub use parameter::{
     GetParametersRequest, Parameter, ParameterHandler, ParameterResponder, ParameterType, ParameterValue,
     SetParametersRequest,
 };
+pub use rights::{Action, Authorizer, Policy, RoleRules, ROLE_ATTRIBUTE};
 pub use service::{MessageSchema, Service, ServiceHandler, ServiceRequest, ServiceResponder};
 pub use stats::{ChannelStats, RttStats, SessionStats, ViewerStats};
 
@@ -67,11 +75,14 @@ pub(crate) use panics::contain_task;
 
 use self::core::{Config, Input, ParameterSource};
 use callbacks::Callbacks;
+use deadman::DeadMan;
 use driver::{Driver, Shared};
 use handlers::HandlerPool;
 use inputs::{Call, Inputs};
+use lease::LeaseRules;
 use options::CALL_TIMEOUT;
 use panics::TaskSwitches;
+use rights::Rights;
 use sink::SessionSink;
 
 /// What `serverInfo` says of the library (P-113).
@@ -103,9 +114,16 @@ impl Control {
         let resumed = Arc::new(watch::Sender::new(false));
         let (switches, room) = (Arc::<TaskSwitches>::default(), Arc::<Mutex<Option<Arc<dyn Room>>>>::default());
         let inputs = Arc::<Inputs>::default();
-        let callbacks = Callbacks::start(options.listener.clone(), panics.clone()).map_err(|error| {
-            Error::new(ErrorKind::Internal, format!("the callback thread could not start: {error}"))
-        })?;
+        let no_thread =
+            |error| Error::new(ErrorKind::Internal, format!("the callback thread could not start: {error}"));
+        let listener = options.control_lease.as_ref().and_then(|lease| lease.listener.clone());
+        let deadman =
+            listener.map(|listener| DeadMan::start(listener, panics.clone())).transpose().map_err(no_thread)?;
+        let callbacks =
+            Callbacks::start(options.listener.clone(), deadman.clone(), panics.clone()).map_err(|error| {
+                deadman.iter().for_each(|deadman| deadman.finish());
+                no_thread(error)
+            })?;
         let pool = HandlerPool::new(panics.clone());
         let sink = context.add_sink(Arc::new(SessionSink {
             inputs: inputs.clone(),
@@ -116,6 +134,7 @@ impl Control {
         let shared = Shared {
             inputs: inputs.clone(),
             callbacks: callbacks.clone(),
+            deadman,
             pool: pool.clone(),
             panics: panics.clone(),
             context: context.clone(),
@@ -126,7 +145,7 @@ impl Control {
         };
         let config = config_of(&options);
         let services = options.services;
-        drop(options.listener);
+        drop((options.listener, options.control_lease));
         let state = Mutex::new((ConnectionStatus::Connecting, None));
         let capabilities = options.capabilities;
         let control = Arc::new(Self { inputs, callbacks, panics, resumed, pool, switches, room, state, capabilities });
@@ -341,6 +360,8 @@ pub(crate) fn config_of(options: &SessionOptions) -> Config {
         info,
         capabilities: options.capabilities.clone(),
         limits: options.limits.clone(),
+        rights: Rights { policy: options.policy.clone().map(Arc::new), authorizer: options.authorizer.clone() },
+        lease: options.control_lease.as_ref().map(LeaseRules::new),
         asset_handler: options.asset_handler.clone(),
         parameters,
         request_timeout: options.request_timeout,

@@ -140,8 +140,11 @@ TEST_F(ConnectionGraph, UpdatesAreWhatChanged) {
             R"({"publishedTopics":[],"subscribedTopics":[],"advertisedServices":[],"removedTopics":["/odom"],)"
             R"("removedServices":["/reset"]})");
 
-  // The same again shows nothing new; after clearing, the last topic is gone.
+  // P-147: the same again is an empty update; after clearing, the last topic is gone.
   ASSERT_EQ(publish(robot.session, graph), TELELINK_STATUS_OK);
+  EXPECT_EQ(update(robot.viewer),
+            R"({"publishedTopics":[],"subscribedTopics":[],"advertisedServices":[],"removedTopics":[],)"
+            R"("removedServices":[]})");
   ASSERT_EQ(telelink_connection_graph_clear(graph.get()), TELELINK_STATUS_OK);
   ASSERT_EQ(publish(robot.session, graph), TELELINK_STATUS_OK);
   EXPECT_EQ(update(robot.viewer),

@@ -33,6 +33,8 @@ TEST(Null, InitIsRefused) {
   EXPECT_REFUSED("options", telelink_session_options_init(nullptr, sizeof(telelink_session_options)));
   EXPECT_REFUSED("callbacks", telelink_session_callbacks_init(nullptr, sizeof(telelink_session_callbacks)));
   EXPECT_REFUSED("policy", telelink_session_policy_init(nullptr, sizeof(telelink_session_policy)));
+  EXPECT_REFUSED("role", telelink_role_init(nullptr, sizeof(telelink_role)));
+  EXPECT_REFUSED("lease", telelink_control_lease_init(nullptr, sizeof(telelink_control_lease)));
   EXPECT_REFUSED("callbacks", telelink_token_callbacks_init(nullptr, sizeof(telelink_token_callbacks)));
   EXPECT_REFUSED("key", telelink_api_key_init(nullptr, sizeof(telelink_api_key)));
   EXPECT_REFUSED("service", telelink_service_init(nullptr, sizeof(telelink_service)));

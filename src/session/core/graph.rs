@@ -22,7 +22,8 @@ pub(super) struct GraphState {
 }
 
 impl Core {
-    /// Replaces the content and tells its subscribers what has changed.
+    /// Replaces the content and tells its subscribers what has changed: each replacement is one update, five empty lists
+    /// when nothing has (P-147; design.md decision 7 lets it win over the skipping of S-220).
     pub(super) fn publish_graph(&mut self, graph: ConnectionGraph) -> Result<(), Error> {
         if !self.enabled(SessionCapability::ConnectionGraph) {
             let text = "the session was started without the connection graph capability";
@@ -33,11 +34,7 @@ impl Core {
         if self.graph.subscribers.is_empty() {
             return Ok(());
         }
-        let update = changes(&old, &self.graph.content);
-        if update == ConnectionGraphUpdate::default() {
-            return Ok(());
-        }
-        if let Some(frame) = encode(update) {
+        if let Some(frame) = encode(changes(&old, &self.graph.content)) {
             let sends = self.graph.subscribers.iter().map(|&client| Effect::Send { client, frame: frame.clone() });
             self.effects.extend(sends);
         }

@@ -11,11 +11,13 @@ mod channels;
 mod client_publish;
 mod graph;
 mod idle;
+mod lease;
 mod parameters;
 mod participants;
 mod ping;
 mod requests;
 mod resets;
+mod rights;
 mod services;
 mod status;
 mod subscriptions;
@@ -35,7 +37,10 @@ use crate::fanout::{ResetCause, Slot};
 use crate::protocol::{FromViewer, ServerInfo, Status, StatusLevel, ToViewer};
 use crate::room::{Identity, Participant, Sid};
 
+use super::deadman::ControlEvent;
+use super::lease::LeaseRules;
 use super::options::Limits;
+use super::rights::Rights;
 use super::service::{ServiceHandler, ServiceRequest};
 use super::{
     AssetHandler, Client, ClientChannel, ClientId, ClientMessage, ConnectionGraph, Error, Parameter, RttStats, Service,
@@ -46,14 +51,17 @@ pub(crate) use channels::{ChannelAdded, VideoCapability};
 pub(crate) use parameters::ParameterSource;
 pub(crate) use ping::RttTracker;
 pub(crate) use requests::{Outcome, RequestId, Work};
+pub(crate) use rights::{Question, QuestionKey, MAX_LATE};
 
 use channels::ChannelState;
 use graph::GraphState;
 use idle::Idle;
+use lease::Lease;
 use parameters::ParameterSubscriptions;
 use participants::Registration;
 use requests::Requests;
 use resets::Resets;
+use rights::Questions;
 use services::ServiceMap;
 use status::StatusBoard;
 
@@ -75,6 +83,8 @@ pub(crate) struct Config {
     pub(crate) info: ServerInfo,
     pub(crate) capabilities: Vec<SessionCapability>,
     pub(crate) limits: Limits,
+    pub(crate) rights: Rights,
+    pub(crate) lease: Option<LeaseRules>,
     pub(crate) asset_handler: Option<AssetHandler>,
     pub(crate) parameters: Option<ParameterSource>,
     /// How long a parameter or asset request may take (S-215).
@@ -138,6 +148,16 @@ pub(crate) enum Input {
     IdleWindow(Option<Duration>),
     /// The application wants the session to stay: the countdown of the idle window starts anew.
     Stay,
+    /// The application's answer to [`Effect::Authorize`], one for each subject that it came to.
+    Authorized {
+        question: QuestionKey,
+        allowed: Vec<bool>,
+    },
+    /// A ping of this viewer was read at that time, although it may still wait for its turn.
+    Heartbeat {
+        client: ClientId,
+        at: Instant,
+    },
     PublishGraph(ConnectionGraph),
     /// A deadline named by [`Core::deadline`] may have passed.
     Tick,
@@ -169,6 +189,10 @@ pub(crate) enum Effect {
     Leave,
     /// Run a handler of the application.
     Call { client: ClientId, request: RequestId, work: Work },
+    /// Ask the application whether a viewer may.
+    Authorize(Question),
+    /// Tell the application who holds control, without waiting for anything.
+    Control(ControlEvent),
 }
 
 /// What the application is told, in order.
@@ -210,12 +234,15 @@ pub(crate) struct Core {
     resets: Resets,
     rtt: RttTracker,
     idle: Idle,
+    questions: Questions,
+    lease: Option<Lease>,
     effects: Vec<Effect>,
 }
 
 impl Core {
     /// An empty session, in no room.
     pub(crate) fn new(config: Config) -> Self {
+        let lease = config.lease.clone().map(Lease::new);
         Self {
             config,
             in_room: false,
@@ -234,6 +261,8 @@ impl Core {
             resets: Resets::default(),
             rtt: RttTracker::default(),
             idle: Idle::default(),
+            questions: Questions::default(),
+            lease,
             effects: Vec::new(),
         }
     }
@@ -260,6 +289,8 @@ impl Core {
             Input::RemoveStatus(ids) => self.remove_status(ids),
             Input::IdleWindow(window) => self.set_idle_window(window),
             Input::Stay => self.stay(),
+            Input::Authorized { question, allowed } => self.authorized(question, &allowed, now),
+            Input::Heartbeat { client, at } => self.heartbeat(client, at),
             Input::PublishGraph(graph) => return self.publish_graph(graph),
             Input::Tick => self.tick(now),
         }
@@ -274,8 +305,14 @@ impl Core {
 
     /// When the core next wants a [`Input::Tick`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        let deadlines =
-            [self.resets.deadline(), self.status.deadline(), self.requests.deadline(), self.idle.deadline()];
+        let deadlines = [
+            self.resets.deadline(),
+            self.status.deadline(),
+            self.requests.deadline(),
+            self.questions_deadline(),
+            self.lease_deadline(),
+            self.idle.deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -315,6 +352,8 @@ impl Core {
     }
 
     fn tick(&mut self, now: Now) {
+        self.tick_lease(now);
+        self.tick_questions(now);
         self.tick_resets(now);
         self.tick_warnings(now);
         self.tick_requests(now);
@@ -327,6 +366,11 @@ impl Core {
             tracing::debug!(%sid, "a message of an unregistered viewer was dropped");
             return;
         };
+        self.check_rights(id, message, now);
+    }
+
+    /// Hands a message that nobody objects to to its feature.
+    fn dispatch(&mut self, id: ClientId, message: FromViewer, now: Now) {
         match message {
             FromViewer::Subscribe { channels } => self.subscribe(id, &channels),
             FromViewer::Unsubscribe { channel_ids } => self.unsubscribe(id, &channel_ids),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::fanout::ResetCause;
 use crate::room::{Identity, Participant, Sid};
+use crate::session::ControlLost;
 
 use super::{ClientId, Core, Now};
 
@@ -117,6 +118,7 @@ impl Core {
         };
         let client = registration.client.clone();
         tracing::warn!(client = %id, identity = %client.identity, cause = cause.text(), discarded, "viewer reset");
+        self.end_control_of(id, ControlLost::Reset);
         self.remove(id);
         // Who is in the room *now*; maybe a newer instance, maybe nobody (S-119, S-141).
         let Some(participant) = self.present(&client.identity).cloned() else { return };

@@ -57,7 +57,7 @@ impl Queue {
         let (log, (go, wait)) = (Arc::new(Log::default()), std::sync::mpsc::channel());
         let listener = Arc::new(Stuck { log: log.clone(), go: Mutex::new(Some(wait)) });
         let panics = Arc::<AtomicU64>::default();
-        let callbacks = Callbacks::start(Some(listener), panics.clone()).unwrap();
+        let callbacks = Callbacks::start(Some(listener), None, panics.clone()).unwrap();
         callbacks.status(ConnectionStatus::Connected, None);
         log.wait("stuck").await;
         Self { callbacks, log, go, pool: HandlerPool::new(panics) }

@@ -11,6 +11,7 @@ mod lifecycle;
 mod panics;
 mod races;
 mod requests;
+mod rights;
 mod stats;
 mod streams;
 mod tracks;

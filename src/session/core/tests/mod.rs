@@ -6,11 +6,13 @@ mod client_publish;
 mod graph;
 mod idle;
 mod joining;
+mod lease;
 mod model;
 mod parameters;
 mod races;
 mod requests;
 mod resets;
+mod rights;
 mod services;
 mod status;
 mod subscriptions;
@@ -28,6 +30,7 @@ use crate::protocol::{AdvertisedSchema, FrameDecoder, FromViewer, Status, Status
 use crate::room::{Identity, Participant, ParticipantKind};
 use crate::session::options::SessionOptions;
 use crate::session::service::ServiceAnswer;
+use crate::session::{Action, ControlLost};
 
 use super::*;
 
@@ -49,6 +52,10 @@ enum Step {
     /// Work that is no service call.
     Asked,
     Leave,
+    /// A question about rights.
+    Authorize(ClientId, Action, Vec<String>),
+    Taken(ClientId),
+    Lost(ClientId, ControlLost),
 }
 
 /// A service call in progress.
@@ -92,6 +99,7 @@ struct Robot {
     /// The slots of answers, as a queue that is never read would hold them.
     slots: Vec<Slot>,
     holds_slots: bool,
+    questions: Vec<Question>,
 }
 
 /// Wall clock of the tests' start, ns.
@@ -130,6 +138,7 @@ impl Robot {
             advertised: BTreeSet::new(),
             followed: BTreeSet::new(),
             calls: Vec::new(),
+            questions: Vec::new(),
             graph_followed: false,
             work: Vec::new(),
             slots: Vec::new(),
@@ -224,6 +233,13 @@ impl Robot {
                 self.work.push((request, work));
                 Step::Asked
             }
+            Effect::Authorize(question) => {
+                let step = Step::Authorize(question.client.id, question.action, question.subjects.to_vec());
+                self.questions.push(question);
+                step
+            }
+            Effect::Control(ControlEvent::Taken(client)) => Step::Taken(client.id),
+            Effect::Control(ControlEvent::Lost(client, reason)) => Step::Lost(client.id, reason),
         };
         self.steps.push(step);
     }
