@@ -129,6 +129,10 @@ enum telelink_status
    */
   TELELINK_STATUS_REMOVED = 205,
   /**
+   * No viewer came, or none was left, for the idle window.
+   */
+  TELELINK_STATUS_IDLE = 206,
+  /**
    * Header and library belong to different versions.
    */
   TELELINK_STATUS_UNSUPPORTED_VERSION = 301,
@@ -290,6 +294,31 @@ enum telelink_action
 typedef enum telelink_action telelink_action;
 #else
 typedef int32_t telelink_action;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a session does when telelink_session_options.idle_window_ms has passed and it has left its room.
+ */
+enum telelink_after_idle
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * It is connecting, with the reason TELELINK_STATUS_IDLE, until telelink_session_resume() makes it join again.
+   */
+  TELELINK_AFTER_IDLE_WAIT = 0,
+  /**
+   * It ends: shutdown, with the reason TELELINK_STATUS_IDLE.
+   */
+  TELELINK_AFTER_IDLE_END = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_after_idle telelink_after_idle;
+#else
+typedef int32_t telelink_after_idle;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -1568,7 +1597,8 @@ typedef struct telelink_session_callbacks {
    */
   void (*drop)(void *context);
   /**
-   * The connection changed. `reason` is TELELINK_STATUS_OK, or why, with `message` as its text. May be NULL.
+   * The connection changed. `reason` is TELELINK_STATUS_OK, or why, with `message` as its text. While joining fails
+   * again and again, TELELINK_CONNECTION_STATUS_CONNECTING is told again for each other reason. May be NULL.
    */
   void (*on_status)(void *context,
                     telelink_connection_status status,
@@ -1862,6 +1892,19 @@ typedef struct telelink_session_options {
    * Or: a store that answers them by itself. Borrowed; lives on as long as the session, also when it is freed.
    */
   const struct telelink_parameter_store *parameter_store;
+  /**
+   * Leave the room after this long without a viewer, milliseconds, from 1,000; it counts from the join and from the
+   * last viewer's leaving. Default 0: stay for ever.
+   */
+  uint64_t idle_window_ms;
+  /**
+   * What comes then: a telelink_after_idle. Default TELELINK_AFTER_IDLE_WAIT.
+   */
+  int32_t after_idle;
+  /**
+   * Not used; 0.
+   */
+  uint32_t reserved;
 } telelink_session_options;
 
 /**
@@ -3176,6 +3219,20 @@ telelink_status telelink_session_create(const struct telelink_context *context,
  * @since 0.1
  */
 TELELINK_API telelink_status telelink_session_close(const struct telelink_session *session, uint64_t timeout_ms);
+
+/**
+ * Joins again after the idle window has ended the room. In a room it starts the countdown of that window anew; while
+ * connecting it changes nothing. Does not wait for the join.
+ *
+ * @param session  Borrowed.
+ * @return TELELINK_STATUS_OK             on its way
+ *         TELELINK_STATUS_NULL_ARGUMENT  `session` is NULL
+ *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+ *         TELELINK_STATUS_CLOSED         the session is closed
+ * @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_session_resume(const struct telelink_session *session);
 
 /**
  * Closes the session and frees it. Waits until running callbacks have returned; none starts afterwards, and each

@@ -130,6 +130,24 @@ pub unsafe extern "C" fn telelink_session_close(session: *const telelink_session
     })
 }
 
+/// Joins again after the idle window has ended the room. In a room it starts the countdown of that window anew; while
+/// connecting it changes nothing. Does not wait for the join.
+///
+/// @param session  Borrowed.
+/// @return TELELINK_STATUS_OK             on its way
+///         TELELINK_STATUS_NULL_ARGUMENT  `session` is NULL
+///         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+///         TELELINK_STATUS_CLOSED         the session is closed
+/// @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_resume(session: *const telelink_session) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live session or NULL.
+        Ok(unsafe { handle::borrow(session, "session") }?.session.resume()?)
+    })
+}
+
 /// Closes the session and frees it. Waits until running callbacks have returned; none starts afterwards, and each
 /// `drop` has run.
 ///

@@ -35,7 +35,8 @@ pub struct telelink_session_callbacks {
     pub context: *mut c_void,
     /// Exactly once, after the last event; before telelink_session_create() returns when that fails. May be NULL.
     pub drop: Option<unsafe extern "C" fn(context: *mut c_void)>,
-    /// The connection changed. `reason` is TELELINK_STATUS_OK, or why, with `message` as its text. May be NULL.
+    /// The connection changed. `reason` is TELELINK_STATUS_OK, or why, with `message` as its text. While joining fails
+    /// again and again, TELELINK_CONNECTION_STATUS_CONNECTING is told again for each other reason. May be NULL.
     pub on_status: Option<
         unsafe extern "C" fn(
             context: *mut c_void,

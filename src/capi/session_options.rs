@@ -19,7 +19,7 @@ use super::sized;
 use super::status::{telelink_status, Failure};
 use super::token::{telelink_api_key, telelink_token_callbacks, token_source, TokenQuestion};
 use super::view::{self, telelink_pair, telelink_str};
-use crate::gateway::{DirectOptions, IceServer, Secret};
+use crate::gateway::{AfterIdle, DirectOptions, IceServer, Secret};
 use crate::session::{Limits, ParameterHandler, SessionCapability, SessionOptions};
 
 /// What viewers may do; the values are bits of telelink_session_options.capabilities.
@@ -45,6 +45,16 @@ const CAPABILITIES: [(u32, SessionCapability); 5] = [
     (telelink_capability::ConnectionGraph as u32, SessionCapability::ConnectionGraph),
     (telelink_capability::Assets as u32, SessionCapability::Assets),
 ];
+
+/// What a session does when telelink_session_options.idle_window_ms has passed and it has left its room.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum telelink_after_idle {
+    /// It is connecting, with the reason TELELINK_STATUS_IDLE, until telelink_session_resume() makes it join again.
+    Wait = 0,
+    /// It ends: shutdown, with the reason TELELINK_STATUS_IDLE.
+    End = 1,
+}
 
 /// One STUN or TURN server.
 #[repr(C)]
@@ -140,6 +150,13 @@ pub struct telelink_session_options {
     pub parameter_handler: *const telelink_parameter_handler,
     /// Or: a store that answers them by itself. Borrowed; lives on as long as the session, also when it is freed.
     pub parameter_store: *const telelink_parameter_store,
+    /// Leave the room after this long without a viewer, milliseconds, from 1,000; it counts from the join and from the
+    /// last viewer's leaving. Default 0: stay for ever.
+    pub idle_window_ms: u64,
+    /// What comes then: a telelink_after_idle. Default TELELINK_AFTER_IDLE_WAIT.
+    pub after_idle: i32,
+    /// Not used; 0.
+    pub reserved: u32,
 }
 
 sized_struct!(
@@ -183,6 +200,9 @@ sized_struct!(
             control_lease: std::ptr::null(),
             parameter_handler: std::ptr::null(),
             parameter_store: std::ptr::null(),
+            idle_window_ms: 0,
+            after_idle: telelink_after_idle::Wait as i32,
+            reserved: 0,
         }
     },
 );
@@ -393,6 +413,15 @@ unsafe fn direct_options(
             password: Some(password).filter(|text| !text.is_empty()).map(Secret::new),
         });
     }
+    direct.idle_window = Some(options.idle_window_ms).filter(|ms| *ms > 0).map(Duration::from_millis);
+    direct.after_idle = match options.after_idle {
+        0 => AfterIdle::Wait,
+        1 => AfterIdle::End,
+        other => {
+            let text = format!("options.after_idle is {other}, which is no telelink_after_idle");
+            return Err(Failure::new(telelink_status::InvalidValue, text));
+        }
+    };
     direct.livekit_library = Some(library).filter(|path| !path.is_empty()).map(PathBuf::from);
     direct.connector = super::testing::connector(url)?;
     Ok(direct)

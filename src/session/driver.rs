@@ -23,9 +23,12 @@ use super::deadman::DeadMan;
 use super::handlers::HandlerPool;
 use super::inbox::{Received, Sender};
 use super::inputs::{Call, Inputs};
+use super::panics::TaskSwitches;
 use super::stats;
 use super::tracks::TrackControl;
 use super::{ClientId, ConnectionStatus, Error};
+
+pub(super) use room::CLOSE_TIMEOUT;
 
 use room::{next_event, InRoom};
 
@@ -41,6 +44,11 @@ pub(crate) struct Shared {
     pub(crate) panics: Arc<AtomicU64>,
     pub(crate) context: Context,
     pub(crate) sink: SinkId,
+    /// Whether the application asked to come back after the idle window's end.
+    pub(crate) resumed: Arc<tokio::sync::watch::Sender<bool>>,
+    pub(crate) switches: Arc<TaskSwitches>,
+    /// The room the session is in, for whoever has to leave it should the owner not be able to.
+    pub(crate) room: Arc<parking_lot::Mutex<Option<Arc<dyn crate::room::Room>>>>,
 }
 
 /// The owner of one session.
@@ -56,8 +64,11 @@ pub(crate) struct Driver {
     paused: Vec<ClientId>,
     channels: HashMap<ChannelId, ChannelIo>,
     room: Option<InRoom>,
+    /// Rooms that are being closed in the background.
+    closing: Vec<tokio::task::JoinHandle<()>>,
     status: ConnectionStatus,
-    last_error: Option<Error>,
+    /// Why the library itself ends the session.
+    end_reason: Option<Error>,
     started: Instant,
     joins: u64,
     reconnects: u64,
@@ -91,8 +102,9 @@ impl Driver {
             paused: Vec::new(),
             channels: HashMap::new(),
             room: None,
+            closing: Vec::new(),
             status: ConnectionStatus::Connecting,
-            last_error: None,
+            end_reason: None,
             started: Instant::now(),
             joins: 0,
             reconnects: 0,
@@ -109,6 +121,7 @@ impl Driver {
             if self.take_inputs() {
                 break;
             }
+            self.shared.switches.owner.check();
             self.resume_readers();
             let more = self.take_messages();
             self.take_signals();
@@ -133,7 +146,7 @@ impl Driver {
         self.shared.inputs.close();
         self.shared.context.remove_sink(self.shared.sink);
         self.shared.pool.close();
-        self.shared.callbacks.finish(self.shared.pool.clone(), self.last_error.take());
+        self.shared.callbacks.finish(self.shared.pool.clone(), self.end_reason.take());
     }
 
     fn deadline(&self) -> Instant {
@@ -194,9 +207,15 @@ impl Driver {
                 Call::Stats(reply) => {
                     let _ = reply.try_send(self.stats());
                 }
+                #[cfg(test)]
+                Call::Held(reply) => {
+                    let held = self.room.as_ref().map_or((0, 0), |room| room.inboxes.held());
+                    let _ = reply.try_send(held);
+                }
                 Call::Status(status, reason) => self.set_status(status, reason),
                 Call::Enter(joined, end) => self.enter(*joined, end),
                 Call::Leave(done) => self.leave(done),
+                Call::Resume => self.resume(),
                 Call::Finish => return true,
             }
         }
@@ -205,8 +224,9 @@ impl Driver {
 
     fn set_status(&mut self, status: ConnectionStatus, reason: Option<Error>) {
         self.status = status;
-        if reason.is_some() {
-            self.last_error.clone_from(&reason);
+        if status == ConnectionStatus::ShuttingDown {
+            // What failed before and was got over is no reason for the end.
+            self.end_reason.clone_from(&reason);
         }
         self.shared.callbacks.status(status, reason);
     }
@@ -233,6 +253,8 @@ impl Driver {
 
     fn feed_tick(&mut self) {
         if self.core.deadline().is_some_and(|at| Instant::now().into_std() >= at) {
+            // What has happened in the room comes first: a viewer who has arrived is not too late (S-31, S-164).
+            self.take_room_events();
             self.tell_heartbeat();
             self.tell(Input::Tick);
         }
@@ -241,6 +263,7 @@ impl Driver {
             self.log_stats();
         }
         if let Some(room) = &mut self.room {
+            // Panics in them were contained where they began.
             while room.tasks.try_join_next().is_some() {}
         }
     }

@@ -1,7 +1,7 @@
 //! What viewers send, on its way to the owner: one bounded inbox per incoming control stream, drained round-robin.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use crate::protocol::{FrameDecoder, FromViewer};
 use crate::room::{ByteReader, Identity, RoomError, Sid};
 
 use super::inputs::Inputs;
+use super::panics::contain_task;
 
 /// Messages of one stream that wait for the owner; then its reader waits.
 const MAX_MESSAGES: usize = 64;
@@ -85,6 +86,7 @@ impl Inboxes {
         sid: Option<Sid>,
         reader: ByteReader,
         inputs: &Arc<Inputs>,
+        panics: &Arc<AtomicU64>,
     ) -> bool {
         if self.open.iter().filter(|i| i.identity == identity && i.sid == sid && !i.ended()).count() >= MAX_STREAMS {
             return false;
@@ -98,7 +100,7 @@ impl Inboxes {
             }
         };
         let shared = Arc::new(Shared { queue: Mutex::default(), space: Notify::new() });
-        let task = tokio::spawn(read(reader, shared.clone(), inputs.clone(), assembling));
+        let task = tokio::spawn(read(reader, shared.clone(), inputs.clone(), assembling, panics.clone()));
         self.open.push(Inbox { identity, sid, shared, reader: task.abort_handle(), unknown_since: None });
         true
     }
@@ -168,6 +170,13 @@ impl Inboxes {
             .min()
     }
 
+    /// Messages and bytes that wait for the owner.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        let queues = self.open.iter().map(|inbox| inbox.shared.queue.lock());
+        queues.fold((0, 0), |(items, bytes), queue| (items + queue.items.len(), bytes + queue.bytes))
+    }
+
     fn forget_idle_counters(&mut self) {
         let open = &self.open;
         self.assembling.retain(|(identity, _)| open.iter().any(|inbox| inbox.identity == *identity));
@@ -201,9 +210,16 @@ impl Drop for Inbox {
 }
 
 /// Reads one stream to its end: frames, then messages. Parsing happens here, off the owner task.
-async fn read(mut reader: ByteReader, shared: Arc<Shared>, inputs: Arc<Inputs>, assembling: Arc<AtomicUsize>) {
+async fn read(
+    mut reader: ByteReader,
+    shared: Arc<Shared>,
+    inputs: Arc<Inputs>,
+    assembling: Arc<AtomicUsize>,
+    panics: Arc<AtomicU64>,
+) {
     let mut held = Assembling { counter: assembling, bytes: 0 };
-    if let Err(reason) = read_frames(&mut reader, &shared, &inputs, &mut held).await {
+    let frames = contain_task("reader", &panics, read_frames(&mut reader, &shared, &inputs, &mut held)).await;
+    if let Err(reason) = frames.unwrap_or_else(|| Err("an internal error".to_owned())) {
         push(&shared, &inputs, Received::Malformed(reason), 0).await;
     }
     shared.queue.lock().ended = true;

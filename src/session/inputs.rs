@@ -21,9 +21,18 @@ const MAX_CALLS: usize = 1024;
 /// How a room ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RoomEnd {
-    pub(crate) reason: DisconnectReason,
+    pub(crate) reason: EndReason,
     /// How long the session was in the room.
     pub(crate) lived: Duration,
+}
+
+/// Why a room ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndReason {
+    /// It was lost, or left because it was asked for.
+    Disconnected(DisconnectReason),
+    /// There was no viewer for the idle window (S-28); the room has been left.
+    Idle,
 }
 
 /// What the application or the gateway asks.
@@ -34,12 +43,17 @@ pub(crate) enum Call {
     Client(u32, SyncSender<Option<Client>>),
     /// Statistics.
     Stats(SyncSender<SessionStats>),
+    /// Tests: messages and bytes of viewers that wait for the owner.
+    #[cfg(test)]
+    Held(SyncSender<(usize, usize)>),
     /// The gateway: the connection changed.
     Status(ConnectionStatus, Option<Error>),
     /// The gateway: here is a room. Answers when it ended.
     Enter(Box<Joined>, oneshot::Sender<RoomEnd>),
     /// The gateway: leave the room. Answers when it has been left.
     Leave(oneshot::Sender<()>),
+    /// The application: stay in the room, or come back from the idle window's end.
+    Resume,
     /// The gateway: nothing more will come.
     Finish,
 }

@@ -138,7 +138,7 @@ AT(telelink_ice_server, urls_count, 8);
 AT(telelink_ice_server, username, 16);
 AT(telelink_ice_server, password, 32);
 
-SIZE(telelink_session_options, 312);
+SIZE(telelink_session_options, 328);
 AT(telelink_session_options, struct_size, 0);
 AT(telelink_session_options, url, 8);
 AT(telelink_session_options, token, 24);
@@ -174,6 +174,9 @@ AT(telelink_session_options, default_role, 280);
 AT(telelink_session_options, control_lease, 288);
 AT(telelink_session_options, parameter_handler, 296);
 AT(telelink_session_options, parameter_store, 304);
+AT(telelink_session_options, idle_window_ms, 312);
+AT(telelink_session_options, after_idle, 320);
+AT(telelink_session_options, reserved, 324);
 
 SIZE(telelink_role, 128);
 AT(telelink_role, struct_size, 0);

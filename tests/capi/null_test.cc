@@ -177,6 +177,8 @@ TEST(Null, SessionIsRefused) {
   EXPECT_REFUSED("session", telelink_session_last_error(nullptr));
   EXPECT_REFUSED("session", telelink_session_close(nullptr, 0));
   EXPECT_REFUSED("session", telelink_session_close(nullptr, 1));
+  EXPECT_REFUSED("session", telelink_session_resume(nullptr));
+  EXPECT_REFUSED("session", telelink_test_inject_panic(nullptr, TELELINK_TEST_PANIC_POINT_OWNER));
   EXPECT_REFUSED("session", telelink_session_add_services(nullptr, nullptr, 0));
   EXPECT_REFUSED("session", telelink_session_remove_services(nullptr, nullptr, 0));
   EXPECT_REFUSED("session", telelink_session_publish_status(nullptr, TELELINK_STATUS_LEVEL_INFO, no_text, no_text));

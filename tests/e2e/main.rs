@@ -8,6 +8,8 @@ mod support;
 mod data;
 mod failures;
 mod graph;
+mod hostile;
 mod joining;
+mod leaving;
 mod requests;
 mod rig;

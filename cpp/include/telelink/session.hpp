@@ -84,6 +84,10 @@ class Session {
     return detail::check(telelink_session_close(handle_.get(), ms < 0 ? 0 : static_cast<std::uint64_t>(ms)));
   }
 
+  /// Joins again after the idle window has ended the room; in a room, starts the countdown anew. Does not wait for the
+  /// join.
+  Result<void> resume() const { return detail::check(telelink_session_resume(handle_.get())); }
+
   /// Offers one more service. Status::duplicate when there is one of that name.
   template <class Mode = detail::Mode>
   Result<void> add_service(Service service) const {

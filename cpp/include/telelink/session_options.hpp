@@ -52,7 +52,8 @@ constexpr Capabilities operator|(Capabilities a, Capabilities b) noexcept {
 /// callback. What a callback throws is reported on standard error and goes no further. The functions are destroyed,
 /// exactly once, when none of them can run any more.
 struct SessionCallbacks {
-  /// The connection changed; `reason` is null, or why.
+  /// The connection changed; `reason` is null, or why. While joining fails again and again, `connecting` is told again
+  /// for each other reason.
   std::function<void(ConnectionStatus status, const Error* reason)> on_status = {};
   /// A viewer subscribed to a channel it was not subscribed to.
   std::function<void(ClientView client, ChannelView channel)> on_subscribe = {};
@@ -96,6 +97,12 @@ struct IceServer {
   std::vector<std::string> urls = {};  ///< `stun:` and `turn:` URLs
   std::string username = {};           ///< for TURN
   std::string password = {};           ///< for TURN; never logged
+};
+
+/// What a session does when SessionOptions::idle_window has passed and it has left its room.
+enum class AfterIdle : std::int32_t {
+  wait = 0,  ///< it is connecting, with the reason Status::idle, until Session::resume() makes it join again
+  end = 1,   ///< it ends: shutdown, with the reason Status::idle
 };
 
 /// What a slow or hostile viewer can cost.
@@ -169,6 +176,10 @@ struct SessionOptions {
   std::optional<ParameterStore> parameter_store = std::nullopt;
   /// Or: answers them. Implies Capabilities::parameters.
   std::optional<ParameterHandler> parameter_handler = std::nullopt;
+  /// Leave the room after this long without a viewer, from 1 s; it counts from the join and from the last viewer's
+  /// leaving. Default 0: stay for ever.
+  std::chrono::milliseconds idle_window{0};
+  AfterIdle after_idle = AfterIdle::wait;  ///< what comes then
 };
 
 }  // namespace telelink

@@ -10,6 +10,7 @@ mod assets;
 mod channels;
 mod client_publish;
 mod graph;
+mod idle;
 mod lease;
 mod parameters;
 mod participants;
@@ -54,6 +55,7 @@ pub(crate) use rights::{Question, QuestionKey, MAX_LATE};
 
 use channels::ChannelState;
 use graph::GraphState;
+use idle::Idle;
 use lease::Lease;
 use parameters::ParameterSubscriptions;
 use participants::Registration;
@@ -142,6 +144,10 @@ pub(crate) enum Input {
     PublishParameters(Vec<Parameter>),
     PublishStatus(Status),
     RemoveStatus(Vec<String>),
+    /// How long the session stays in a room without viewers.
+    IdleWindow(Option<Duration>),
+    /// The application wants the session to stay: the countdown of the idle window starts anew.
+    Stay,
     /// The application's answer to [`Effect::Authorize`], one for each subject that it came to.
     Authorized {
         question: QuestionKey,
@@ -179,6 +185,8 @@ pub(crate) enum Effect {
     ForgetChannel(ChannelId),
     /// Tell the application.
     Event(Event),
+    /// The idle window has passed: leave the room. Always the last of its list.
+    Leave,
     /// Run a handler of the application.
     Call { client: ClientId, request: RequestId, work: Work },
     /// Ask the application whether a viewer may.
@@ -225,6 +233,7 @@ pub(crate) struct Core {
     status: StatusBoard,
     resets: Resets,
     rtt: RttTracker,
+    idle: Idle,
     questions: Questions,
     lease: Option<Lease>,
     effects: Vec<Effect>,
@@ -251,6 +260,7 @@ impl Core {
             status: StatusBoard::default(),
             resets: Resets::default(),
             rtt: RttTracker::default(),
+            idle: Idle::default(),
             questions: Questions::default(),
             lease,
             effects: Vec::new(),
@@ -277,11 +287,14 @@ impl Core {
             Input::PublishParameters(parameters) => self.publish_parameters(parameters),
             Input::PublishStatus(status) => self.publish_status(status),
             Input::RemoveStatus(ids) => self.remove_status(ids),
+            Input::IdleWindow(window) => self.set_idle_window(window),
+            Input::Stay => self.stay(),
             Input::Authorized { question, allowed } => self.authorized(question, &allowed, now),
             Input::Heartbeat { client, at } => self.heartbeat(client, at),
             Input::PublishGraph(graph) => return self.publish_graph(graph),
             Input::Tick => self.tick(now),
         }
+        self.watch_idle(now);
         Ok(())
     }
 
@@ -298,6 +311,7 @@ impl Core {
             self.requests.deadline(),
             self.questions_deadline(),
             self.lease_deadline(),
+            self.idle.deadline(),
         ];
         deadlines.into_iter().flatten().min()
     }
@@ -343,6 +357,7 @@ impl Core {
         self.tick_resets(now);
         self.tick_warnings(now);
         self.tick_requests(now);
+        self.tick_idle(now);
     }
 
     fn message(&mut self, sid: &Sid, message: FromViewer, now: Now) {

@@ -6,13 +6,17 @@ mod clients;
 mod graph;
 mod handlers;
 mod input;
+mod inputs;
 mod lifecycle;
+mod panics;
+mod races;
 mod requests;
 mod rights;
 mod stats;
 mod streams;
 mod tracks;
 
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -4,6 +4,7 @@ mod assets;
 mod channels;
 mod client_publish;
 mod graph;
+mod idle;
 mod joining;
 mod lease;
 mod model;
@@ -50,6 +51,7 @@ enum Step {
     Call(u32),
     /// Work that is no service call.
     Asked,
+    Leave,
     /// A question about rights.
     Authorize(ClientId, Action, Vec<String>),
     Taken(ClientId),
@@ -220,6 +222,7 @@ impl Robot {
                 self.routes.remove(&channel.get());
                 Step::Forget(channel.get())
             }
+            Effect::Leave => Step::Leave,
             Effect::Event(event) => Step::Told(self.told(&event)),
             Effect::Call { request: id, work: Work::Service { request, reply, .. }, .. } => {
                 let call_id = request.call_id;
