@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# `make bench`: log cost (criterion, and the C call), then end to end through a real server with the peers in the same
-# run; results and the plot in build/bench/. SMOKE=1: about a minute, only to see that every part yields numbers.
+# `make bench`: log cost (criterion, and the C call), pictures to encoder input (criterion), then end to end through a real
+# server with the peers in the same run; results and the plot in build/bench/. SMOKE=1: about a minute, only to see that
+# every part yields numbers.
 # docs/performance.md explains the figures.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -24,7 +25,7 @@ mkdir -p "$out"
 export CRITERION_HOME="$out/criterion" TELELINK_BENCH_OUT="$out"
 # The same build as scripts/build.sh, so that `make test` compiles the library for release once.
 cargo build --release --locked --workspace
-cargo bench --locked -p telelink-bench --bench log -- --noplot "${criterion[@]}"
+cargo bench --locked -p telelink-bench --bench log --bench video -- --noplot "${criterion[@]}"
 # The program asks for the library by its SONAME, which is not the name cargo gives the file.
 soname="$(objdump -p "$release/libtelelink.so" | awk '$1 == "SONAME" { print $2 }')"
 ln -s "$release/libtelelink.so" "$out/$soname"

@@ -6,6 +6,7 @@
 //! - [`gateway`]: how a session gets a room.
 //! - [`session`]: the control plane; `session::core` takes every decision.
 //! - [`fanout`]: the hot path from `log` to the viewers.
+//! - [`video`]: image messages to frames for the video encoder.
 //! - [`protocol`]: bytes to messages and back.
 //! - [`room`]: the port a session needs of a room, and its adapters.
 
@@ -16,3 +17,4 @@ pub mod gateway;
 pub mod protocol;
 pub mod room;
 pub mod session;
+pub mod video;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::context::{ChannelRef, Message, Output, Qos, Sink};
 use crate::fanout::Route;
+use crate::video::image_kind;
 
 use super::callbacks::run_callback;
 use super::core::{ChannelAdded, VideoCapability};
@@ -49,28 +50,10 @@ impl Sink for SessionSink {
     }
 }
 
-/// The pairs of message encoding and schema name that carry images (S-229). Only names count, never schema bytes.
-const IMAGES: [(&str, &str); 12] = [
-    ("protobuf", "foxglove.CompressedImage"),
-    ("protobuf", "foxglove.RawImage"),
-    ("ros1", "sensor_msgs/CompressedImage"),
-    ("ros1", "sensor_msgs/Image"),
-    ("cdr", "sensor_msgs/msg/CompressedImage"),
-    ("cdr", "sensor_msgs/msg/Image"),
-    ("json", "foxglove.CompressedImage"),
-    ("json", "foxglove.RawImage"),
-    ("flatbuffer", "foxglove.CompressedImage"),
-    ("flatbuffer", "foxglove.RawImage"),
-    ("cdr", "foxglove::CompressedImage"),
-    ("cdr", "foxglove::RawImage"),
-];
-
 fn video_capability(channel: &ChannelRef) -> VideoCapability {
-    let image = channel.schema().is_some_and(|schema| IMAGES.contains(&(channel.encoding(), schema.name.as_str())));
-    if image {
-        VideoCapability::Yes
-    } else {
-        VideoCapability::No
+    match channel.schema().and_then(|schema| image_kind(channel.encoding(), &schema.name)) {
+        Some(_) => VideoCapability::Yes,
+        None => VideoCapability::No,
     }
 }
 

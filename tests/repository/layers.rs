@@ -13,7 +13,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("gateway", &["session", "context", "room", "room::livekit", "room::livekit_static"]),
     ("session", &["context", "fanout", "video", "protocol", "room"]),
     ("fanout", &["protocol", "room"]),
-    ("video", &["room"]),
+    ("video", &[]),
     ("room", &[]),
     ("protocol", &[]),
     ("context", &[]),

@@ -55,6 +55,7 @@ pub(crate) fn judge(log: &LogCost, table: &Table, scale: &[Scale], viewers: usiz
     lossy_rows(&mut verdicts, table);
     latency_rows(&mut verdicts, table);
     scale_rows(&mut verdicts, scale);
+    video_rows(&mut verdicts, log);
     verdicts.0
 }
 
@@ -160,6 +161,13 @@ fn scale_rows(v: &mut Verdicts, scale: &[Scale]) {
     v.at_most(&format!("{channels} lossy channels added"), ours.map(|s| s.added_ms), 500.0, " ms");
     let over = ours.zip(of(Kind::Raw)).map(|(ours, raw)| ours.rss_after_mib - raw.rss_after_mib);
     v.at_most("memory with them and 5 idle viewers, over raw", over, 32.0, " MiB");
+}
+
+fn video_rows(v: &mut Verdicts, log: &LogCost) {
+    let ns = |name: &str| log.video_ns.get(name).copied();
+    v.at_most("1280x720 RGB to encoder input", ns("message").map(|ns| ns / 1e3), 1200.0, " us");
+    let ratio = ns("message").zip(ns("yuv crate")).map(|(ours, crates)| ours / crates);
+    v.at_most("the same / yuv crate alone", ratio, 1.2, "x");
 }
 
 #[cfg(test)]
