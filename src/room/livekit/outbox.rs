@@ -30,8 +30,11 @@ pub(super) struct Outbox {
     under_way: bool,
     /// Since `reconnecting`: the room has repeated what it knows about us.
     confirmed: bool,
-    /// The connections there at `reconnecting`. A new connection of ours forgets all of them first.
+    /// The connections there at `reconnecting` that have not been taken back since. A new connection of ours takes all of
+    /// them back first; then it announces those that are there, mostly the same ones under the same SIDs.
     company: Vec<Sid>,
+    /// Whether anybody was there at `reconnecting`.
+    had_company: bool,
     /// `reconnected` came and waits for a word about us, at most for [`SID_LIMIT`].
     waiting: bool,
     /// What follows the report of the reconnection. The library reconnects or gives up within some 16 s.
@@ -56,6 +59,7 @@ impl Outbox {
             under_way: false,
             confirmed: false,
             company: Vec::new(),
+            had_company: false,
             waiting: false,
             held: None,
         }
@@ -88,12 +92,17 @@ impl Outbox {
     pub(super) fn reconnecting(&mut self, company: Vec<Sid>) -> bool {
         // One that follows on the heels of another is a reconnection of its own.
         let full = self.release();
-        (self.under_way, self.confirmed, self.company) = (true, false, company);
+        (self.under_way, self.confirmed, self.had_company, self.company) = (true, false, !company.is_empty(), company);
         // Lost again before it came back: what was held is still to be said after the next report.
         let held = self.held.take();
         self.emit(RoomEvent::Reconnecting);
         self.held = Some(held.unwrap_or_default());
         full
+    }
+
+    /// The room has taken somebody's connection back.
+    pub(super) fn left(&mut self, sid: &Sid) {
+        self.company.retain(|known| known != sid);
     }
 
     /// The library has its link back.
@@ -106,7 +115,7 @@ impl Outbox {
             return Verdict::Reported(self.report(sid));
         }
         // A resumed connection would have told us about those who were there, and about us.
-        if !company.is_empty() {
+        if self.had_company {
             return Verdict::Reported(self.release());
         }
         Verdict::Waiting
@@ -151,14 +160,35 @@ impl Outbox {
 
     /// Sends what was held, after the report of a connection if there is one.
     fn flush(&mut self, connection: Option<bool>) {
-        let held = self.held.take();
+        let mut held = self.held.take().unwrap_or_default();
         if let Some(full) = connection {
+            if full {
+                drop_returns(&mut held);
+            }
             self.emit(RoomEvent::Reconnected { full });
         }
-        for event in held.unwrap_or_default() {
+        for event in held {
             self.emit(event);
         }
     }
+}
+
+/// A new connection of ours takes everybody back and announces those who are there again, under their old SIDs. Nobody
+/// left; and whoever takes the report as a new beginning has begun with these connections already, which the taking back
+/// would end.
+fn drop_returns(held: &mut Vec<RoomEvent>) {
+    let mut announced = Vec::new();
+    let mut kept: Vec<RoomEvent> = Vec::with_capacity(held.len());
+    for event in held.drain(..).rev() {
+        match &event {
+            RoomEvent::ParticipantConnected(participant) => announced.push(participant.sid.clone()),
+            RoomEvent::ParticipantDisconnected { sid, .. } if announced.contains(sid) => continue,
+            _ => {}
+        }
+        kept.push(event);
+    }
+    kept.reverse();
+    *held = kept;
 }
 
 #[cfg(test)]
@@ -244,6 +274,29 @@ mod tests {
     }
 
     #[test]
+    fn who_is_announced_again_under_the_same_sid_has_not_left() {
+        let (mut outbox, mut rx) = outbox();
+        let left = |sid: &str| RoomEvent::ParticipantDisconnected { identity: sid.into(), sid: sid.into() };
+        outbox.reconnecting(vec!["stays".into(), "goes".into()]);
+        for sid in ["stays", "goes"] {
+            outbox.left(&sid.into());
+            outbox.emit(left(sid));
+        }
+        outbox.emit(RoomEvent::ParticipantConnected(somebody("stays")));
+        assert_eq!(outbox.reconnected(&"old".into(), &[somebody("stays")]), Verdict::Reported(true));
+        let mut seen = Vec::new();
+        while let Ok(event) = rx.try_recv() {
+            match event {
+                RoomEvent::ParticipantDisconnected { sid, .. } => seen.push(format!("- {sid}")),
+                RoomEvent::ParticipantConnected(participant) => seen.push(format!("+ {}", participant.sid)),
+                RoomEvent::Reconnected { full } => seen.push(format!("full {full}")),
+                _ => {}
+            }
+        }
+        assert_eq!(seen, ["full true", "- goes", "+ stays"]);
+    }
+
+    #[test]
     fn a_reconnection_that_fails_ends_the_room() {
         let (mut outbox, mut rx) = outbox();
         outbox.reconnecting(vec![]);
@@ -257,6 +310,23 @@ mod tests {
         let (mut outbox, mut rx) = outbox();
         outbox.reconnecting(vec!["x".into()]);
         assert_eq!(outbox.reconnected(&"old".into(), &[somebody("x")]), Verdict::Reported(false));
+        assert_eq!(names(&mut rx), ["reconnecting", "resumed"]);
+    }
+
+    #[test]
+    fn company_that_was_taken_back_and_announced_again_proves_nothing() {
+        // Measured on a link that was silent for 30 s: the viewers had never left, so their SIDs are the same.
+        let (mut outbox, mut rx) = outbox();
+        outbox.reconnecting(vec!["x".into(), "y".into()]);
+        outbox.left(&"x".into());
+        outbox.left(&"y".into());
+        assert_eq!(outbox.reconnected(&"old".into(), &[somebody("x"), somebody("y")]), Verdict::Reported(true));
+        assert!(!outbox.own_update(&"new".into()), "the same connection is not reported twice");
+        assert_eq!(names(&mut rx), ["reconnecting", "full"]);
+        // One who leaves for good while another stays is no sign.
+        outbox.reconnecting(vec!["x".into(), "y".into()]);
+        outbox.left(&"x".into());
+        assert_eq!(outbox.reconnected(&"new".into(), &[somebody("y")]), Verdict::Reported(false));
         assert_eq!(names(&mut rx), ["reconnecting", "resumed"]);
     }
 

@@ -40,6 +40,9 @@ pub(super) struct InRoom {
 
 impl Driver {
     pub(super) fn enter(&mut self, joined: Joined, end: tokio::sync::oneshot::Sender<RoomEnd>) {
+        // A gateway joins when it has learned of the end of the room before. Should it be early, that room ends here:
+        // two rooms would share the viewers' registrations.
+        self.lose_room(DisconnectReason::Other);
         self.joins += 1;
         tracing::info!(identity = %joined.local.identity, sid = %joined.local.sid, "joined the room");
         self.room = Some(InRoom {

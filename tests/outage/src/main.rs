@@ -91,9 +91,10 @@ async fn play(scenario: &'static Scenario) -> Row {
     let (sign, way) = (report::first_sign(&stage.robot, began), report::way_back(&stage.robot, began));
     let events: Vec<_> = stage.watches.iter().map(|watch| (watch.identity.clone(), watch.account().events)).collect();
     let (mut wrong, _) = stage.finish().await;
-    let slowest = back.into_iter().max().unwrap_or_default();
-    if slowest > BACK {
-        wrong.push(format!("data came {:.1} s after the link", slowest.as_secs_f64()));
+    match back.map(|both| both.into_iter().max().unwrap_or_default()) {
+        Some(slowest) if slowest <= BACK => {}
+        Some(slowest) => wrong.push(format!("data came {:.1} s after the link", slowest.as_secs_f64())),
+        None => wrong.push(format!("no data within {} s of the link's return", PATIENCE.as_secs())),
     }
     if !wrong.is_empty() {
         for (identity, events) in events {
@@ -102,5 +103,5 @@ async fn play(scenario: &'static Scenario) -> Row {
             }
         }
     }
-    Row { name: scenario.name, what: scenario.what, sign, way, back: Some(back), wrong }
+    Row { name: scenario.name, what: scenario.what, sign, way, back, wrong }
 }

@@ -65,17 +65,16 @@ async fn frozen(stage: &mut Stage, time: Duration) -> Fault {
 
 /// Under a condition that lasts, data comes; then a cut on top of it.
 async fn under(stage: &mut Stage, time: Duration) -> Fault {
-    stage.data_since(unix_ns(), seconds(10)).await;
+    stage.expect_data().await;
     sleep(time).await;
-    let fault = silent(stage, Loss::All, seconds(5)).await;
-    fault
+    silent(stage, Loss::All, seconds(5)).await
 }
 
 async fn lossy(stage: &mut Stage, percent: u32) -> Fault {
     let began = unix_ns();
     stage.net.lose(Loss::Percent(percent)).expect("packets are lost");
     sleep(seconds(20)).await;
-    stage.data_since(unix_ns(), seconds(10)).await;
+    stage.expect_data().await;
     stage.net.lose(Loss::All).expect("packets are lost");
     sleep(seconds(5)).await;
     // The link is back, as bad as before.

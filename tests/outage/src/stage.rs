@@ -48,21 +48,28 @@ impl Stage {
             (1..=viewers).map(|n| Watch::start(&server.url, &room, &format!("viewer-{n}"), &TOPICS)).collect();
         let mut stage = Self { server, robot, watches, room, baseline: Usage::default(), net };
         let since = unix_ns();
-        stage.data_since(since, START).await;
+        assert!(stage.data_since(since, START).await.is_some(), "no data at the start");
         stage.baseline = stage.steady().await;
         stage
     }
 
     /// Waits for data at every viewer; answers the longest time from `since` on, for the reliable and the lossy path.
-    pub(crate) async fn data_since(&self, since: u64, limit: Duration) -> [Duration; 2] {
+    /// `None`: not every viewer got some in time.
+    pub(crate) async fn data_since(&self, since: u64, limit: Duration) -> Option<[Duration; 2]> {
         let mut worst = [Duration::ZERO; 2];
+        let deadline = Instant::now() + limit;
         for watch in &self.watches {
-            let received = watch.data_since(since, limit).await;
+            let received = watch.data_since(since, deadline.saturating_duration_since(Instant::now())).await?;
             for (worst, received) in worst.iter_mut().zip(received) {
                 *worst = (*worst).max(Duration::from_nanos(received.saturating_sub(since)));
             }
         }
-        worst
+        Some(worst)
+    }
+
+    /// Data comes to every viewer within 10 s from now.
+    pub(crate) async fn expect_data(&self) {
+        assert!(self.data_since(unix_ns(), Duration::from_secs(10)).await.is_some(), "no data within 10 s");
     }
 
     /// What the robot's process holds once that does not change any more.

@@ -14,7 +14,7 @@ use tokio::time::{sleep, Instant};
 
 use crate::clock::{unix_ms, unix_ns};
 use crate::robot::{IDENTITY, LOAD, LOSSY, RELIABLE};
-use crate::support::{self, required_file, wait_until, TokenOptions};
+use crate::support::{self, required_file, TokenOptions};
 
 /// Pause before a viewer joins again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -112,16 +112,17 @@ impl Watch {
     }
 
     /// Waits for the first reliable and lossy messages logged at `since` or later; answers when they were received, both in
-    /// nanoseconds since the Unix epoch.
-    pub(crate) async fn data_since(&self, since: u64, limit: Duration) -> [u64; 2] {
+    /// nanoseconds since the Unix epoch. `None`: they did not come in time.
+    pub(crate) async fn data_since(&self, since: u64, limit: Duration) -> Option<[u64; 2]> {
         let first = |times: &[(u64, u64)]| times.iter().find(|(logged, _)| *logged >= since).map(|(_, received)| *received);
-        let both = || {
-            let account = self.account.lock();
-            Some([first(&account.reliable)?, first(&account.lossy)?])
-        };
-        let what = format!("data on both paths at {}", self.identity);
-        wait_until(&what, limit, || both().is_some()).await;
-        both().expect("it was there a moment ago")
+        let deadline = Instant::now() + limit;
+        loop {
+            let both = self.look(|account| Some([first(&account.reliable)?, first(&account.lossy)?]));
+            if both.is_some() || Instant::now() >= deadline {
+                return both;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
     }
 }
 
