@@ -43,7 +43,7 @@ impl FormatTime for UnixMs {
 /// Runs until the standard input ends.
 pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new("info"))
+        .with_env_filter(std::env::var("TELELINK_OUTAGE_LOG").unwrap_or_else(|_| "info".into()))
         .with_timer(UnixMs)
         .with_ansi(false)
         .with_writer(std::io::stderr)
