@@ -100,6 +100,11 @@ impl Outbox {
         full
     }
 
+    /// Between the library's `reconnecting` and `reconnected`.
+    pub(super) fn is_reconnecting(&self) -> bool {
+        self.under_way
+    }
+
     /// The room has taken somebody's connection back.
     pub(super) fn left(&mut self, sid: &Sid) {
         self.company.retain(|known| known != sid);

@@ -87,12 +87,12 @@ impl Stage {
     }
 
     /// What is wrong at the end: leaks, lost messages, callbacks that do not add up. Empty if nothing is.
-    pub(crate) async fn finish(mut self) -> (Vec<String>, Report) {
+    pub(crate) async fn finish(mut self, sockets: usize) -> (Vec<String>, Report) {
         let mut wrong = Vec::new();
         let start = Instant::now();
         loop {
             let now = self.robot.usage();
-            if now.threads <= self.baseline.threads && now.descriptors <= self.baseline.descriptors {
+            if now.threads <= self.baseline.threads && now.descriptors <= self.baseline.descriptors + sockets {
                 break;
             }
             if start.elapsed() > SETTLE {
