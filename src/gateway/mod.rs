@@ -7,6 +7,9 @@ mod options;
 mod session;
 mod token;
 
+#[cfg(test)]
+mod tests;
+
 pub use options::{ApiKey, DirectOptions, TokenCallback, TokenSource};
 pub use session::Session;
 

@@ -20,8 +20,8 @@ use crate::room::DisconnectReason;
 const EVERY: Duration = Duration::from_secs(1);
 /// How often one that sends nothing is looked at, in looks at one that does.
 const IDLE_LOOKS: u32 = 8;
-/// What is sent is acknowledged within a round trip and 0.2 s; the retransmission timer of a bad link reaches 4 s.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
+/// What is sent is acknowledged within a round trip and 0.2 s; a bad link may need some retransmissions.
+const UNACKNOWLEDGED: Duration = Duration::from_secs(4);
 /// A path that lives answers a check every 2.5 s.
 const ANSWERING: Duration = Duration::from_secs(4);
 /// Neither data nor answers for so long, and not a word from the library: it should have spoken after 15 s.
@@ -92,7 +92,8 @@ impl Judge {
         } else if counters.sent != last.sent {
             self.unacknowledged.get_or_insert(now);
         }
-        let deaf = self.unacknowledged.is_some_and(|since| now - since >= UNACKNOWLEDGED) && now - self.answered <= ANSWERING;
+        let deaf =
+            self.unacknowledged.is_some_and(|since| now - since >= UNACKNOWLEDGED) && now - self.answered <= ANSWERING;
         let silent = now - self.heard >= SILENT;
         match (deaf || silent, self.asked) {
             (false, _) => Verdict::Fine,
@@ -195,16 +196,16 @@ mod tests {
     fn data_that_is_not_acknowledged_on_a_path_that_answers_is_noticed_within_six_seconds() {
         // Measured after a change of address, from second 10 on.
         let moved = |s: u64| Counters { sent: s * 90, received: s.min(10) * 2900, answers: s / 3 };
-        assert_eq!(resume(first(60, moved)), Some(16));
+        assert_eq!(resume(first(60, moved)), Some(15));
         // One message is enough.
         let once = |s: u64| Counters { sent: s.min(11), received: s.min(10), answers: s / 3 };
-        assert_eq!(resume(first(60, once)), Some(16));
+        assert_eq!(resume(first(60, once)), Some(15));
     }
 
     #[test]
     fn a_pause_of_a_bad_link_is_no_silence() {
-        // Acknowledgements every four seconds, as the retransmission timer lets them come.
-        assert_eq!(first(600, |s| Counters { sent: s, received: s / 4, answers: s / 3 }), None);
+        // Acknowledgements every three seconds, as the retransmission timer lets them come.
+        assert_eq!(first(600, |s| Counters { sent: s, received: s / 3, answers: s / 3 }), None);
     }
 
     #[test]
@@ -226,7 +227,7 @@ mod tests {
                 verdicts.push((s, matches!(verdict, Verdict::Lost(_))));
             }
         }
-        assert_eq!(verdicts[..2], [(6, false), (21, true)]);
+        assert_eq!(verdicts[..2], [(5, false), (20, true)]);
 
         let mut judge = Judge::default();
         let mut asked = 0;

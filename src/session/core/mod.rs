@@ -12,6 +12,7 @@ mod client_publish;
 mod parameters;
 mod participants;
 mod ping;
+mod recalls;
 mod requests;
 mod resets;
 mod services;
@@ -48,6 +49,7 @@ pub(crate) use requests::{Outcome, RequestId, Slot, Work};
 use channels::ChannelState;
 use parameters::ParameterSubscriptions;
 use participants::Registration;
+use recalls::Recalls;
 use requests::Requests;
 use resets::Resets;
 use services::ServiceMap;
@@ -192,6 +194,7 @@ pub(crate) struct Core {
     parameters: ParameterSubscriptions,
     status: StatusBoard,
     resets: Resets,
+    recalls: Recalls,
     rtt: RttTracker,
     effects: Vec<Effect>,
 }
@@ -214,6 +217,7 @@ impl Core {
             parameters: ParameterSubscriptions::default(),
             status: StatusBoard::default(),
             resets: Resets::default(),
+            recalls: Recalls::default(),
             rtt: RttTracker::default(),
             effects: Vec::new(),
         }
@@ -251,7 +255,10 @@ impl Core {
 
     /// When the core next wants a [`Input::Tick`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.resets.deadline(), self.status.deadline(), self.requests.deadline()].into_iter().flatten().min()
+        [self.resets.deadline(), self.recalls.deadline(), self.status.deadline(), self.requests.deadline()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The registration that a stream bound to `sid` speaks for now.
@@ -291,6 +298,7 @@ impl Core {
 
     fn tick(&mut self, now: Now) {
         self.tick_resets(now);
+        self.tick_recalls(now);
         self.tick_warnings(now);
         self.tick_requests(now);
     }
@@ -301,6 +309,10 @@ impl Core {
             tracing::debug!(%sid, "a message of an unregistered viewer was dropped");
             return;
         };
+        self.recalls.settle(id);
+        if let Some(registration) = self.clients.get_mut(&id) {
+            registration.spoke = true;
+        }
         match message {
             FromViewer::Subscribe { channels } => self.subscribe(id, &channels),
             FromViewer::Unsubscribe { channel_ids } => self.unsubscribe(id, &channel_ids),

@@ -32,6 +32,8 @@ pub(super) struct Registration {
     pub(super) slots: Slots,
     pub(super) parameters: FollowedParameters,
     pub(super) pongs: PongLog,
+    /// A message has come from this registration.
+    pub(super) spoke: bool,
     malformed_reported: Option<Instant>,
     overflow_reported: Option<Instant>,
 }
@@ -55,11 +57,13 @@ impl Core {
         for participant in participants {
             self.participant_active(participant, now);
         }
+        self.expect_speakers(now);
     }
 
     /// The room is gone: every viewer is cleaned up as if it had left (S-36), in-room state is forgotten.
     pub(super) fn left(&mut self) {
         self.in_room = false;
+        self.note_speakers();
         let clients: Vec<ClientId> = self.clients.keys().copied().collect();
         for client in clients {
             self.remove(client);
@@ -72,6 +76,7 @@ impl Core {
 
     /// Every stream is void: all viewers start anew, outside the rate limit of resets (S-27).
     pub(super) fn reconnected(&mut self, participants: Vec<Participant>, now: Now) {
+        self.note_speakers();
         let clients: Vec<ClientId> = self.clients.keys().copied().collect();
         for client in clients {
             self.remove(client);
@@ -83,6 +88,7 @@ impl Core {
         for participant in participants {
             self.register_if_accepted(&participant, Some((ResetCause::TransportReconnect, 0)), now);
         }
+        self.expect_speakers(now);
     }
 
     pub(super) fn participant_connected(&mut self, participant: Participant) {
@@ -210,6 +216,7 @@ impl Core {
             slots: Slots::default(),
             parameters: FollowedParameters::default(),
             pongs: PongLog::default(),
+            spoke: false,
             malformed_reported: None,
             overflow_reported: None,
         };
@@ -249,6 +256,7 @@ impl Core {
     /// Ends a registration, with everything that belongs to it and nothing else (S-117, S-118).
     pub(super) fn remove(&mut self, id: ClientId) {
         let Some(registration) = self.clients.shift_remove(&id) else { return };
+        self.recalls.settle(id);
         let client = registration.client;
         tracing::info!(client = %id, identity = %client.identity, "viewer removed");
         if self.by_identity.get(&client.identity) == Some(&id) {

@@ -56,7 +56,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn run(words: &[String]) -> bool {
-    let wanted = |scenario: &&Scenario| words.is_empty() || words.iter().any(|word| scenario.name.contains(word.as_str()));
+    let wanted =
+        |scenario: &&Scenario| words.is_empty() || words.iter().any(|word| scenario.name.contains(word.as_str()));
     let mut rows = Vec::new();
     for scenario in ALL.iter().filter(wanted) {
         let row = match tokio::spawn(play(scenario)).await {

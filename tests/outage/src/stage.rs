@@ -111,7 +111,8 @@ impl Stage {
             let account = watch.account();
             if account.unexplained_gaps() > 0 || account.disorder > 0 {
                 let (gaps, sessions, disorder) = (&account.gaps, account.sessions, account.disorder);
-                wrong.push(format!("{}: gaps {gaps:?} in {sessions} sessions, {disorder} out of order", watch.identity));
+                wrong
+                    .push(format!("{}: gaps {gaps:?} in {sessions} sessions, {disorder} out of order", watch.identity));
             }
         }
         let last = self.robot.stop().await;

@@ -24,7 +24,8 @@ pub(crate) fn of(process: u32) -> Usage {
         }
     }
     let status = fs::read_to_string(format!("{folder}/status")).expect("a living process");
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
+    let resident =
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.trim().strip_suffix(" kB")?.parse().ok());
     Usage {
         threads: names.values().sum(),
         descriptors: fs::read_dir(format!("{folder}/fd")).expect("a living process").count(),

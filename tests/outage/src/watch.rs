@@ -114,7 +114,8 @@ impl Watch {
     /// Waits for the first reliable and lossy messages logged at `since` or later; answers when they were received, both in
     /// nanoseconds since the Unix epoch. `None`: they did not come in time.
     pub(crate) async fn data_since(&self, since: u64, limit: Duration) -> Option<[u64; 2]> {
-        let first = |times: &[(u64, u64)]| times.iter().find(|(logged, _)| *logged >= since).map(|(_, received)| *received);
+        let first =
+            |times: &[(u64, u64)]| times.iter().find(|(logged, _)| *logged >= since).map(|(_, received)| *received);
         let deadline = Instant::now() + limit;
         loop {
             let both = self.look(|account| Some([first(&account.reliable)?, first(&account.lossy)?]));

@@ -7,6 +7,7 @@ mod joining;
 mod model;
 mod parameters;
 mod races;
+mod recalls;
 mod requests;
 mod resets;
 mod services;
