@@ -89,7 +89,7 @@ async fn s_48_a_second_robot_of_this_identity_ends_the_session_and_our_own_ghost
 async fn s_48_an_attempt_given_up_is_a_ghost_as_long_as_the_server_may_carry_it_out() {
     let robot = Robot::start().await;
     tokio::time::sleep(Duration::from_secs(600)).await;
-    for _ in 0..20 {
+    for _ in 0..13 {
         robot.server.fail_next_join("robot", JoinErrorKind::Timeout);
     }
     robot.server.disconnect("robot", DisconnectReason::ConnectionLost);
