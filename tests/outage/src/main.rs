@@ -6,9 +6,11 @@
 
 mod clock;
 mod net;
+mod plot;
 mod report;
 mod robot;
 mod scenarios;
+mod soak;
 mod stage;
 #[path = "../../support/mod.rs"]
 mod support;
@@ -16,6 +18,7 @@ mod usage;
 mod watch;
 
 use std::error::Error;
+use std::future::Future;
 use std::time::Duration;
 
 use clap::Parser;
@@ -34,6 +37,10 @@ const VIEWERS: usize = 2;
 enum Program {
     /// Runs scenarios, one after another: all, or those whose names contain one of the words.
     Run { words: Vec<String> },
+    /// Lets the link flap while five viewers come and go.
+    Soak(soak::Options),
+    #[command(hide = true)]
+    Viewer(soak::ViewerOptions),
     #[command(hide = true)]
     Robot(robot::program::Options),
     #[command(hide = true)]
@@ -44,15 +51,27 @@ fn main() -> Result<(), Box<dyn Error>> {
     match Program::parse() {
         Program::Robot(options) => robot::program::run(&options),
         Program::Relay(options) => Ok(net::relay::run(&options)?),
-        Program::Run { words } => {
-            net::enter()?;
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-            // The status of the process is the result: nothing may keep it from ending.
-            let good = runtime.block_on(run(&words));
-            runtime.shutdown_timeout(Duration::from_secs(5));
-            std::process::exit(i32::from(!good));
-        }
+        Program::Viewer(options) => runtime(async move {
+            soak::viewer(&options).await;
+            true
+        }),
+        Program::Run { words } => inside(async move { run(&words).await }),
+        Program::Soak(options) => inside(async move { soak::run(&options).await }),
     }
+}
+
+/// Runs on the server's host.
+fn inside(work: impl Future<Output = bool> + Send + 'static) -> Result<(), Box<dyn Error>> {
+    net::enter()?;
+    runtime(work)
+}
+
+/// Runs to the end of the process, whose status is the result: nothing may keep it from ending.
+fn runtime(work: impl Future<Output = bool> + Send + 'static) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let good = runtime.block_on(async { tokio::spawn(work).await.unwrap_or(false) });
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    std::process::exit(i32::from(!good));
 }
 
 async fn run(words: &[String]) -> bool {

@@ -109,7 +109,7 @@ impl Stage {
         }
         for watch in &self.watches {
             let account = watch.account();
-            if account.unexplained_gaps() > 0 || account.disorder > 0 {
+            if !account.gaps.is_empty() || account.disorder > 0 {
                 let (gaps, sessions, disorder) = (&account.gaps, account.sessions, account.disorder);
                 wrong
                     .push(format!("{}: gaps {gaps:?} in {sessions} sessions, {disorder} out of order", watch.identity));

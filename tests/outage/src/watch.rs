@@ -30,8 +30,11 @@ pub(crate) struct Account {
     pub(crate) received: u64,
     /// Received twice or out of order within one session.
     pub(crate) disorder: u64,
-    /// Places where numbers are missing: last before, first after.
+    /// Places in the numbers where some are missing although no session began between: last before, first after.
     pub(crate) gaps: Vec<(u64, u64)>,
+    /// When the last number came, and when the last session was seen to have begun.
+    counted: Option<Instant>,
+    began: Option<Instant>,
     /// Sessions that the robot opened with this viewer, over all its joins.
     pub(crate) sessions: u64,
     /// Rooms this viewer joined.
@@ -45,9 +48,19 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Gaps that no new session explains: in each, one gap may come from the time between the sessions.
-    pub(crate) fn unexplained_gaps(&self) -> usize {
-        self.gaps.len().saturating_sub(self.sessions.saturating_sub(1) as usize)
+    /// So many sessions have begun.
+    fn set_sessions(&mut self, sessions: u64) {
+        if sessions > self.sessions {
+            self.sessions = sessions;
+            self.began = Some(Instant::now());
+        }
+    }
+
+    /// A new session starts where the robot is then: what was logged between is lost by protocol. It may be seen a little
+    /// before the last messages of the one before are taken from the queue.
+    fn is_explained(&self) -> bool {
+        const QUEUED: Duration = Duration::from_secs(1);
+        self.began.zip(self.counted).is_some_and(|(began, counted)| began + QUEUED >= counted)
     }
 
     fn take(&mut self, topic: &str, log_time: u64, payload: &[u8]) {
@@ -66,9 +79,10 @@ impl Account {
         self.received += 1;
         match self.last {
             Some(last) if number <= last => self.disorder += 1,
-            Some(last) if number > last + 1 => self.gaps.push((last, number)),
+            Some(last) if number > last + 1 && !self.is_explained() => self.gaps.push((last, number)),
             _ => {}
         }
+        self.counted = Some(Instant::now());
         self.last = Some(self.last.map_or(number, |last| last.max(number)));
     }
 }
@@ -179,10 +193,11 @@ impl Life {
         let before = self.account.lock().sessions;
         let mut lost = None;
         loop {
-            match viewer.next_message(Duration::from_millis(100)).await {
+            let next = viewer.next_message(Duration::from_millis(100)).await;
+            self.account.lock().set_sessions(before + viewer.totals().server_infos);
+            match next {
                 Ok(message) => {
                     let mut account = self.account.lock();
-                    account.sessions = before + viewer.totals().server_infos;
                     account.take(&message.topic, message.log_time, &message.payload);
                 }
                 Err(ViewerError::Timeout(_)) => {}

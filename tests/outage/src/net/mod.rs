@@ -42,6 +42,8 @@ pub(crate) enum Loss {
     Udp,
     /// All but the signal connection.
     Media,
+    /// None, but the signal connection is reset with its next packet.
+    Reset,
 }
 
 /// The two hosts and the path between them.
@@ -144,8 +146,16 @@ impl Drop for Net {
 
 /// One transaction that replaces what was lost before.
 fn rules(device: &str, loss: Loss, signal: u16) -> String {
+    if loss == Loss::Reset {
+        // Only what comes to the server's host from the robot's: the reset goes back the same way.
+        return format!(
+            "add table inet outage; delete table inet outage; add table inet outage; \
+             add chain inet outage in {{ type filter hook input priority 0; }}; \
+             add rule inet outage in iifname {device} tcp dport {signal} reject with tcp reset"
+        );
+    }
     let matching = match loss {
-        Loss::None => return "add table inet outage; delete table inet outage".to_owned(),
+        Loss::None | Loss::Reset => return "add table inet outage; delete table inet outage".to_owned(),
         Loss::Percent(percent) => format!("numgen random mod 100 < {percent} "),
         Loss::All => String::new(),
         // The server's side is the destination on one host, the source on the other.

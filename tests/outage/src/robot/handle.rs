@@ -76,6 +76,12 @@ impl Robot {
         })
     }
 
+    /// How many lines that contain `text` the robot has logged.
+    pub(crate) fn count_logged(&self, text: &str) -> usize {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        log.lines().filter(|line| line.contains(text)).count()
+    }
+
     fn log_tail(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let tail: Vec<&str> = log.lines().rev().take(20).collect();
