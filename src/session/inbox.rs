@@ -62,6 +62,8 @@ pub(crate) struct Inboxes {
     open: Vec<Inbox>,
     assembling: Vec<(Identity, Arc<AtomicUsize>)>,
     turn: usize,
+    /// Connections whose last stream has ended since somebody asked.
+    hung_up: Vec<Sid>,
 }
 
 /// What the owner knows about the sender of an inbox.
@@ -137,7 +139,10 @@ impl Inboxes {
                 if give_up && !inbox.drained() {
                     tracing::debug!(identity = %inbox.identity, "the frames of an unregistered viewer were dropped");
                 }
-                self.open.remove(turn);
+                let sid = self.open.remove(turn).sid.clone();
+                let is_last =
+                    |sid: &Sid| !self.open.iter().any(|inbox| inbox.sid.as_ref() == Some(sid) && !inbox.ended());
+                self.hung_up.extend(sid.filter(is_last));
                 self.forget_idle_counters();
                 continue;
             }
@@ -150,6 +155,11 @@ impl Inboxes {
             }
         }
         None
+    }
+
+    /// The connections whose last stream has ended since the last time.
+    pub(crate) fn take_hung_up(&mut self) -> Vec<Sid> {
+        std::mem::take(&mut self.hung_up)
     }
 
     /// When an inbox of an unregistered viewer is to be given up.

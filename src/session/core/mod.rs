@@ -101,6 +101,10 @@ pub(crate) enum Input {
         sid: Sid,
         message: FromViewer,
     },
+    /// The last control stream of this connection has ended.
+    HungUp {
+        sid: Sid,
+    },
     /// Something unreadable on a stream bound to `sid` (S-74a).
     Malformed {
         sid: Sid,
@@ -233,6 +237,7 @@ impl Core {
             Input::ParticipantActive(participant) => self.participant_active(participant, now),
             Input::ParticipantDisconnected { sid } => self.participant_disconnected(&sid),
             Input::Message { sid, message } => self.message(&sid, message, now),
+            Input::HungUp { sid } => self.hung_up(&sid, now),
             Input::Malformed { sid, reason } => self.malformed(&sid, &reason, now),
             Input::Reset { client, cause, discarded } => self.reset(client, cause, discarded, now),
             Input::Channels { added, removed } => self.channels_changed(added, &removed),
@@ -309,7 +314,7 @@ impl Core {
             tracing::debug!(%sid, "a message of an unregistered viewer was dropped");
             return;
         };
-        self.recalls.settle(id);
+        self.recalls.spoke(id);
         if let Some(registration) = self.clients.get_mut(&id) {
             registration.spoke = true;
         }

@@ -53,11 +53,16 @@ impl Core {
     pub(super) fn joined(&mut self, participants: Vec<Participant>, now: Now) {
         self.in_room = true;
         self.start_eager_tracks();
+        if self.has_known_speakers() {
+            for participant in &participants {
+                self.note_present(participant);
+            }
+            return self.greet_later(None, now);
+        }
         // Those present at the join are treated like those who become active later (S-20).
         for participant in participants {
             self.participant_active(participant, now);
         }
-        self.expect_speakers(now);
     }
 
     /// The room is gone: every viewer is cleaned up as if it had left (S-36), in-room state is forgotten.
@@ -72,6 +77,7 @@ impl Core {
         self.present.clear();
         self.refused.clear();
         self.resets.clear();
+        self.recalls.left();
     }
 
     /// Every stream is void: all viewers start anew, outside the rate limit of resets (S-27).
@@ -83,12 +89,7 @@ impl Core {
         }
         self.resets.clear();
         self.present = participants.into_iter().map(|p| (p.identity.clone(), p)).collect();
-        let mut participants: Vec<Participant> = self.present.values().cloned().collect();
-        participants.sort_by_key(|p| p.joined_at_ms);
-        for participant in participants {
-            self.register_if_accepted(&participant, Some((ResetCause::TransportReconnect, 0)), now);
-        }
-        self.expect_speakers(now);
+        self.greet_later(Some(ResetCause::TransportReconnect), now);
     }
 
     pub(super) fn participant_connected(&mut self, participant: Participant) {
@@ -98,6 +99,9 @@ impl Core {
     pub(super) fn participant_active(&mut self, participant: Participant, now: Now) {
         if !self.note_present(&participant) {
             tracing::debug!(identity = %participant.identity, "a stale event of an older connection was ignored");
+            return;
+        }
+        if self.recalls.is_greeting_due() {
             return;
         }
         let current = self.by_identity.get(&participant.identity).and_then(|id| self.clients.get(id));
@@ -256,7 +260,7 @@ impl Core {
     /// Ends a registration, with everything that belongs to it and nothing else (S-117, S-118).
     pub(super) fn remove(&mut self, id: ClientId) {
         let Some(registration) = self.clients.shift_remove(&id) else { return };
-        self.recalls.settle(id);
+        self.recalls.forget(id);
         let client = registration.client;
         tracing::info!(client = %id, identity = %client.identity, "viewer removed");
         if self.by_identity.get(&client.identity) == Some(&id) {
