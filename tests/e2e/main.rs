@@ -8,5 +8,6 @@ mod support;
 mod data;
 mod failures;
 mod joining;
+mod outages;
 mod requests;
 mod rig;

@@ -115,6 +115,14 @@ pub(crate) const ALL: &[Scenario] = &[
         run: |stage| Box::pin(silent(stage, Loss::Signal, seconds(30))),
     },
     Scenario {
+        name: "reset",
+        what: "the signal connection reset",
+        path: Path::Cable,
+        sockets: 0,
+        // It meets the next packet, and those come every few seconds.
+        run: |stage| Box::pin(silent(stage, Loss::Reset, seconds(12))),
+    },
+    Scenario {
         name: "media-30s",
         what: "everything but the signal connection lost silently for 30 s",
         path: Path::Cable,

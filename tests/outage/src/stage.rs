@@ -16,7 +16,8 @@ use crate::watch::Watch;
 pub(crate) const TOPICS: [&str; 3] = [RELIABLE, LOSSY, LOAD];
 /// How long it may take until all is up and running.
 const START: Duration = Duration::from_secs(40);
-/// Threads of rooms that were given up end with the library's last answer, at most 30 s later.
+/// Threads of rooms that were given up end with the library's last answer, at most 30 s later; viewers that ended without
+/// a word are noticed by the server after some 20 s.
 const SETTLE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Stage {
@@ -90,23 +91,25 @@ impl Stage {
     pub(crate) async fn finish(mut self, sockets: usize) -> (Vec<String>, Report) {
         let mut wrong = Vec::new();
         let start = Instant::now();
-        loop {
-            let now = self.robot.usage();
-            if now.threads <= self.baseline.threads && now.descriptors <= self.baseline.descriptors + sockets {
-                break;
+        let expected = (self.watches.len(), self.watches.len() * TOPICS.len());
+        let report = loop {
+            let (now, report) = (self.robot.usage(), self.robot.report().await);
+            let held = now.threads > self.baseline.threads || now.descriptors > self.baseline.descriptors + sockets;
+            let found = (report.viewers, report.subscriptions);
+            if !held && found == expected {
+                break report;
             }
             if start.elapsed() > SETTLE {
-                wrong.push(format!("the robot holds more than before: {:?}, before {:?}", now, self.baseline));
-                break;
+                if held {
+                    wrong.push(format!("the robot holds more than before: {now:?}, before {:?}", self.baseline));
+                }
+                if found != expected {
+                    wrong.push(format!("(viewers, subscriptions) are {found:?}, not {expected:?}"));
+                }
+                break report;
             }
             sleep(Duration::from_millis(500)).await;
-        }
-        let report = self.robot.report().await;
-        let expected = (self.watches.len(), self.watches.len() * TOPICS.len());
-        if (report.viewers, report.subscriptions) != expected {
-            let found = (report.viewers, report.subscriptions);
-            wrong.push(format!("(viewers, subscriptions) are {found:?}, not {expected:?}"));
-        }
+        };
         for watch in &self.watches {
             let account = watch.account();
             if !account.gaps.is_empty() || account.disorder > 0 {

@@ -42,7 +42,7 @@ pub(crate) enum Loss {
     Udp,
     /// All but the signal connection.
     Media,
-    /// None, but the signal connection is reset with its next packet.
+    /// None, but the signal connection is reset with its next packet; another one works.
     Reset,
 }
 
@@ -151,7 +151,8 @@ fn rules(device: &str, loss: Loss, signal: u16) -> String {
         return format!(
             "add table inet outage; delete table inet outage; add table inet outage; \
              add chain inet outage in {{ type filter hook input priority 0; }}; \
-             add rule inet outage in iifname {device} tcp dport {signal} reject with tcp reset"
+             add rule inet outage in iifname {device} tcp dport {signal} limit rate 1/hour burst 1 packets \
+             reject with tcp reset"
         );
     }
     let matching = match loss {
