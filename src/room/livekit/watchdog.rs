@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// How often one that sends nothing is looked at, in looks at one that does.
 const IDLE_LOOKS: u32 = 8;
 /// What is sent is acknowledged within a round trip and 0.2 s; a bad link may need some retransmissions.
-const UNACKNOWLEDGED: Duration = Duration::from_secs(4);
+const UNACKNOWLEDGED: Duration = Duration::from_secs(3);
 /// A path that lives answers a check every 2.5 s.
 const ANSWERING: Duration = Duration::from_secs(4);
 /// Neither data nor answers for so long, and not a word from the library: it should have spoken after 15 s.
@@ -193,19 +193,19 @@ mod tests {
     }
 
     #[test]
-    fn data_that_is_not_acknowledged_on_a_path_that_answers_is_noticed_within_six_seconds() {
+    fn data_that_is_not_acknowledged_on_a_path_that_answers_is_noticed_within_five_seconds() {
         // Measured after a change of address, from second 10 on.
         let moved = |s: u64| Counters { sent: s * 90, received: s.min(10) * 2900, answers: s / 3 };
-        assert_eq!(resume(first(60, moved)), Some(15));
+        assert_eq!(resume(first(60, moved)), Some(14));
         // One message is enough.
         let once = |s: u64| Counters { sent: s.min(11), received: s.min(10), answers: s / 3 };
-        assert_eq!(resume(first(60, once)), Some(15));
+        assert_eq!(resume(first(60, once)), Some(14));
     }
 
     #[test]
     fn a_pause_of_a_bad_link_is_no_silence() {
-        // Acknowledgements every three seconds, as the retransmission timer lets them come.
-        assert_eq!(first(600, |s| Counters { sent: s, received: s / 3, answers: s / 3 }), None);
+        // Acknowledgements every two seconds, as the retransmission timer lets them come.
+        assert_eq!(first(600, |s| Counters { sent: s, received: s / 2, answers: s / 3 }), None);
     }
 
     #[test]
@@ -227,7 +227,7 @@ mod tests {
                 verdicts.push((s, matches!(verdict, Verdict::Lost(_))));
             }
         }
-        assert_eq!(verdicts[..2], [(5, false), (20, true)]);
+        assert_eq!(verdicts[..2], [(4, false), (19, true)]);
 
         let mut judge = Judge::default();
         let mut asked = 0;

@@ -110,7 +110,7 @@ async fn play(scenario: &'static Scenario) -> Row {
     let began = fault.began / 1_000_000;
     let (sign, way) = (report::first_sign(&stage.robot, began), report::way_back(&stage.robot, began));
     let events: Vec<_> = stage.watches.iter().map(|watch| (watch.identity.clone(), watch.account().events)).collect();
-    let (mut wrong, _) = stage.finish(scenario.sockets).await;
+    let (mut wrong, _) = stage.finish().await;
     match back.map(|both| both.into_iter().max().unwrap_or_default()) {
         Some(slowest) if slowest <= BACK => {}
         Some(slowest) => wrong.push(format!("data came {:.1} s after the link", slowest.as_secs_f64())),

@@ -104,7 +104,7 @@ pub(crate) async fn run(options: &Options) -> bool {
     .iter()
     .map(|(word, text)| format!("{word} {}", stage.robot.count_logged(text)))
     .collect();
-    let (more, report) = stage.finish(0).await;
+    let (more, report) = stage.finish().await;
     wrong.extend(more);
     wrong.extend(growth(&samples));
     let balanced = diary::imbalances(&report.diary).is_empty();
