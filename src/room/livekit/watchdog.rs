@@ -22,8 +22,8 @@ const EVERY: Duration = Duration::from_secs(1);
 const IDLE_LOOKS: u32 = 8;
 /// What is sent is acknowledged within a round trip and 0.2 s; a bad link may need some retransmissions.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(3);
-/// A path that lives answers a check every 2.5 s.
-const ANSWERING: Duration = Duration::from_secs(4);
+/// A path that lives answers a check every 2.5 s; an answer so long after the first unacknowledged message is no late one.
+const ANSWERING: Duration = Duration::from_millis(1500);
 /// Neither data nor answers for so long, and not a word from the library: it should have spoken after 15 s.
 const SILENT: Duration = Duration::from_secs(20);
 /// How long a resumption that we asked for may take to show.
@@ -92,8 +92,9 @@ impl Judge {
         } else if counters.sent != last.sent {
             self.unacknowledged.get_or_insert(now);
         }
-        let deaf =
-            self.unacknowledged.is_some_and(|since| now - since >= UNACKNOWLEDGED) && now - self.answered <= ANSWERING;
+        let deaf = self
+            .unacknowledged
+            .is_some_and(|since| now - since >= UNACKNOWLEDGED && self.answered >= since + ANSWERING);
         let silent = now - self.heard >= SILENT;
         match (deaf || silent, self.asked) {
             (false, _) => Verdict::Fine,
@@ -196,10 +197,10 @@ mod tests {
     fn data_that_is_not_acknowledged_on_a_path_that_answers_is_noticed_within_five_seconds() {
         // Measured after a change of address, from second 10 on.
         let moved = |s: u64| Counters { sent: s * 90, received: s.min(10) * 2900, answers: s / 3 };
-        assert_eq!(resume(first(60, moved)), Some(14));
+        assert_eq!(resume(first(60, moved)), Some(15));
         // One message is enough.
         let once = |s: u64| Counters { sent: s.min(11), received: s.min(10), answers: s / 3 };
-        assert_eq!(resume(first(60, once)), Some(14));
+        assert_eq!(resume(first(60, once)), Some(15));
     }
 
     #[test]
