@@ -26,8 +26,6 @@ use report::Row;
 use scenarios::{Scenario, ALL};
 use stage::Stage;
 
-/// A subscribed viewer gets data again within this time of the link's return.
-const BACK: Duration = Duration::from_secs(10);
 /// How long the return is waited for, so that a slow one is measured too.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Viewers of each scenario.
@@ -112,7 +110,7 @@ async fn play(scenario: &'static Scenario) -> Row {
     let events: Vec<_> = stage.watches.iter().map(|watch| (watch.identity.clone(), watch.account().events)).collect();
     let (mut wrong, _) = stage.finish().await;
     match back.map(|both| both.into_iter().max().unwrap_or_default()) {
-        Some(slowest) if slowest <= BACK => {}
+        Some(slowest) if slowest <= scenario.back => {}
         Some(slowest) => wrong.push(format!("data came {:.1} s after the link", slowest.as_secs_f64())),
         None => wrong.push(format!("no data within {} s of the link's return", PATIENCE.as_secs())),
     }

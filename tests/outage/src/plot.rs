@@ -9,11 +9,14 @@ const HEIGHT: f64 = 220.0;
 const LEFT: f64 = 70.0;
 const TOP: f64 = 50.0;
 
+/// A title, a colour, and what is drawn.
+type Panel = (&'static str, &'static str, fn(&Sample) -> f64);
+
 /// The plot as SVG.
 pub(crate) fn svg(samples: &[Sample]) -> String {
     let end = samples.last().map_or(1.0, |sample| sample.at.as_secs_f64()).max(1.0);
     let x = |seconds: f64| LEFT + seconds / end * WIDTH;
-    let panels: [(&str, &str, fn(&Sample) -> f64); 3] = [
+    let panels: [Panel; 3] = [
         ("resident memory of the robot, MiB", "#1f77b4", |sample| sample.usage.resident as f64 / f64::from(1 << 20)),
         ("threads", "#d95f02", |sample| sample.usage.threads as f64),
         ("descriptors", "#2ca02c", |sample| sample.usage.descriptors as f64),

@@ -24,8 +24,15 @@ pub(crate) struct Scenario {
     /// What is done, for the table.
     pub(crate) what: &'static str,
     pub(crate) path: Path,
+    /// Data comes again within this time of the fault's end.
+    pub(crate) back: Duration,
     pub(crate) run: Run,
 }
+
+/// A subscribed viewer gets data again within this time of the link's return (issue 5).
+const BACK: Duration = seconds(10);
+/// Where nothing returns, the other way has to be found first: 15 s until the library gives the old one up, then 3 s.
+const NO_RETURN: Duration = seconds(20);
 
 const FAR: Path = Path::Far { delay: Duration::from_millis(30), jitter: Duration::from_millis(10) };
 
@@ -88,30 +95,35 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "silent-5s",
         what: "every packet lost silently for 5 s",
         path: Path::Cable,
+        back: BACK,
         run: |stage| Box::pin(silent(stage, Loss::All, seconds(5))),
     },
     Scenario {
         name: "silent-30s",
         what: "every packet lost silently for 30 s",
         path: Path::Cable,
+        back: BACK,
         run: |stage| Box::pin(silent(stage, Loss::All, seconds(30))),
     },
     Scenario {
         name: "silent-120s",
         what: "every packet lost silently for 120 s",
         path: Path::Cable,
+        back: BACK,
         run: |stage| Box::pin(silent(stage, Loss::All, seconds(120))),
     },
     Scenario {
         name: "signal-30s",
         what: "the signal connection alone lost silently for 30 s",
         path: Path::Cable,
+        back: BACK,
         run: |stage| Box::pin(silent(stage, Loss::Signal, seconds(30))),
     },
     Scenario {
         name: "reset",
         what: "the signal connection reset",
         path: Path::Cable,
+        back: BACK,
         // It meets the next packet, and those come every few seconds.
         run: |stage| Box::pin(silent(stage, Loss::Reset, seconds(12))),
     },
@@ -119,6 +131,7 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "resets",
         what: "the signal connection reset six times in a minute",
         path: Path::Cable,
+        back: BACK,
         run: |stage| {
             Box::pin(async {
                 let mut fault = silent(stage, Loss::Reset, seconds(10)).await;
@@ -133,24 +146,28 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "media-30s",
         what: "everything but the signal connection lost silently for 30 s",
         path: Path::Cable,
+        back: BACK,
         run: |stage| Box::pin(silent(stage, Loss::Media, seconds(30))),
     },
     Scenario {
         name: "down-5s",
         what: "the robot's device down for 5 s",
         path: Path::Cable,
+        back: BACK,
         run: |stage| Box::pin(device_down(stage, seconds(5))),
     },
     Scenario {
         name: "down-30s",
         what: "the robot's device down for 30 s",
         path: Path::Cable,
+        back: BACK,
         run: |stage| Box::pin(device_down(stage, seconds(30))),
     },
     Scenario {
         name: "moved",
         what: "the robot's host gets another address",
         path: Path::Cable,
+        back: BACK,
         run: |stage| {
             Box::pin(async {
                 let began = unix_ns();
@@ -163,6 +180,7 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "no-udp",
         what: "UDP lost for good; the server's TCP port is left",
         path: Path::Cable,
+        back: NO_RETURN,
         run: |stage| {
             Box::pin(async {
                 let began = unix_ns();
@@ -175,54 +193,63 @@ pub(crate) const ALL: &[Scenario] = &[
         name: "killed-1s",
         what: "server killed, back after 1 s",
         path: Path::Cable,
+        back: BACK,
         run: |stage| Box::pin(killed(stage, seconds(1))),
     },
     Scenario {
         name: "killed-30s",
         what: "server killed, back after 30 s",
         path: Path::Cable,
+        back: BACK,
         run: |stage| Box::pin(killed(stage, seconds(30))),
     },
     Scenario {
         name: "frozen-5s",
         what: "server frozen (SIGSTOP) for 5 s",
         path: Path::Cable,
+        back: BACK,
         run: |stage| Box::pin(frozen(stage, seconds(5))),
     },
     Scenario {
         name: "frozen-30s",
         what: "server frozen (SIGSTOP) for 30 s",
         path: Path::Cable,
+        back: BACK,
         run: |stage| Box::pin(frozen(stage, seconds(30))),
     },
     Scenario {
         name: "frozen-120s",
         what: "server frozen (SIGSTOP) for 120 s",
         path: Path::Cable,
+        back: BACK,
         run: |stage| Box::pin(frozen(stage, seconds(120))),
     },
     Scenario {
         name: "loss-2",
         what: "2 % of all packets lost for 20 s, then all of them for 5 s, then 2 % again",
         path: Path::Cable,
+        back: BACK,
         run: |stage| Box::pin(lossy(stage, 2)),
     },
     Scenario {
         name: "loss-10",
         what: "10 % of all packets lost for 20 s, then all of them for 5 s, then 10 % again",
         path: Path::Cable,
+        back: BACK,
         run: |stage| Box::pin(lossy(stage, 10)),
     },
     Scenario {
         name: "far",
         what: "30 ms ± 10 ms each way; every packet lost for 5 s",
         path: FAR,
+        back: BACK,
         run: |stage| Box::pin(under(stage, seconds(10))),
     },
     Scenario {
         name: "narrow",
         what: "15 Mbit/s up, 8 Mbit/s of it used; every packet lost for 5 s",
         path: Path::Cable,
+        back: BACK,
         run: |stage| {
             Box::pin(async {
                 stage.net.limit_uplink(15).expect("a limited uplink");
