@@ -37,6 +37,8 @@ pub(super) struct Outbox {
     had_company: bool,
     /// `reconnected` came and waits for a word about us, at most for [`SID_LIMIT`].
     waiting: bool,
+    /// Resumptions since the last new connection.
+    resumptions: u32,
     /// What follows the report of the reconnection. The library reconnects or gives up within some 16 s.
     held: Option<Vec<RoomEvent>>,
 }
@@ -61,6 +63,7 @@ impl Outbox {
             company: Vec::new(),
             had_company: false,
             waiting: false,
+            resumptions: 0,
             held: None,
         }
     }
@@ -103,6 +106,15 @@ impl Outbox {
     /// Between the library's `reconnecting` and `reconnected`.
     pub(super) fn is_reconnecting(&self) -> bool {
         self.under_way
+    }
+
+    /// Whether the connection has been resumed that often; then the count begins anew.
+    pub(super) fn take_resumptions(&mut self, often: u32) -> bool {
+        let many = self.resumptions >= often;
+        if many {
+            self.resumptions = 0;
+        }
+        many
     }
 
     /// The room has taken somebody's connection back.
@@ -169,6 +181,9 @@ impl Outbox {
         if let Some(full) = connection {
             if full {
                 drop_returns(&mut held);
+                self.resumptions = 0;
+            } else {
+                self.resumptions += 1;
             }
             self.emit(RoomEvent::Reconnected { full });
         }
@@ -333,6 +348,22 @@ mod tests {
         outbox.left(&"x".into());
         assert_eq!(outbox.reconnected(&"new".into(), &[somebody("y")]), Verdict::Reported(false));
         assert_eq!(names(&mut rx), ["reconnecting", "resumed"]);
+    }
+
+    #[test]
+    fn resumptions_are_counted_until_the_next_new_connection() {
+        let (mut outbox, _rx) = outbox();
+        let resume = |outbox: &mut Outbox, sid: &str| {
+            outbox.reconnecting(vec![]);
+            outbox.own_update(&sid.into());
+            outbox.reconnected(&sid.into(), &[]);
+        };
+        resume(&mut outbox, "old");
+        resume(&mut outbox, "old");
+        assert!(!outbox.take_resumptions(3) && outbox.take_resumptions(2) && !outbox.take_resumptions(1));
+        resume(&mut outbox, "old");
+        resume(&mut outbox, "new");
+        assert!(!outbox.take_resumptions(1));
     }
 
     #[test]

@@ -33,6 +33,10 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Ten attempts of the library on a link that swallows everything take 110 s; after this it has forgotten us.
 const RECONNECTING: Duration = Duration::from_secs(180);
 
+/// Each resumption leaves one or two sockets open until the connection ends (measured), so a connection that was resumed so
+/// often is made anew: a robot on a bad link must not run out of descriptors.
+const RESUMPTIONS: u32 = 50;
+
 /// The counters of one look; all only grow while a connection lives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Counters {
@@ -133,6 +137,12 @@ async fn watch(room: Weak<RoomState>) {
         }
         let verdict = if room.outbox.lock().is_reconnecting() {
             judge.reconnecting(started.elapsed())
+        } else if room.outbox.lock().take_resumptions(RESUMPTIONS) {
+            tracing::warn!(target: "telelink::livekit", "the connection was resumed {RESUMPTIONS} times; it is made anew");
+            if let Err(error) = room::simulate(&room, scenario::SIMULATE_FULL_RECONNECT).await {
+                tracing::warn!(target: "telelink::livekit", %error, "the connection cannot be made anew");
+            }
+            continue;
         } else {
             let sent = room.writes.load(Ordering::Relaxed) + room.pacer.stats().pushed;
             let waiting = judge.unacknowledged.is_some() || judge.asked.is_some();

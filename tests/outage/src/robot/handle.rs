@@ -82,6 +82,16 @@ impl Robot {
         log.lines().filter(|line| line.contains(text)).count()
     }
 
+    /// How often the robot's present connection has been resumed.
+    pub(crate) fn resumptions(&self) -> usize {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        log.lines().fold(0, |count, line| match line {
+            line if line.contains("the transport reconnected full=false") => count + 1,
+            line if line.contains("the transport reconnected full=true") || line.contains("joined the room") => 0,
+            _ => count,
+        })
+    }
+
     fn log_tail(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let tail: Vec<&str> = log.lines().rev().take(20).collect();
