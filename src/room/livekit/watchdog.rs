@@ -130,7 +130,8 @@ async fn watch(room: Weak<RoomState>) {
     let (mut judge, started) = (Judge::default(), Instant::now());
     let (mut activity, mut idle) = (0, 0);
     loop {
-        tokio::time::sleep(EVERY).await;
+        // Closer looks while something is open.
+        tokio::time::sleep(if judge.unacknowledged.is_some() { EVERY / 2 } else { EVERY }).await;
         let Some(room) = room.upgrade() else { return };
         if room.check_open().is_err() {
             return;
