@@ -160,10 +160,14 @@ fn rules(device: &str, loss: Loss, signal: u16) -> String {
         Loss::Percent(percent) => format!("numgen random mod 100 < {percent} "),
         Loss::All => String::new(),
         // The server's side is the destination on one host, the source on the other.
-        Loss::Signal => format!("tcp dport {signal} drop; add rule inet outage in iifname {device} tcp sport {signal} "),
+        Loss::Signal => {
+            format!("tcp dport {signal} drop; add rule inet outage in iifname {device} tcp sport {signal} ")
+        }
         Loss::Udp => "meta l4proto udp ".to_owned(),
+        // Two rules: nft 1.0.6 makes one comparison of "sport != and dport !=", which is another one.
         Loss::Media => format!(
-            "meta l4proto udp drop; add rule inet outage in iifname {device} tcp sport != {signal} tcp dport != {signal} "
+            "tcp dport {signal} accept; add rule inet outage in iifname {device} tcp sport {signal} accept; \
+             add rule inet outage in iifname {device} "
         ),
     };
     format!(
