@@ -1,7 +1,7 @@
 //! Notices a link that has died without a word, before or where the library does not (docs/reliability.md has the times).
 //!
 //! The library itself notices a signal connection that answers no more (10 to 15 s) and a path that answers no checks
-//! (about 15 s), and then reconnects. What it does not notice is a path that answers its checks while data is lost: after
+//! (about 16 s), and then reconnects. What it does not notice is a path that answers its checks while data is lost: after
 //! the robot's address has changed the server goes on sending to the old one. Statistics show that at once: what we send
 //! is not acknowledged. Then the library is made to resume, which finds a new path and keeps all streams.
 
@@ -19,15 +19,16 @@ use crate::room::DisconnectReason;
 /// How often a room that sends is looked at. Asking takes the library about a millisecond.
 const EVERY: Duration = Duration::from_secs(1);
 /// How often one that sends nothing is looked at, in looks at one that does.
-const IDLE_LOOKS: u32 = 8;
+const IDLE_LOOKS: u32 = 4;
 /// An answer of the path so long after the first unacknowledged message is no late one: the path lives. (Checks go out every
 /// 2.5 s, on a new path more often; what is sent is acknowledged within a round trip and 0.2 s.)
 const ANSWERING: Duration = Duration::from_millis(1500);
 /// How long a path that lives may leave data unacknowledged. When a link that was away is back, its retransmission timer may
 /// take a while longer than its checks.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(2);
-/// Neither data nor answers for so long, and not a word from the library: it should have spoken after 15 s.
-const SILENT: Duration = Duration::from_secs(20);
+/// Neither data nor answers for so long, and not a word from the library, which needs up to 16 s where the signal connection
+/// lives.
+const SILENT: Duration = Duration::from_secs(12);
 /// How long a resumption that we asked for may take to show.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Ten attempts of the library on a link that swallows everything take 110 s; after this it has forgotten us.
@@ -239,10 +240,10 @@ mod tests {
     #[test]
     fn a_link_that_swallows_everything_is_the_librarys_business_at_first() {
         let dead = |s: u64| Counters { sent: s, received: s.min(10), answers: s.min(10) };
-        assert_eq!(resume(first(60, dead)), Some(30));
+        assert_eq!(resume(first(60, dead)), Some(22));
         // Also when there is nothing to send.
         let idle = |s: u64| Counters { sent: 3, received: s.min(10), answers: s.min(10) };
-        assert_eq!(resume(first(60, idle)), Some(30));
+        assert_eq!(resume(first(60, idle)), Some(22));
     }
 
     #[test]
