@@ -15,6 +15,8 @@ step "Rust unit tests, address sanitizer" \
   env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/asan \
   cargo test --locked --workspace --lib --target "$HOST"
 step "C and C++ tests, address and undefined-behaviour sanitizers" scripts/test-sanitized.sh address,undefined
+step "outages" scripts/outages.sh
+step "soak" env SECONDS=60 scripts/soak.sh
 step "fuzzing" env SECONDS_EACH="${SECONDS_EACH:-60}" scripts/fuzz.sh
 step "licences, bans, sources" scripts/deny.sh
 finish

@@ -19,7 +19,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(4);
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// A room that lasted so long was healthy: the next pause is the first one again (S-46).
 const HEALTHY: Duration = Duration::from_secs(10);
-/// How long after the loss of a room its server may still think that we are in it.
+/// How long after the loss of a room its server may still think that we are in it; and how long after an attempt that we
+/// gave up the server may still carry it out, and throw out who joined after it.
 const CLOSING: Duration = Duration::from_secs(30);
 
 /// The gateway of one session.
@@ -86,7 +87,13 @@ impl Direct {
                     own_ghost_until = Some(tokio::time::Instant::now() + CLOSING);
                     self.after_end(end, ghost)
                 }
-                Err(failure) => failure,
+                Err(failure) => {
+                    // It may have reached a server that is too slow to answer. Those that it refused never join.
+                    if matches!(&failure, Next::Retry(error) if error.kind == ErrorKind::ConnectFailed) {
+                        own_ghost_until = Some(tokio::time::Instant::now() + CLOSING);
+                    }
+                    failure
+                }
             };
             let error = match failure {
                 Next::Stop(error) => break Some(error),

@@ -1,5 +1,7 @@
 //! The direct gateway on the memory room, with tokio's clock paused (S-10, S-12, S-14, S-28 to S-31, S-45 to S-48).
 
+mod abandoned;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;

@@ -299,7 +299,12 @@ impl Driver {
             match next {
                 Some((sid, Received::Message(message))) => self.tell(Input::Message { sid, message }),
                 Some((sid, Received::Malformed(reason))) => self.tell(Input::Malformed { sid, reason }),
-                None => return false,
+                None => {
+                    for sid in self.room.as_mut().map(|room| room.inboxes.take_hung_up()).unwrap_or_default() {
+                        self.tell(Input::HungUp { sid });
+                    }
+                    return false;
+                }
             }
         }
         true

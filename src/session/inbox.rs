@@ -64,6 +64,8 @@ pub(crate) struct Inboxes {
     open: Vec<Inbox>,
     assembling: Vec<(Identity, Arc<AtomicUsize>)>,
     turn: usize,
+    /// Connections whose last stream has ended since somebody asked.
+    hung_up: Vec<Sid>,
 }
 
 /// What the owner knows about the sender of an inbox.
@@ -140,7 +142,10 @@ impl Inboxes {
                 if give_up && !inbox.drained() {
                     tracing::debug!(identity = %inbox.identity, "the frames of an unregistered viewer were dropped");
                 }
-                self.open.remove(turn);
+                let sid = self.open.remove(turn).sid.clone();
+                let is_last =
+                    |sid: &Sid| !self.open.iter().any(|inbox| inbox.sid.as_ref() == Some(sid) && !inbox.ended());
+                self.hung_up.extend(sid.filter(is_last));
                 self.forget_idle_counters();
                 continue;
             }
@@ -159,6 +164,11 @@ impl Inboxes {
     pub(crate) fn last_ping(&self, sid: &Sid) -> Option<Instant> {
         let own = self.open.iter().filter(|inbox| inbox.sid.as_ref() == Some(sid));
         own.filter_map(|inbox| inbox.shared.queue.lock().last_ping).max()
+    }
+
+    /// The connections whose last stream has ended since the last time.
+    pub(crate) fn take_hung_up(&mut self) -> Vec<Sid> {
+        std::mem::take(&mut self.hung_up)
     }
 
     /// When an inbox of an unregistered viewer is to be given up.

@@ -11,5 +11,6 @@ mod graph;
 mod hostile;
 mod joining;
 mod leaving;
+mod outages;
 mod requests;
 mod rig;

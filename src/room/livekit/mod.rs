@@ -7,6 +7,7 @@
 //! - `messages`, `schema`: the protobuf subset. `handle`: who owns handles.
 //! - `dispatch`: events to whoever waits for them.
 //! - `room`, `events`, `outbox`, `participants`: one room. `streams`, `data_tracks`, `pacer` (with `pace` and `ready`), `stats`: what it carries.
+//!   `watchdog`: whether its link still lives.
 
 #[macro_use]
 mod schema;
@@ -29,6 +30,7 @@ mod room;
 mod search;
 mod stats;
 mod streams;
+mod watchdog;
 
 pub use connect::LivekitConnector;
 pub use library::{Library, LibraryOptions};

@@ -15,6 +15,7 @@ mod lease;
 mod parameters;
 mod participants;
 mod ping;
+mod recalls;
 mod requests;
 mod resets;
 mod rights;
@@ -59,6 +60,7 @@ use idle::Idle;
 use lease::Lease;
 use parameters::ParameterSubscriptions;
 use participants::Registration;
+use recalls::Recalls;
 use requests::Requests;
 use resets::Resets;
 use rights::Questions;
@@ -112,6 +114,10 @@ pub(crate) enum Input {
     Message {
         sid: Sid,
         message: FromViewer,
+    },
+    /// The last control stream of this connection has ended.
+    HungUp {
+        sid: Sid,
     },
     /// Something unreadable on a stream bound to `sid` (S-74a).
     Malformed {
@@ -232,6 +238,7 @@ pub(crate) struct Core {
     parameters: ParameterSubscriptions,
     status: StatusBoard,
     resets: Resets,
+    recalls: Recalls,
     rtt: RttTracker,
     idle: Idle,
     questions: Questions,
@@ -259,6 +266,7 @@ impl Core {
             parameters: ParameterSubscriptions::default(),
             status: StatusBoard::default(),
             resets: Resets::default(),
+            recalls: Recalls::default(),
             rtt: RttTracker::default(),
             idle: Idle::default(),
             questions: Questions::default(),
@@ -277,6 +285,7 @@ impl Core {
             Input::ParticipantActive(participant) => self.participant_active(participant, now),
             Input::ParticipantDisconnected { sid } => self.participant_disconnected(&sid),
             Input::Message { sid, message } => self.message(&sid, message, now),
+            Input::HungUp { sid } => self.hung_up(&sid, now),
             Input::Malformed { sid, reason } => self.malformed(&sid, &reason, now),
             Input::Reset { client, cause, discarded } => self.reset(client, cause, discarded, now),
             Input::Channels { added, removed } => self.channels_changed(added, &removed),
@@ -307,6 +316,7 @@ impl Core {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let deadlines = [
             self.resets.deadline(),
+            self.recalls.deadline(),
             self.status.deadline(),
             self.requests.deadline(),
             self.questions_deadline(),
@@ -355,6 +365,7 @@ impl Core {
         self.tick_lease(now);
         self.tick_questions(now);
         self.tick_resets(now);
+        self.tick_recalls(now);
         self.tick_warnings(now);
         self.tick_requests(now);
         self.tick_idle(now);
@@ -366,6 +377,10 @@ impl Core {
             tracing::debug!(%sid, "a message of an unregistered viewer was dropped");
             return;
         };
+        self.recalls.spoke(id);
+        if let Some(registration) = self.clients.get_mut(&id) {
+            registration.spoke = true;
+        }
         self.check_rights(id, message, now);
     }
 

@@ -53,6 +53,9 @@ impl Ended {
 
 impl Driver {
     pub(super) fn enter(&mut self, joined: Joined, end: tokio::sync::oneshot::Sender<RoomEnd>) {
+        // A gateway joins when it has learned of the end of the room before. Should it be early, that room ends here:
+        // two rooms would share the viewers' registrations.
+        self.lose_room(DisconnectReason::Other);
         self.joins += 1;
         // What was asked for before this room is done.
         self.shared.resumed.send_replace(false);

@@ -10,6 +10,7 @@ mod lease;
 mod model;
 mod parameters;
 mod races;
+mod recalls;
 mod requests;
 mod resets;
 mod rights;
@@ -310,8 +311,12 @@ impl Robot {
         self.take().into_iter().filter_map(told).collect()
     }
 
+    /// Joins a room and waits until those who are there have been greeted.
     fn joined(&mut self, participants: Vec<Participant>) {
         self.input(Input::Joined { participants });
+        if self.core.recalls.is_greeting_due() {
+            self.pass(Duration::from_millis(500));
+        }
     }
 
     /// Registers a viewer of the newest version and forgets the steps of it.
