@@ -11,6 +11,7 @@ mod queue;
 mod route;
 mod signals;
 mod slot;
+pub(crate) mod sync;
 #[cfg(test)]
 mod tests;
 

@@ -4,6 +4,8 @@
 mod callbacks;
 mod handlers;
 mod input;
+#[cfg(telelink_loom)]
+mod interleavings;
 mod lifecycle;
 mod requests;
 mod streams;
