@@ -53,7 +53,7 @@ impl Driver {
                     self.core.listener_overflow(overflow.client, now());
                 }
             }
-            Effect::Call { client, request, work } => self.run_request(client, request, work),
+            Effect::Call { client, request, work, held } => self.run_request(client, request, work, held),
         }
     }
 
