@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 use telelink::context::{Channel, Context, Qos};
 use telelink::gateway::{DirectOptions, Session, TokenSource};
 use telelink::protocol::{version, FrameDecoder, FromViewer, ToViewer, CONTROL_TOPIC};
 use telelink::room::memory::{ChannelSource, MemoryServer};
 use telelink::room::{ByteReader, ByteStream, JoinRequest, Room, RoomEvent, RoomEvents, RoomOptions};
-use telelink::session::SessionOptions;
+use telelink::session::{ConnectionStatus, SessionOptions};
 use tokio::sync::mpsc;
 
 /// How long any single expected thing may take on a loaded machine.
@@ -23,9 +23,9 @@ const FLOOR: Duration = Duration::from_millis(50);
 const ROUND_TRIPS: usize = 40;
 
 /// One test at a time: they measure memory and time.
-pub fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock()
+pub async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    TURN.lock().await
 }
 
 pub struct Stage {
@@ -35,11 +35,18 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub fn new(options: SessionOptions) -> Self {
+    pub async fn new(options: SessionOptions) -> Self {
         let (server, context) = (MemoryServer::new(), Context::new());
         let mut direct = DirectOptions::new("memory://", TokenSource::Static(server.token("yard", "robot").build()));
         direct.connector = Some(server.connector());
         let session = Session::start(&context, options, direct).expect("the session starts");
+        // A stream to somebody who is not in the room goes nowhere.
+        let joined = async {
+            while session.status() != ConnectionStatus::Connected {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, joined).await.expect("the robot joins");
         Self { server, context, session }
     }
 
