@@ -66,13 +66,12 @@ async fn ten_thousand_subscriptions_a_second_disturb_nobody() {
 }
 
 #[tokio::test]
-async fn a_million_unknown_channels_in_one_request_are_counted_not_listed() {
+async fn hundreds_of_thousands_of_unknown_channels_in_one_request_are_counted_not_listed() {
     let _alone = alone().await;
     let stage = Stage::new(SessionOptions::default()).await;
     let (mut calm, mut hostile) = (stage.viewer("calm").await, stage.viewer("hostile").await);
     let quiet = calm.round_trip().await;
-    let channels =
-        (0..1_000_000).map(|id| SubscribeChannel { id: (1 << 40) + id, request_video_track: false }).collect();
+    let channels = (0..700_000).map(|id| SubscribeChannel { id: (1 << 40) + id, request_video_track: false }).collect();
     let subscribe = FromViewer::Subscribe { channels }.to_frame().unwrap();
     let gauge = Gauge::new();
     for _ in 0..3 {
@@ -82,7 +81,7 @@ async fn a_million_unknown_channels_in_one_request_are_counted_not_listed() {
     calm.undisturbed(quiet).await;
     let answers = hostile.barrier().await;
     let more = answers.iter().filter_map(status).filter(|text| text.contains("more channels")).collect::<Vec<_>>();
-    assert_eq!(more, ["999984 more channels could not be subscribed"; 3]);
+    assert_eq!(more, ["699984 more channels could not be subscribed"; 3]);
     assert_eq!(answers.len(), 3 * 17);
     // Read, a message is 16 bytes per entry; the rest is its frame, the way, and what a growing list leaves behind.
     assert!(gauge.peak() < 192 << 20, "{} bytes", gauge.peak());
