@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$ROOT"
 
 # The clock and files of the host: golden frames are read from files.
-export MIRIFLAGS="-Zmiri-disable-isolation ${MIRIFLAGS:-}" CARGO_TARGET_DIR="${MIRI_TARGET_DIR:-target/miri}"
+export RUST_BACKTRACE=0 MIRIFLAGS="-Zmiri-disable-isolation ${MIRIFLAGS:-}" CARGO_TARGET_DIR="${MIRI_TARGET_DIR:-target/miri}"
 limit="${MIRI_LIMIT:-1200}"
 
 # run MINIMUM ARGUMENTS...: the tests must be there, because a filter that matches nothing succeeds.
