@@ -14,7 +14,8 @@ use telelink::gateway::{DirectOptions, Session, TokenSource};
 use telelink::room::memory::MemoryServer;
 use telelink::room::{JoinRequest, RoomOptions};
 use telelink::session::{
-    blocking_assets, future_assets, AssetFolder, AssetHandler, ErrorKind, Service, SessionCapability, SessionOptions,
+    blocking_assets, future_assets, AssetFolder, AssetHandler, ConnectionGraph, ErrorKind, Service, SessionCapability,
+    SessionOptions,
 };
 use telelink_viewer_client::{Viewer, ViewerError, ViewerOptions};
 
@@ -244,7 +245,7 @@ async fn futures_that_block_stop_nobody_else() {
 
 #[tokio::test]
 async fn async_twins_do_what_their_calls_do() {
-    let robot = Robot::start(|_| {});
+    let robot = Robot::start(|options| options.capabilities.push(SessionCapability::ConnectionGraph));
     let session = &robot.session;
     let service = |name: &str| Service::blocking(name, "", |_| Ok::<_, String>("ok"));
     session.add_services_async(vec![service("/a"), service("/b")]).await.unwrap();
@@ -254,6 +255,12 @@ async fn async_twins_do_what_their_calls_do() {
     assert_eq!(call(&viewer, "/b", "").await, Ok("ok".into()));
     session.remove_services_async(&["/b", "/unknown"]).await.unwrap();
     viewer.wait_until("one service", LIMIT, |picture, _| picture.services().len() == 1).await.unwrap();
+    let mut graph = ConnectionGraph::new();
+    graph.set_published_topic("/scan", ["lidar"]);
+    session.publish_connection_graph_async(graph.clone()).await.unwrap();
+    viewer.subscribe_graph().unwrap();
+    let shown = |picture: &telelink_viewer_client::Picture| picture.graph().published == *graph.published_topics();
+    viewer.wait_until("the graph", LIMIT, |picture, _| shown(picture)).await.unwrap();
     let stats = session.stats_async().await.unwrap();
     assert_eq!(stats.viewers.len(), 1);
     let id = stats.viewers[0].client.id.get();

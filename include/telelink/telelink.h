@@ -175,6 +175,47 @@ typedef int32_t telelink_qos;
 #endif // __cplusplus
 
 /**
+ * Why a viewer no longer holds control.
+ */
+enum telelink_control_lost
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * It gave control up.
+   */
+  TELELINK_CONTROL_LOST_RELEASED = 0,
+  /**
+   * It handed control to another viewer, who is told of next.
+   */
+  TELELINK_CONTROL_LOST_HANDED_OVER = 1,
+  /**
+   * It left the room, or another connection of the same identity replaced it.
+   */
+  TELELINK_CONTROL_LOST_LEFT = 2,
+  /**
+   * Its connection was restarted, because it could not keep up or its stream broke.
+   */
+  TELELINK_CONTROL_LOST_RESET = 3,
+  /**
+   * Its heartbeat stopped: no ping within the timeout.
+   */
+  TELELINK_CONTROL_LOST_SILENT = 4,
+  /**
+   * The robot left or lost the room, or the session ended.
+   */
+  TELELINK_CONTROL_LOST_ROOM_LOST = 5,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_control_lost telelink_control_lost;
+#else
+typedef int32_t telelink_control_lost;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * State of a session's connection.
  */
 enum telelink_connection_status
@@ -204,6 +245,51 @@ enum telelink_connection_status
 typedef enum telelink_connection_status telelink_connection_status;
 #else
 typedef int32_t telelink_connection_status;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a viewer can do that may be refused; the subject is what it does it with.
+ */
+enum telelink_action
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * See a channel; the subject is its topic.
+   */
+  TELELINK_ACTION_SUBSCRIBE = 0,
+  /**
+   * Publish on a channel of its own; the subject is the topic.
+   */
+  TELELINK_ACTION_PUBLISH = 1,
+  /**
+   * Call a service; the subject is its name.
+   */
+  TELELINK_ACTION_CALL = 2,
+  /**
+   * Read a parameter, once or with every change; the subject is its name, or empty for reading all.
+   */
+  TELELINK_ACTION_GET = 3,
+  /**
+   * Set or remove a parameter; the subject is its name.
+   */
+  TELELINK_ACTION_SET = 4,
+  /**
+   * Fetch an asset; the subject is its URI.
+   */
+  TELELINK_ACTION_ASSET = 5,
+  /**
+   * Follow the connection graph; the subject is empty.
+   */
+  TELELINK_ACTION_GRAPH = 6,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_action telelink_action;
+#else
+typedef int32_t telelink_action;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -341,6 +427,13 @@ typedef struct telelink_client telelink_client;
 typedef struct telelink_client_channel telelink_client_channel;
 
 /**
+ * Which nodes of the robot publish and subscribe to which topics and provide which services. The ids of nodes are the
+ * program's own, for example names of ROS nodes. Publishing it copies it, so it can be kept, changed and published
+ * again.
+ */
+typedef struct telelink_connection_graph telelink_connection_graph;
+
+/**
  * A set of channels, and the sessions that carry what is logged to them. Most programs have one.
  */
 typedef struct telelink_context telelink_context;
@@ -354,6 +447,11 @@ typedef struct telelink_service_responder telelink_service_responder;
  * A link between a context and the viewers in a LiveKit room.
  */
 typedef struct telelink_session telelink_session;
+
+/**
+ * All figures of a session at one moment: the sums, each viewer, each channel, and all of it as a text for Prometheus.
+ */
+typedef struct telelink_session_snapshot telelink_session_snapshot;
 
 /**
  * Where the answer of an `on_token` callback goes. Borrowed, valid during the callback.
@@ -579,6 +677,74 @@ typedef struct telelink_channel_options {
 } telelink_channel_options;
 
 /**
+ * Switches the control lease on, and says who is told of it. Set up with telelink_control_lease_init().
+ *
+ * One viewer at a time can hold control. It takes, hands over and releases it with services that telelink offers by
+ * itself, in JSON: `/telelink/control/take`, `/telelink/control/hand_over` with `{"identity": "..."}`,
+ * `/telelink/control/release` and `/telelink/control/state`. While somebody holds it, what others publish, call and set
+ * is refused where it is needed; while nobody does, everybody may act. A status with the id `telelink-control` tells
+ * every viewer who holds it. Names of services below `/telelink/` are not free for the application.
+ *
+ * Control ends when its holder releases it or hands it over, leaves or is reset, or when its heartbeat stops: the ping
+ * that viewers send every second.
+ *
+ * The callbacks run one after another, in order, on a thread of their own, `tl-deadman`: nothing but they themselves
+ * can delay them, so they should return quickly. Each `on_taken` is followed by one `on_lost`, also when the session
+ * ends. They may call anything of telelink; arguments are borrowed for the callback. None runs after `drop` has begun.
+ */
+typedef struct telelink_control_lease {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Passed first to every function below. Consumed by telelink_session_create(), also on failure.
+   */
+  void *context;
+  /**
+   * Exactly once, after the last callback; may be NULL.
+   */
+  void (*drop)(void *context);
+  /**
+   * A viewer took control, or was handed it. May be NULL.
+   */
+  void (*on_taken)(void *context, const struct telelink_client *client);
+  /**
+   * The viewer no longer holds control: stop what must not go on without it. Called within 100 ms after the reason
+   * arose, which for a heartbeat that stops is the end of the timeout. May be NULL.
+   */
+  void (*on_lost)(void *context, const struct telelink_client *client, telelink_control_lost reason);
+  /**
+   * How old the holder's last ping may become, milliseconds, 500 to 60,000. Default 3,000.
+   */
+  uint64_t timeout_ms;
+  /**
+   * Topics on which only the holder may publish: patterns like those of telelink_role. Default all.
+   */
+  const struct telelink_str *publish;
+  /**
+   * Number of them.
+   */
+  size_t publish_count;
+  /**
+   * Services that only the holder may call; those of the lease are open to everybody. Default all.
+   */
+  const struct telelink_str *call;
+  /**
+   * Number of them.
+   */
+  size_t call_count;
+  /**
+   * Parameters that only the holder may set. Default all.
+   */
+  const struct telelink_str *set;
+  /**
+   * Number of them.
+   */
+  size_t set_count;
+} telelink_control_lease;
+
+/**
  * One record of the log. Borrowed, valid during the callback.
  */
 typedef struct telelink_log_record {
@@ -633,6 +799,83 @@ typedef struct telelink_log_callbacks {
    */
   void (*on_record)(void *context, const struct telelink_log_record *record);
 } telelink_log_callbacks;
+
+/**
+ * What the viewers of one role may do, of what the session's capabilities offer: patterns of subjects for each action.
+ * Set up with telelink_role_init(), which allows nothing.
+ *
+ * In a pattern `*` stands for any run of characters, also an empty one and across `/`; everything else stands for
+ * itself. What is refused looks to the viewer as if the robot did not offer it.
+ *
+ * A viewer's role is the attribute `telelink.role` of its token, as it was when the viewer was registered. The viewer
+ * cannot change it when its token lacks the grant canUpdateOwnMetadata: tokens that carry roles must not have it.
+ */
+typedef struct telelink_role {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Value of the attribute. Not read in telelink_session_options.default_role.
+   */
+  struct telelink_str name;
+  /**
+   * Topics of channels it may see.
+   */
+  const struct telelink_str *subscribe;
+  /**
+   * Number of them.
+   */
+  size_t subscribe_count;
+  /**
+   * Topics it may publish on.
+   */
+  const struct telelink_str *publish;
+  /**
+   * Number of them.
+   */
+  size_t publish_count;
+  /**
+   * Services it may call.
+   */
+  const struct telelink_str *call;
+  /**
+   * Number of them.
+   */
+  size_t call_count;
+  /**
+   * Parameters it may read; of all parameters it is shown these.
+   */
+  const struct telelink_str *get;
+  /**
+   * Number of them.
+   */
+  size_t get_count;
+  /**
+   * Parameters it may set or remove.
+   */
+  const struct telelink_str *set;
+  /**
+   * Number of them.
+   */
+  size_t set_count;
+  /**
+   * URIs of assets it may fetch.
+   */
+  const struct telelink_str *asset;
+  /**
+   * Number of them.
+   */
+  size_t asset_count;
+  /**
+   * Whether it may follow the connection graph: 0 or 1.
+   */
+  uint32_t graph;
+  /**
+   * Not used; 0.
+   */
+  uint32_t reserved;
+} telelink_role;
 
 /**
  * One call of a service. Borrowed, valid during the callback.
@@ -869,13 +1112,21 @@ typedef struct telelink_session_callbacks {
                      const struct telelink_client *client,
                      const struct telelink_client_channel *channel,
                      const struct telelink_client_message *message);
+  /**
+   * The first viewer follows the connection graph: from now on publishing it is worth the work. May be NULL.
+   */
+  void (*on_connection_graph_subscribe)(void *context, const struct telelink_client *client);
+  /**
+   * The last viewer that followed the connection graph does no longer: by itself or its leaving. May be NULL.
+   */
+  void (*on_connection_graph_unsubscribe)(void *context, const struct telelink_client *client);
 } telelink_session_callbacks;
 
 /**
- * Decisions about channels. Set up with telelink_session_policy_init().
+ * Decisions about channels and viewers. Set up with telelink_session_policy_init().
  *
- * Each is asked once per channel, inside the call that creates the channel or starts the session, on that thread;
- * calls can overlap. They must not block.
+ * `channel_filter` and `qos` are asked once per channel, inside the call that creates the channel or starts the session,
+ * on that thread; calls can overlap. They must not block. `authorize` runs on handler threads.
  */
 typedef struct telelink_session_policy {
   /**
@@ -899,6 +1150,22 @@ typedef struct telelink_session_policy {
    * channel says itself.
    */
   int32_t (*qos)(void *context, const struct telelink_channel_info *channel);
+  /**
+   * May this viewer do this? `action` is a telelink_action, which says what the subject is; both arguments are borrowed
+   * for the call. Asked for what the session offers and telelink_session_options.roles, if there are any, allow. What
+   * is refused looks to the viewer as if the robot did not offer it. NULL: all is allowed.
+   *
+   * Runs on handler threads of the session, for several viewers at once, and may block: only that viewer's later
+   * messages wait. A message whose subjects have not all been answered in 2 s is refused; while the question is still
+   * running after that, the viewer's other questions are refused unasked. Answers are remembered until the viewer is
+   * registered anew (the newest 1,024).
+   *
+   * A viewer that reads all parameters is asked about once, with an empty subject.
+   */
+  bool (*authorize)(void *context,
+                    const struct telelink_client *client,
+                    telelink_action action,
+                    struct telelink_str subject);
 } telelink_session_policy;
 
 /**
@@ -1046,11 +1313,149 @@ typedef struct telelink_session_options {
    * later answer goes nowhere. Default 0: none. Services have their own, telelink_service.timeout_ms.
    */
   uint64_t request_timeout_ms;
+  /**
+   * Optional: what viewers may do, by role. With roles or a default role, what they do not allow is refused. Default
+   * none: viewers may do all that `capabilities` offers.
+   */
+  const struct telelink_role *const *roles;
+  /**
+   * Number of roles.
+   */
+  size_t roles_count;
+  /**
+   * What viewers without a role, or with one that is not in `roles`, may do. NULL: with `roles`, nothing.
+   */
+  const struct telelink_role *default_role;
+  /**
+   * Optional: one viewer at a time holds control. Its context is consumed. Implies TELELINK_CAPABILITY_SERVICES and
+   * the encoding "json". Default NULL: off.
+   */
+  const struct telelink_control_lease *control_lease;
 } telelink_session_options;
 
 /**
- * Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are over the channels that exist
- * now.
+ * Figures of one viewer. Set up with telelink_viewer_stats_init().
+ */
+typedef struct telelink_viewer_stats {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Who; lives as long as the snapshot.
+   */
+  const struct telelink_client *client;
+  /**
+   * Channels it is subscribed to.
+   */
+  uint64_t subscriptions;
+  /**
+   * Frames that wait for it.
+   */
+  uint64_t queue_frames;
+  /**
+   * Bytes that wait for it.
+   */
+  uint64_t queue_bytes;
+  /**
+   * Most frames that ever waited.
+   */
+  uint64_t queue_frames_max;
+  /**
+   * Most bytes that ever waited.
+   */
+  uint64_t queue_bytes_max;
+  /**
+   * Frames written to it so far.
+   */
+  uint64_t sent_frames;
+  /**
+   * Bytes written to it so far.
+   */
+  uint64_t sent_bytes;
+  /**
+   * Times that its connection had to be reset so far.
+   */
+  uint64_t resets;
+  /**
+   * Latest round trip of its pings, milliseconds; negative while unknown.
+   */
+  double ping_rtt_latest_ms;
+  /**
+   * Mean round trip of its pings, milliseconds; negative while unknown.
+   */
+  double ping_rtt_ms;
+  /**
+   * Standard deviation of these round trips, milliseconds; negative while unknown.
+   */
+  double ping_rtt_deviation_ms;
+} telelink_viewer_stats;
+
+/**
+ * Figures of one channel since it was created. Set up with telelink_channel_stats_init().
+ */
+typedef struct telelink_channel_stats {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * As telelink_channel_info_id() gives it.
+   */
+  uint64_t channel_id;
+  /**
+   * Topic; lives as long as the snapshot.
+   */
+  struct telelink_str topic;
+  /**
+   * Viewers subscribed to its messages.
+   */
+  uint64_t data_subscribers;
+  /**
+   * Viewers subscribed to its video.
+   */
+  uint64_t video_subscribers;
+  /**
+   * Messages given to control streams; each counts once, however many viewers.
+   */
+  uint64_t reliable_messages;
+  /**
+   * Their bytes.
+   */
+  uint64_t reliable_bytes;
+  /**
+   * Messages given to the data track.
+   */
+  uint64_t lossy_messages;
+  /**
+   * Their bytes.
+   */
+  uint64_t lossy_bytes;
+  /**
+   * Lossy messages that a newer one replaced before the network took them.
+   */
+  uint64_t dropped_overwritten;
+  /**
+   * Lossy messages logged before the data track was ready.
+   */
+  uint64_t dropped_not_ready;
+  /**
+   * Lossy messages over max_data_track_message_size.
+   */
+  uint64_t dropped_oversize;
+  /**
+   * Lossy messages that the network had no room for.
+   */
+  uint64_t dropped_transport_full;
+  /**
+   * Lossy messages that the network refused for another reason.
+   */
+  uint64_t dropped_refused;
+} telelink_channel_stats;
+
+/**
+ * Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are those since the session was
+ * started, also of channels that are closed now.
  */
 typedef struct telelink_session_stats {
   /**
@@ -1129,6 +1534,10 @@ typedef struct telelink_session_stats {
    * Viewers that had to be reset because they were too slow or sent garbage.
    */
   uint64_t viewer_resets;
+  /**
+   * Times that the transport lost its link and got it back without leaving the room.
+   */
+  uint64_t reconnects;
 } telelink_session_stats;
 
 #ifdef __cplusplus
@@ -1466,6 +1875,31 @@ bool telelink_client_attribute(const struct telelink_client *client,
                                struct telelink_str *value_out);
 
 /**
+ * How many LiveKit attributes the viewer had when it registered.
+ *
+ * @param client  Borrowed. NULL gives 0.
+ * @return The number.
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API size_t telelink_client_attribute_count(const struct telelink_client *client);
+
+/**
+ * One of the viewer's attributes, by its place.
+ *
+ * @param client         Borrowed. NULL gives false.
+ * @param index          From 0, in order of the keys.
+ * @param attribute_out  Receives key and value if there are so many; borrowed, they live as long as `client`.
+ * @return true when `index` is less than telelink_client_attribute_count().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+bool telelink_client_attribute_at(const struct telelink_client *client,
+                                  size_t index,
+                                  struct telelink_pair *attribute_out);
+
+/**
  * An owned copy of a viewer's description, to be kept after the callback.
  *
  * @param client  Borrowed.
@@ -1551,6 +1985,155 @@ TELELINK_API telelink_status telelink_context_create(struct telelink_context **o
 TELELINK_API void telelink_context_free(struct telelink_context *context);
 
 /**
+ * Makes a graph without topics and services.
+ *
+ * @param out  Receives the graph; free it with telelink_connection_graph_free(). Written only on success.
+ * @return TELELINK_STATUS_OK             made
+ *         TELELINK_STATUS_NULL_ARGUMENT  `out` is NULL
+ *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_connection_graph_create(struct telelink_connection_graph **out);
+
+/**
+ * Frees a graph. What was published of it stays published.
+ *
+ * @param graph  Consumed. NULL does nothing.
+ * @threading Any thread, but nobody may use this handle meanwhile. Never blocks. Allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API void telelink_connection_graph_free(struct telelink_connection_graph *graph);
+
+/**
+ * Sets who publishes a topic, in place of what was set for it.
+ *
+ * @param graph          Borrowed.
+ * @param topic          Borrowed.
+ * @param publisher_ids  Borrowed. Ids of the nodes; equal ones count once. With none, the topic is shown without
+ *                       publishers.
+ * @param count          Number of ids.
+ * @return TELELINK_STATUS_OK             set
+ *         TELELINK_STATUS_NULL_ARGUMENT  `graph` is NULL, or a view has no data
+ *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8; the message names it
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_connection_graph_set_published_topic(struct telelink_connection_graph *graph,
+                                                              struct telelink_str topic,
+                                                              const struct telelink_str *publisher_ids,
+                                                              size_t count);
+
+/**
+ * Sets who subscribes to a topic, in place of what was set for it.
+ *
+ * @param graph           Borrowed.
+ * @param topic           Borrowed.
+ * @param subscriber_ids  Borrowed. Ids of the nodes; equal ones count once. With none, the topic is shown without
+ *                        subscribers.
+ * @param count           Number of ids.
+ * @return As telelink_connection_graph_set_published_topic().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_connection_graph_set_subscribed_topic(struct telelink_connection_graph *graph,
+                                                               struct telelink_str topic,
+                                                               const struct telelink_str *subscriber_ids,
+                                                               size_t count);
+
+/**
+ * Sets who provides a service, in place of what was set for it.
+ *
+ * @param graph         Borrowed.
+ * @param service       Borrowed. Name of the service.
+ * @param provider_ids  Borrowed. Ids of the nodes; equal ones count once. With none, the service is shown without
+ *                      providers.
+ * @param count         Number of ids.
+ * @return As telelink_connection_graph_set_published_topic().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_connection_graph_set_advertised_service(struct telelink_connection_graph *graph,
+                                                                 struct telelink_str service,
+                                                                 const struct telelink_str *provider_ids,
+                                                                 size_t count);
+
+/**
+ * Takes a topic off the published ones.
+ *
+ * @param graph  Borrowed.
+ * @param topic  Borrowed.
+ * @return TELELINK_STATUS_OK             taken off
+ *         TELELINK_STATUS_NOT_FOUND      it was not there
+ *         TELELINK_STATUS_NULL_ARGUMENT  `graph` is NULL, or `topic` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `topic` is not UTF-8
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_connection_graph_remove_published_topic(struct telelink_connection_graph *graph,
+                                                                 struct telelink_str topic);
+
+/**
+ * Takes a topic off the subscribed ones.
+ *
+ * @param graph  Borrowed.
+ * @param topic  Borrowed.
+ * @return As telelink_connection_graph_remove_published_topic().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_connection_graph_remove_subscribed_topic(struct telelink_connection_graph *graph,
+                                                                  struct telelink_str topic);
+
+/**
+ * Takes a service out.
+ *
+ * @param graph    Borrowed.
+ * @param service  Borrowed. Name of the service.
+ * @return As telelink_connection_graph_remove_published_topic().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_connection_graph_remove_advertised_service(struct telelink_connection_graph *graph,
+                                                                    struct telelink_str service);
+
+/**
+ * Takes everything out.
+ *
+ * @param graph  Borrowed.
+ * @return TELELINK_STATUS_OK             empty now
+ *         TELELINK_STATUS_NULL_ARGUMENT  `graph` is NULL
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_connection_graph_clear(struct telelink_connection_graph *graph);
+
+/**
+ * Replaces the session's connection graph. Viewers that follow it get what has changed; it is kept, across rooms too,
+ * for those that follow it later. Works before there is a room. Calls of one thread reach viewers in their order.
+ *
+ * @param session  Borrowed.
+ * @param graph    Borrowed and copied. At most 262,144 names and ids together, and 8,000,000 bytes as JSON.
+ * @return TELELINK_STATUS_OK             published
+ *         TELELINK_STATUS_NULL_ARGUMENT  `session` or `graph` is NULL
+ *         TELELINK_STATUS_NOT_SUPPORTED  the capabilities do not have TELELINK_CAPABILITY_CONNECTION_GRAPH
+ *         TELELINK_STATUS_INVALID_VALUE  the graph is too large; the message says by what
+ *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+ *         TELELINK_STATUS_CLOSED         the session is closed
+ * @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_publish_connection_graph(const struct telelink_session *session,
+                                                          const struct telelink_connection_graph *graph);
+
+/**
  * The text that explains the last telelink call on this thread that failed.
  *
  * A call that succeeds leaves it alone, so read it only after a status other than TELELINK_STATUS_OK.
@@ -1561,6 +2144,19 @@ TELELINK_API void telelink_context_free(struct telelink_context *context);
  * @since 0.1
  */
 TELELINK_API const char *telelink_last_error_message(void);
+
+/**
+ * Fills a control lease with the defaults.
+ *
+ * @param lease  Written.
+ * @param struct_size  sizeof *lease.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `lease` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_control_lease_init(struct telelink_control_lease *lease, size_t struct_size);
 
 /**
  * Fills callbacks with the defaults.
@@ -1601,6 +2197,19 @@ TELELINK_API telelink_status telelink_log_set_callbacks(int32_t level, const str
  * @since 0.1
  */
 TELELINK_API telelink_status telelink_log_to_stderr(int32_t level);
+
+/**
+ * Fills a role with the defaults: it may do nothing.
+ *
+ * @param role  Written.
+ * @param struct_size  sizeof *role.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `role` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_role_init(struct telelink_role *role, size_t struct_size);
 
 /**
  * Fills a service with the defaults.
@@ -1896,6 +2505,147 @@ TELELINK_API telelink_status telelink_session_policy_init(struct telelink_sessio
 TELELINK_API
 telelink_status telelink_session_options_init(struct telelink_session_options *options,
                                               size_t struct_size);
+
+/**
+ * Prepares the struct for telelink_session_snapshot_viewer().
+ *
+ * @param stats        Written.
+ * @param struct_size  sizeof *stats.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `stats` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_viewer_stats_init(struct telelink_viewer_stats *stats, size_t struct_size);
+
+/**
+ * Prepares the struct for telelink_session_snapshot_channel().
+ *
+ * @param stats        Written.
+ * @param struct_size  sizeof *stats.
+ * @return As telelink_viewer_stats_init().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_channel_stats_init(struct telelink_channel_stats *stats, size_t struct_size);
+
+/**
+ * Reads all figures of a session.
+ *
+ * @param session  Borrowed.
+ * @param out      Receives the snapshot; free it with telelink_session_snapshot_free(). Written only on success.
+ * @return TELELINK_STATUS_OK             read
+ *         TELELINK_STATUS_NULL_ARGUMENT  `session` or `out` is NULL
+ *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+ *         TELELINK_STATUS_CLOSED         the session is closed
+ * @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_snapshot_create(const struct telelink_session *session,
+                                                 struct telelink_session_snapshot **out);
+
+/**
+ * Frees a snapshot, and with it all that points into it.
+ *
+ * @param snapshot  Consumed. NULL does nothing.
+ * @threading Any thread, but nobody may use this handle meanwhile. Never blocks. Allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API void telelink_session_snapshot_free(struct telelink_session_snapshot *snapshot);
+
+/**
+ * The sums, as telelink_session_stats_read() gives them.
+ *
+ * @param snapshot  Borrowed.
+ * @param stats     Set up with telelink_session_stats_init(); written.
+ * @return TELELINK_STATUS_OK             written
+ *         TELELINK_STATUS_NULL_ARGUMENT  `snapshot` or `stats` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    `stats` was not set up
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_snapshot_stats(const struct telelink_session_snapshot *snapshot,
+                                                struct telelink_session_stats *stats);
+
+/**
+ * How many viewers the snapshot has: those registered at its moment.
+ *
+ * @param snapshot  Borrowed. NULL gives 0.
+ * @return The number.
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API size_t telelink_session_snapshot_viewer_count(const struct telelink_session_snapshot *snapshot);
+
+/**
+ * The figures of one viewer.
+ *
+ * @param snapshot  Borrowed.
+ * @param index     From 0, in order of registration.
+ * @param stats     Set up with telelink_viewer_stats_init(); written. Its client lives as long as the snapshot.
+ * @return TELELINK_STATUS_OK             written
+ *         TELELINK_STATUS_NOT_FOUND      `index` is too large
+ *         TELELINK_STATUS_NULL_ARGUMENT  `snapshot` or `stats` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    `stats` was not set up
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_snapshot_viewer(const struct telelink_session_snapshot *snapshot,
+                                                 size_t index,
+                                                 struct telelink_viewer_stats *stats);
+
+/**
+ * How many channels the snapshot has: those that exist and had a subscriber since they were created.
+ *
+ * @param snapshot  Borrowed. NULL gives 0.
+ * @return The number.
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API size_t telelink_session_snapshot_channel_count(const struct telelink_session_snapshot *snapshot);
+
+/**
+ * The figures of one channel.
+ *
+ * @param snapshot  Borrowed.
+ * @param index     From 0, in order of the channels' ids.
+ * @param stats     Set up with telelink_channel_stats_init(); written. Its topic lives as long as the snapshot.
+ * @return As telelink_session_snapshot_viewer().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_snapshot_channel(const struct telelink_session_snapshot *snapshot,
+                                                  size_t index,
+                                                  struct telelink_channel_stats *stats);
+
+/**
+ * All figures in Prometheus' text format 0.0.4, to be served as `text/plain; version=0.0.4; charset=utf-8`.
+ *
+ * The names of metrics begin with `telelink_`. There are series for every viewer, and for the 512 channels of the lowest
+ * ids; the sums count all of them. Texts of labels are cut after 256 bytes.
+ *
+ * @param snapshot      Borrowed.
+ * @param labels        Borrowed. Labels for every series, for example the robot's name; may be NULL when there are none.
+ * @param labels_count  Number of labels.
+ * @param text_out      Receives the text; it lives until the next call of this function on this snapshot or its end.
+ * @return TELELINK_STATUS_OK             written
+ *         TELELINK_STATUS_NULL_ARGUMENT  `snapshot` or `text_out` is NULL, or a view has no data
+ *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
+ *         TELELINK_STATUS_INVALID_VALUE  a label's name is none that Prometheus allows, is given twice, or is one of
+ *                                        cause, channel, client, le, mode, path, quantile, topic and viewer
+ * @threading One thread at a time for one snapshot, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_snapshot_prometheus(const struct telelink_session_snapshot *snapshot,
+                                                     const struct telelink_pair *labels,
+                                                     size_t labels_count,
+                                                     struct telelink_str *text_out);
 
 /**
  * Prepares the struct for telelink_session_stats_read().

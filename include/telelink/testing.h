@@ -221,6 +221,25 @@ TELELINK_API telelink_status telelink_test_answer_init(struct telelink_test_answ
 TELELINK_API telelink_status telelink_test_status_init(struct telelink_test_status *status, size_t struct_size);
 
 /**
+ * Sends a JSON message to the robot as it is, also one that no real viewer would send. When this returns, the robot has
+ * handled it; its callback may still be running.
+ *
+ * @param viewer      Borrowed.
+ * @param json        Borrowed. The message, for example `{"op":"subscribeConnectionGraph"}`.
+ * @param timeout_ms  How long to wait for each step, milliseconds.
+ * @return TELELINK_STATUS_OK             the robot has handled it
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL, or `json` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `json` is not UTF-8
+ *         TELELINK_STATUS_TIMEOUT        not in time; the message says which step
+ * @threading One thread at a time for one viewer, blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_send_json(const struct telelink_test_viewer *viewer,
+                                               telelink_str json,
+                                               uint64_t timeout_ms);
+
+/**
  * Starts a server without rooms. A room comes into being when somebody joins it.
  *
  * @param out  Receives the server; free it with telelink_test_server_free(). Written only on success.

@@ -4,7 +4,7 @@ use super::channel::{telelink_schema, write_schema};
 use super::guard::{guard, guard_get, guard_or};
 use super::handle;
 use super::status::{telelink_status, Failure};
-use super::view::{self, telelink_bytes, telelink_str};
+use super::view::{self, telelink_bytes, telelink_pair, telelink_str};
 use crate::session::{Client, ClientChannel};
 
 /// A viewer that is, or was, registered with the session. Borrowed inside callbacks; owned when it comes from
@@ -175,6 +175,43 @@ pub unsafe extern "C" fn telelink_client_attribute(
         let Some(value) = client.attributes.get(key) else { return Ok(false) };
         // SAFETY: not NULL; the header asks for a writable view.
         unsafe { out.write(telelink_str::of(value)) };
+        Ok(true)
+    })
+}
+
+/// How many LiveKit attributes the viewer had when it registered.
+///
+/// @param client  Borrowed. NULL gives 0.
+/// @return The number.
+/// @threading Any thread, never blocks, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_client_attribute_count(client: *const telelink_client) -> usize {
+    // SAFETY: the header asks for a live client or NULL.
+    guard_get(0, || Ok(unsafe { telelink_client::get(client) }?.attributes.len()))
+}
+
+/// One of the viewer's attributes, by its place.
+///
+/// @param client         Borrowed. NULL gives false.
+/// @param index          From 0, in order of the keys.
+/// @param attribute_out  Receives key and value if there are so many; borrowed, they live as long as `client`.
+/// @return true when `index` is less than telelink_client_attribute_count().
+/// @threading Any thread, never blocks, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_client_attribute_at(
+    client: *const telelink_client,
+    index: usize,
+    attribute_out: *mut telelink_pair,
+) -> bool {
+    guard_get(false, || {
+        // SAFETY: the header asks for a live client or NULL.
+        let client = unsafe { telelink_client::get(client) }?;
+        let out = handle::out_pointer(attribute_out, "attribute_out")?;
+        let Some((key, value)) = client.attributes.iter().nth(index) else { return Ok(false) };
+        // SAFETY: not NULL; the header asks for a writable pair.
+        unsafe { out.write(telelink_pair { key: telelink_str::of(key), value: telelink_str::of(value) }) };
         Ok(true)
     })
 }

@@ -23,12 +23,16 @@ pub mod asset_folder;
 pub mod channel;
 pub mod client;
 pub mod context;
+pub mod graph;
 pub mod last_error;
+pub mod lease;
 pub mod log;
+pub mod rights;
 pub mod service;
 pub mod session;
 pub mod session_callbacks;
 pub mod session_options;
+pub mod session_snapshot;
 pub mod session_stats;
 pub mod status;
 /// cbindgen:ignore

@@ -7,12 +7,13 @@ use super::callback::Context;
 use super::channel::telelink_channel_info;
 use super::client::{telelink_client, telelink_client_channel, telelink_client_message};
 use super::guard::{guard, is_exiting};
+use super::rights::telelink_action;
 use super::session::telelink_connection_status;
 use super::sized;
 use super::status::telelink_status;
 use super::view::{telelink_bytes, telelink_str};
 use crate::context::{ChannelRef, Qos};
-use crate::session::{Client, ClientChannel, ClientMessage, ConnectionStatus, Error, Listener, SessionOptions};
+use crate::session::{Action, Client, ClientChannel, ClientMessage, ConnectionStatus, Error, Listener, SessionOptions};
 
 /// Events of one session. Set up with telelink_session_callbacks_init().
 ///
@@ -79,6 +80,12 @@ pub struct telelink_session_callbacks {
             message: *const telelink_client_message,
         ),
     >,
+    /// The first viewer follows the connection graph: from now on publishing it is worth the work. May be NULL.
+    pub on_connection_graph_subscribe:
+        Option<unsafe extern "C" fn(context: *mut c_void, client: *const telelink_client)>,
+    /// The last viewer that followed the connection graph does no longer: by itself or its leaving. May be NULL.
+    pub on_connection_graph_unsubscribe:
+        Option<unsafe extern "C" fn(context: *mut c_void, client: *const telelink_client)>,
 }
 
 sized_struct!(
@@ -94,13 +101,15 @@ sized_struct!(
         on_client_advertise: None,
         on_client_unadvertise: None,
         on_message: None,
+        on_connection_graph_subscribe: None,
+        on_connection_graph_unsubscribe: None,
     },
 );
 
-/// Decisions about channels. Set up with telelink_session_policy_init().
+/// Decisions about channels and viewers. Set up with telelink_session_policy_init().
 ///
-/// Each is asked once per channel, inside the call that creates the channel or starts the session, on that thread;
-/// calls can overlap. They must not block.
+/// `channel_filter` and `qos` are asked once per channel, inside the call that creates the channel or starts the session,
+/// on that thread; calls can overlap. They must not block. `authorize` runs on handler threads.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct telelink_session_policy {
@@ -116,6 +125,24 @@ pub struct telelink_session_policy {
     /// How do the channel's messages travel? A telelink_qos; another number means the channel's own. NULL: as each
     /// channel says itself.
     pub qos: Option<unsafe extern "C" fn(context: *mut c_void, channel: *const telelink_channel_info) -> i32>,
+    /// May this viewer do this? `action` is a telelink_action, which says what the subject is; both arguments are borrowed
+    /// for the call. Asked for what the session offers and telelink_session_options.roles, if there are any, allow. What
+    /// is refused looks to the viewer as if the robot did not offer it. NULL: all is allowed.
+    ///
+    /// Runs on handler threads of the session, for several viewers at once, and may block: only that viewer's later
+    /// messages wait. A message whose subjects have not all been answered in 2 s is refused; while the question is still
+    /// running after that, the viewer's other questions are refused unasked. Answers are remembered until the viewer is
+    /// registered anew (the newest 1,024).
+    ///
+    /// A viewer that reads all parameters is asked about once, with an empty subject.
+    pub authorize: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            client: *const telelink_client,
+            action: telelink_action,
+            subject: telelink_str,
+        ) -> bool,
+    >,
 }
 
 sized_struct!(
@@ -127,6 +154,7 @@ sized_struct!(
         drop: None,
         channel_filter: None,
         qos: None,
+        authorize: None,
     },
 );
 
@@ -193,25 +221,40 @@ impl Listener for Callbacks {
         // SAFETY: as in `on_status`.
         unsafe { callback(self.context.get(), client, channel, &raw const message) };
     }
+
+    fn on_connection_graph_subscribe(&self, client: &Client) {
+        let Some(callback) = self.table.on_connection_graph_subscribe.filter(|_| !is_exiting()) else { return };
+        // SAFETY: as in `on_status`.
+        unsafe { callback(self.context.get(), telelink_client::of(client)) };
+    }
+
+    fn on_connection_graph_unsubscribe(&self, client: &Client) {
+        let Some(callback) = self.table.on_connection_graph_unsubscribe.filter(|_| !is_exiting()) else { return };
+        // SAFETY: as in `on_status`.
+        unsafe { callback(self.context.get(), telelink_client::of(client)) };
+    }
 }
 
 type Question<T> = unsafe extern "C" fn(context: *mut c_void, channel: *const telelink_channel_info) -> T;
 
-/// The decisions about channels. Dropping the last question calls the C `drop`.
+type Authorize = unsafe extern "C" fn(*mut c_void, *const telelink_client, telelink_action, telelink_str) -> bool;
+
+/// The decisions about channels and viewers. Dropping the last question calls the C `drop`.
 pub(super) struct Policy {
     filter: Option<Question<bool>>,
     qos: Option<Question<i32>>,
+    authorize: Option<Authorize>,
     context: Context,
 }
 
 impl Policy {
     pub(super) fn new(table: telelink_session_policy, context: Context) -> Self {
-        Self { filter: table.channel_filter, qos: table.qos, context }
+        Self { filter: table.channel_filter, qos: table.qos, authorize: table.authorize, context }
     }
 
     /// Puts the questions into the options.
     pub(super) fn apply(self, options: &mut SessionOptions) {
-        let Self { filter, qos, context } = self;
+        let Self { filter, qos, authorize, context } = self;
         let context = Arc::new(context);
         if let Some(filter) = filter {
             let context = context.clone();
@@ -221,6 +264,7 @@ impl Policy {
             }));
         }
         if let Some(classify) = qos {
+            let context = context.clone();
             options.qos_classifier = Some(Arc::new(move |channel: &ChannelRef| {
                 // SAFETY: as above.
                 match unsafe { classify(context.get(), telelink_channel_info::of(channel)) } {
@@ -228,6 +272,16 @@ impl Policy {
                     1 => Qos::Reliable,
                     _ => channel.qos(),
                 }
+            }));
+        }
+        if let Some(authorize) = authorize {
+            options.authorizer = Some(Arc::new(move |client: &Client, action: Action, subject: &str| {
+                if is_exiting() {
+                    return false;
+                }
+                let (client, subject) = (telelink_client::of(client), telelink_str::of(subject));
+                // SAFETY: as above; the text lives until it returns too.
+                unsafe { authorize(context.get(), client, action.into(), subject) }
             }));
         }
     }

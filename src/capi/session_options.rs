@@ -8,6 +8,8 @@ use super::asset::{telelink_asset_callbacks, AssetCallbacks};
 use super::asset_folder::{asset_handler, telelink_asset_folder};
 use super::callback::{Context, Latch};
 use super::guard::guard;
+use super::lease::{telelink_control_lease, Lease};
+use super::rights::{read_policy, telelink_role};
 use super::service::{take_services, telelink_service, PendingService};
 use super::session_callbacks::{telelink_session_callbacks, telelink_session_policy, Callbacks, Policy};
 use super::sized;
@@ -120,6 +122,16 @@ pub struct telelink_session_options {
     /// A parameter or asset request that is unanswered for so long fails, milliseconds; its place is free again, and a
     /// later answer goes nowhere. Default 0: none. Services have their own, telelink_service.timeout_ms.
     pub request_timeout_ms: u64,
+    /// Optional: what viewers may do, by role. With roles or a default role, what they do not allow is refused. Default
+    /// none: viewers may do all that `capabilities` offers.
+    pub roles: *const *const telelink_role,
+    /// Number of roles.
+    pub roles_count: usize,
+    /// What viewers without a role, or with one that is not in `roles`, may do. NULL: with `roles`, nothing.
+    pub default_role: *const telelink_role,
+    /// Optional: one viewer at a time holds control. Its context is consumed. Implies TELELINK_CAPABILITY_SERVICES and
+    /// the encoding "json". Default NULL: off.
+    pub control_lease: *const telelink_control_lease,
 }
 
 sized_struct!(
@@ -157,6 +169,10 @@ sized_struct!(
             asset_callbacks: std::ptr::null(),
             asset_folder: std::ptr::null(),
             request_timeout_ms: 0,
+            roles: std::ptr::null(),
+            roles_count: 0,
+            default_role: std::ptr::null(),
+            control_lease: std::ptr::null(),
         }
     },
 );
@@ -169,6 +185,7 @@ struct Tables {
     token: Option<TokenQuestion>,
     services: Vec<PendingService>,
     assets: Option<AssetCallbacks>,
+    lease: Option<Lease>,
 }
 
 impl Tables {
@@ -178,12 +195,13 @@ impl Tables {
     /// The tables that the options name must be NULL or readable by their size.
     unsafe fn take(options: &telelink_session_options, latch: &Latch) -> (Self, Result<(), Failure>) {
         // SAFETY: the caller's promise, for all of them.
-        let (callbacks, policy, token, assets, (services, services_result)) = unsafe {
+        let (callbacks, policy, token, assets, lease, (services, services_result)) = unsafe {
             (
                 sized::read_optional(options.callbacks, "options.callbacks"),
                 sized::read_optional(options.policy, "options.policy"),
                 sized::read_optional(options.token_callbacks, "options.token_callbacks"),
                 sized::read_optional(options.asset_callbacks, "options.asset_callbacks"),
+                sized::read_optional(options.control_lease, "options.control_lease"),
                 take_services(options.services, options.services_count, "options.services"),
             )
         };
@@ -195,6 +213,7 @@ impl Tables {
             token: keep(token, &mut result).map(|t| TokenQuestion::new(t, context(t.context, t.drop))),
             assets: keep(assets, &mut result).map(|t| AssetCallbacks::new(t, context(t.context, t.drop))),
             services,
+            lease: keep(lease, &mut result).map(|t| Lease::new(t, context(t.context, t.drop))),
         };
         (tables, result.and(services_result))
     }
@@ -222,7 +241,7 @@ pub(super) unsafe fn convert(
     // SAFETY: the caller's promise.
     let (tables, result) = unsafe { Tables::take(&options, latch) };
     result?;
-    let Tables { callbacks, policy, token, services, assets } = tables;
+    let Tables { callbacks, policy, token, services, assets, lease } = tables;
 
     // SAFETY: the caller's promise.
     let direct = unsafe { direct_options(&options, token) }?;
@@ -256,6 +275,11 @@ pub(super) unsafe fn convert(
     for service in services {
         // SAFETY: the caller's promise.
         session.services.push(unsafe { service.build(latch) }?);
+    }
+    // SAFETY: the caller's promise, for the roles and for the patterns of the lease.
+    unsafe {
+        session.policy = read_policy(options.roles, options.roles_count, options.default_role)?;
+        session.control_lease = lease.map(|lease| lease.options()).transpose()?;
     }
     if let Some(policy) = policy {
         policy.apply(&mut session);

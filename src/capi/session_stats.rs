@@ -5,10 +5,10 @@ use super::handle;
 use super::session::telelink_session;
 use super::sized;
 use super::status::telelink_status;
-use crate::session::{DropCounts, SessionStats};
+use crate::session::SessionStats;
 
-/// Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are over the channels that exist
-/// now.
+/// Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are those since the session was
+/// started, also of channels that are closed now.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct telelink_session_stats {
@@ -50,6 +50,8 @@ pub struct telelink_session_stats {
     pub dropped_incoming: u64,
     /// Viewers that had to be reset because they were too slow or sent garbage.
     pub viewer_resets: u64,
+    /// Times that the transport lost its link and got it back without leaving the room.
+    pub reconnects: u64,
 }
 
 sized_struct!(
@@ -75,12 +77,13 @@ sized_struct!(
         dropped_refused: 0,
         dropped_incoming: 0,
         viewer_resets: 0,
+        reconnects: 0,
     },
 );
 
 impl From<&SessionStats> for telelink_session_stats {
     fn from(stats: &SessionStats) -> Self {
-        let sum = |of: fn(&DropCounts) -> u64| stats.channels.iter().map(|channel| of(&channel.counts)).sum();
+        let totals = stats.totals();
         Self {
             struct_size: size_of::<Self>(),
             uptime_ms: u64::try_from(stats.uptime.as_millis()).unwrap_or(u64::MAX),
@@ -90,17 +93,18 @@ impl From<&SessionStats> for telelink_session_stats {
             backlog_bytes: stats.backlog_bytes as u64,
             ice_rtt_ms: stats.room.as_ref().and_then(|room| room.ice_rtt_ms).unwrap_or(-1.0),
             ping_rtt_ms: stats.ping_rtt_ms.unwrap_or(-1.0),
-            reliable_messages: sum(|counts| counts.reliable_messages),
-            reliable_bytes: sum(|counts| counts.reliable_bytes),
-            lossy_messages: sum(|counts| counts.lossy_messages),
-            lossy_bytes: sum(|counts| counts.lossy_bytes),
-            dropped_overwritten: sum(|counts| counts.overwritten),
-            dropped_not_ready: sum(|counts| counts.not_ready),
-            dropped_oversize: sum(|counts| counts.oversize),
-            dropped_transport_full: sum(|counts| counts.transport_full),
-            dropped_refused: sum(|counts| counts.refused),
+            reliable_messages: totals.reliable_messages,
+            reliable_bytes: totals.reliable_bytes,
+            lossy_messages: totals.lossy_messages,
+            lossy_bytes: totals.lossy_bytes,
+            dropped_overwritten: totals.overwritten,
+            dropped_not_ready: totals.not_ready,
+            dropped_oversize: totals.oversize,
+            dropped_transport_full: totals.transport_full,
+            dropped_refused: totals.refused,
             dropped_incoming: stats.listener_messages_dropped,
             viewer_resets: stats.viewer_resets,
+            reconnects: stats.reconnects,
         }
     }
 }

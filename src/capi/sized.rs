@@ -50,6 +50,20 @@ pub(super) unsafe fn read<T: Sized_>(from: *const T, name: &'static str) -> Resu
     Ok(value)
 }
 
+/// The size that a struct of the caller was set up with.
+///
+/// # Safety
+/// As [`read`].
+pub(super) unsafe fn read_size<T: Sized_>(from: *const T, name: &'static str) -> Result<usize, Failure> {
+    if from.is_null() {
+        return Err(null(name));
+    }
+    // SAFETY: not NULL; the caller's promise.
+    let size = unsafe { from.cast::<usize>().read_unaligned() };
+    check::<T>(size, name)?;
+    Ok(size)
+}
+
 /// [`read`], with NULL meaning all defaults.
 ///
 /// # Safety

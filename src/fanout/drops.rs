@@ -43,6 +43,20 @@ pub struct DropCounts {
     pub refused: u64,
 }
 
+impl std::ops::AddAssign for DropCounts {
+    fn add_assign(&mut self, other: Self) {
+        self.reliable_messages += other.reliable_messages;
+        self.reliable_bytes += other.reliable_bytes;
+        self.lossy_messages += other.lossy_messages;
+        self.lossy_bytes += other.lossy_bytes;
+        self.overwritten += other.overwritten;
+        self.not_ready += other.not_ready;
+        self.oversize += other.oversize;
+        self.transport_full += other.transport_full;
+        self.refused += other.refused;
+    }
+}
+
 impl ChannelCounters {
     /// Reads all counters.
     pub fn read(&self) -> DropCounts {

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::session::{
-    on_callback_thread, Client, ConnectionStatus, Control, Error, ErrorKind, Parameter, Service, SessionOptions,
-    SessionStats, Status, StatusLevel, WAIT_REPORT,
+    on_callback_thread, Client, ConnectionGraph, ConnectionStatus, Control, Error, ErrorKind, Parameter, Service,
+    SessionOptions, SessionStats, Status, StatusLevel, WAIT_REPORT,
 };
 
 use super::direct::Direct;
@@ -114,6 +114,20 @@ impl Session {
         self.control.remove_status(ids)
     }
 
+    /// Replaces the connection graph. Viewers that follow it get what has changed; it is kept, across rooms too, for
+    /// those that follow it later. Works before there is a room, and inside callbacks. Calls of one thread reach viewers
+    /// in their order. A robot that changes it often can wait for
+    /// [`on_connection_graph_subscribe`](crate::session::Listener::on_connection_graph_subscribe).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotSupported`] without [`ConnectionGraph`](crate::session::SessionCapability::ConnectionGraph) in the
+    /// capabilities; [`ErrorKind::InvalidValue`] beyond [`ConnectionGraph::MAX_ENTRIES`] or
+    /// [`ConnectionGraph::MAX_BYTES`]; [`ErrorKind::Closed`]; [`ErrorKind::Timeout`] after 5 s.
+    pub fn publish_connection_graph(&self, graph: ConnectionGraph) -> Result<(), Error> {
+        self.control.publish_connection_graph(graph)
+    }
+
     /// A registered viewer by its client id; `None` when it has left.
     pub fn client(&self, id: u32) -> Result<Option<Client>, Error> {
         self.control.client(id)
@@ -136,6 +150,12 @@ impl Session {
         let control = self.control.clone();
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         unblocked(move || control.remove_services(&names.iter().map(String::as_str).collect::<Vec<_>>())).await
+    }
+
+    /// [`publish_connection_graph`](Self::publish_connection_graph) for async callers.
+    pub async fn publish_connection_graph_async(&self, graph: ConnectionGraph) -> Result<(), Error> {
+        let control = self.control.clone();
+        unblocked(move || control.publish_connection_graph(graph)).await
     }
 
     /// [`client`](Self::client) for async callers.

@@ -12,6 +12,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::context::ChannelId;
 
 use super::core::Event;
+use super::deadman::DeadMan;
 use super::handlers::HandlerPool;
 use super::{ClientId, ConnectionStatus, Error, Listener};
 
@@ -74,6 +75,8 @@ pub(crate) struct Callbacks {
     work: Condvar,
     finished: Mutex<bool>,
     finished_changed: Condvar,
+    /// Ends before this does.
+    deadman: Option<Arc<DeadMan>>,
     dropped: AtomicU64,
     panics: Arc<AtomicU64>,
 }
@@ -105,16 +108,23 @@ struct Waiting {
 enum Span {
     Subscription(ClientId, ChannelId),
     ClientChannel(ClientId, u32),
+    /// Some viewer follows the connection graph.
+    Graph,
 }
 
 impl Callbacks {
     /// Starts the thread. Without a listener events are dropped where they arise.
-    pub(crate) fn start(listener: Option<Arc<dyn Listener>>, panics: Arc<AtomicU64>) -> std::io::Result<Arc<Self>> {
+    pub(crate) fn start(
+        listener: Option<Arc<dyn Listener>>,
+        deadman: Option<Arc<DeadMan>>,
+        panics: Arc<AtomicU64>,
+    ) -> std::io::Result<Arc<Self>> {
         let callbacks = Arc::new(Self {
             state: Mutex::default(),
             work: Condvar::new(),
             finished: Mutex::new(false),
             finished_changed: Condvar::new(),
+            deadman,
             dropped: AtomicU64::new(0),
             panics,
         });
@@ -127,8 +137,12 @@ impl Callbacks {
         self.push(Item::Status(status, reason));
     }
 
-    /// Ends the thread after all that waits: waits for running handlers, then delivers Shutdown as the last event.
+    /// Ends the thread after all that waits: waits for running handlers and for `tl-deadman`, then delivers Shutdown as the last event.
     pub(crate) fn finish(&self, pool: Arc<HandlerPool>, reason: Option<Error>) {
+        if let Some(deadman) = &self.deadman {
+            // At once: whoever holds control has lost it, and nothing that waits here may delay that.
+            deadman.finish();
+        }
         self.push(Item::Finish(pool, reason));
     }
 
@@ -153,6 +167,8 @@ impl Callbacks {
             Event::Unsubscribe(client, channel) => (Span::Subscription(client.id, channel.id()), false),
             Event::ClientAdvertise(client, channel) => (Span::ClientChannel(client.id, channel.id), true),
             Event::ClientUnadvertise(client, channel) => (Span::ClientChannel(client.id, channel.id), false),
+            Event::GraphSubscribe(_) => (Span::Graph, true),
+            Event::GraphUnsubscribe(_) => (Span::Graph, false),
             Event::ParametersSubscribe(..) | Event::ParametersUnsubscribe(..) => {
                 state.parameters(event);
                 drop(state);
@@ -255,6 +271,9 @@ impl Callbacks {
                 }
                 Item::Finish(pool, reason) => {
                     pool.wait_idle();
+                    if let Some(deadman) = &self.deadman {
+                        deadman.wait_finished();
+                    }
                     if let Some(listener) = &listener {
                         let status = ConnectionStatus::Shutdown;
                         run_callback("on_status", &self.panics, || listener.on_status(status, reason.as_ref()));
@@ -287,6 +306,8 @@ impl Callbacks {
             Event::ClientAdvertise(..) => "on_client_advertise",
             Event::ClientUnadvertise(..) => "on_client_unadvertise",
             Event::Message(..) => "on_message",
+            Event::GraphSubscribe(_) => "on_connection_graph_subscribe",
+            Event::GraphUnsubscribe(_) => "on_connection_graph_unsubscribe",
             Event::ParametersSubscribe(..) => "on_parameters_subscribe",
             Event::ParametersUnsubscribe(..) => "on_parameters_unsubscribe",
         };
@@ -296,6 +317,8 @@ impl Callbacks {
             Event::ClientAdvertise(client, channel) => listener.on_client_advertise(client, channel),
             Event::ClientUnadvertise(client, channel) => listener.on_client_unadvertise(client, channel),
             Event::Message(client, channel, message) => listener.on_message(client, channel, message),
+            Event::GraphSubscribe(client) => listener.on_connection_graph_subscribe(client),
+            Event::GraphUnsubscribe(client) => listener.on_connection_graph_unsubscribe(client),
             Event::ParametersSubscribe(names) => listener.on_parameters_subscribe(names),
             Event::ParametersUnsubscribe(names) => listener.on_parameters_unsubscribe(names),
         });
@@ -415,7 +438,8 @@ impl State {
             Event::ClientAdvertise(client, channel) => {
                 self.begin_delivered(Span::ClientChannel(client.id, channel.id), number);
             }
-            Event::Unsubscribe(..) | Event::ClientUnadvertise(..) => {}
+            Event::GraphSubscribe(_) => self.begin_delivered(Span::Graph, number),
+            Event::Unsubscribe(..) | Event::ClientUnadvertise(..) | Event::GraphUnsubscribe(_) => {}
             Event::ParametersSubscribe(names) => {
                 for name in names {
                     if self.followed.get(name) == Some(&number) {

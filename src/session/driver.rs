@@ -14,11 +14,12 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::context::{now_ns, ChannelId, ChannelRef, Context, SinkId};
-use crate::fanout::{Budget, ChannelCounters, LossySlot, Signals, ViewerQueue};
+use crate::fanout::{Budget, ChannelCounters, DropCounts, LossySlot, Signals, ViewerQueue};
 use crate::room::Identity;
 
 use super::callbacks::Callbacks;
 use super::core::{Config, Core, Input, Now};
+use super::deadman::DeadMan;
 use super::handlers::HandlerPool;
 use super::inbox::{Received, Sender};
 use super::inputs::{Call, Inputs};
@@ -35,6 +36,7 @@ const MESSAGES_PER_TURN: usize = 64;
 pub(crate) struct Shared {
     pub(crate) inputs: Arc<Inputs>,
     pub(crate) callbacks: Arc<Callbacks>,
+    pub(crate) deadman: Option<Arc<DeadMan>>,
     pub(crate) pool: Arc<HandlerPool>,
     pub(crate) panics: Arc<AtomicU64>,
     pub(crate) context: Context,
@@ -46,6 +48,7 @@ pub(crate) struct Driver {
     shared: Shared,
     core: Core,
     limits: super::Limits,
+    authorizer: Option<super::Authorizer>,
     signals: Arc<Signals>,
     budget: Arc<Budget>,
     viewers: HashMap<ClientId, Viewer>,
@@ -57,6 +60,8 @@ pub(crate) struct Driver {
     last_error: Option<Error>,
     started: Instant,
     joins: u64,
+    reconnects: u64,
+    closed_channels: DropCounts,
     resets: u64,
     next_stats: Instant,
 }
@@ -78,6 +83,7 @@ impl Driver {
         let limits = config.limits.clone();
         Self {
             budget: Arc::new(Budget::new(limits.session_backlog_bytes)),
+            authorizer: config.rights.authorizer.clone(),
             core: Core::new(config),
             limits,
             signals: Arc::default(),
@@ -89,6 +95,8 @@ impl Driver {
             last_error: None,
             started: Instant::now(),
             joins: 0,
+            reconnects: 0,
+            closed_channels: DropCounts::default(),
             resets: 0,
             next_stats: Instant::now() + stats::PERIOD,
             shared,
@@ -164,6 +172,9 @@ impl Driver {
         for (request, outcome) in taken.answers {
             self.tell(Input::Answered { request, outcome });
         }
+        for (question, allowed) in taken.authorized {
+            self.tell(Input::Authorized { question, allowed });
+        }
         for call in taken.calls {
             match call {
                 Call::Core(input, reply) => {
@@ -218,6 +229,7 @@ impl Driver {
 
     fn feed_tick(&mut self) {
         if self.core.deadline().is_some_and(|at| Instant::now().into_std() >= at) {
+            self.tell_heartbeat();
             self.tell(Input::Tick);
         }
         if Instant::now() >= self.next_stats {
@@ -226,6 +238,16 @@ impl Driver {
         }
         if let Some(room) = &mut self.room {
             while room.tasks.try_join_next().is_some() {}
+        }
+    }
+
+    /// The pings of whoever holds control count from when they were read: the viewer's messages may wait for an answer
+    /// of the application, or for room for our answers.
+    fn tell_heartbeat(&mut self) {
+        let (Some(room), Some(holder)) = (&self.room, self.core.control_holder()) else { return };
+        if let Some(at) = room.inboxes.last_ping(&holder.sid) {
+            let client = holder.id;
+            self.tell(Input::Heartbeat { client, at: at.into_std() });
         }
     }
 
@@ -257,7 +279,8 @@ impl Driver {
     }
 }
 
-/// Whether a viewer's next message may be handled. One that does not read its answers is not asked for more work.
+/// Whether a viewer's next message may be handled. One that does not read its answers is not asked for more work, and
+/// one that waits for its authorization keeps its messages in order.
 fn sender_state(
     core: &Core,
     viewers: &HashMap<ClientId, Viewer>,
@@ -268,6 +291,7 @@ fn sender_state(
     match core.client_of(sid) {
         None if core.is_refused(identity, sid) => Sender::Gone,
         None => Sender::Unknown,
+        Some(client) if core.is_asking(client) => Sender::Busy,
         Some(client) if viewers.get(&client).is_some_and(|viewer| viewer.queue.is_busy()) => Sender::Busy,
         Some(_) => Sender::Ready,
     }

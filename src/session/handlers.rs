@@ -12,8 +12,13 @@ use super::callbacks::run_callback;
 use super::futures::Futures;
 use super::ClientId;
 
-/// Most threads of one session.
+/// Most threads of one session that run handlers.
 const MAX_THREADS: usize = 32;
+/// The requester of questions about rights, which no viewer is: ids are never 0 (S-124).
+pub(crate) const QUESTIONS: ClientId = ClientId(0);
+/// Further threads for such questions: handlers that all block keep nobody from being authorized.
+const QUESTION_THREADS: usize = 8;
+const _: () = assert!(super::core::MAX_LATE < QUESTION_THREADS);
 /// Threads that requests of one viewer may hold: its 32 admitted calls, all blocking, leave some to the others.
 const MAX_PER_VIEWER: usize = 24;
 /// Jobs of one viewer that wait in one lane: as many as its slots for services and assets admit.
@@ -104,7 +109,7 @@ impl HandlerPool {
     /// Starts one more thread when those that are idle are too few for what waits.
     fn grow(self: &Arc<Self>, state: &mut State) {
         let waiting: usize = state.waiting.values().map(Waiting::len).sum();
-        if waiting > state.idle && state.threads < MAX_THREADS {
+        if waiting > state.idle && state.threads < state.most_threads() {
             let pool = self.clone();
             match std::thread::Builder::new().name("tl-handler".into()).spawn(move || pool.run()) {
                 Ok(_) => state.threads += 1,
@@ -225,7 +230,24 @@ impl State {
         let Some((client, waiting)) = self.waiting.get_index(turn) else { return false };
         let has_share = self.running.get(client).is_some_and(|running| *running >= MAX_PER_VIEWER);
         let has_job = !waiting.parallel.is_empty() || !self.in_order.contains(client);
-        has_job && !has_share && !self.paused.contains(client)
+        let has_thread = *client == QUESTIONS || self.handlers() < MAX_THREADS;
+        has_job && has_thread && !has_share && !self.paused.contains(client)
+    }
+
+    /// Questions that run.
+    fn questions(&self) -> usize {
+        self.running.get(&QUESTIONS).copied().unwrap_or(0)
+    }
+
+    /// Handlers that run.
+    fn handlers(&self) -> usize {
+        self.running.values().sum::<usize>() - self.questions()
+    }
+
+    /// Threads there may be now: those that questions need are not the handlers'.
+    fn most_threads(&self) -> usize {
+        let asked = self.questions() + self.waiting.get(&QUESTIONS).map_or(0, Waiting::len);
+        MAX_THREADS + asked.min(QUESTION_THREADS)
     }
 
     fn ended(&mut self, client: ClientId, lane: Lane) {

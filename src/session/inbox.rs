@@ -56,6 +56,7 @@ struct Shared {
 struct Queue {
     items: VecDeque<Item>,
     bytes: usize,
+    last_ping: Option<Instant>,
     ended: bool,
 }
 
@@ -171,6 +172,12 @@ impl Inboxes {
         None
     }
 
+    /// When the last ping of this connection was read.
+    pub(crate) fn last_ping(&self, sid: &Sid) -> Option<Instant> {
+        let own = self.open.iter().filter(|inbox| inbox.sid.as_ref() == Some(sid));
+        own.filter_map(|inbox| inbox.shared.queue.lock().last_ping).max()
+    }
+
     /// When an inbox of an unregistered viewer is to be given up.
     pub(crate) fn deadline(&self, registered: impl Fn(&Sid) -> bool) -> Option<Instant> {
         self.open
@@ -243,7 +250,11 @@ async fn read_frames(
         while let Some(frame) = decoder.next().map_err(|error| error.to_string())? {
             let size = frame.payload.len();
             if size <= LARGE {
-                push(shared, inputs, decode(&frame), size, None).await;
+                let received = decode(&frame);
+                if matches!(received, Received::Message(FromViewer::Ping { .. })) {
+                    shared.queue.lock().last_ping = Some(Instant::now());
+                }
+                push(shared, inputs, received, size, None).await;
                 continue;
             }
             held.set(decoder.buffered() + size)?;

@@ -11,7 +11,7 @@ use crate::context::{ChannelId, ChannelRef};
 use crate::fanout::sync::{Condvar, Mutex, Notify};
 use crate::room::{DisconnectReason, Joined};
 
-use super::core::{ChannelAdded, Input, Outcome, RequestId};
+use super::core::{ChannelAdded, Input, Outcome, QuestionKey, RequestId};
 use super::stats::SessionStats;
 use super::{Client, ConnectionStatus, Error, ErrorKind};
 
@@ -59,6 +59,7 @@ pub(crate) struct Taken {
     pub(crate) added: Vec<ChannelAdded>,
     pub(crate) removed: Vec<ChannelRef>,
     pub(crate) answers: Vec<(RequestId, Outcome)>,
+    pub(crate) authorized: Vec<(QuestionKey, Vec<bool>)>,
 }
 
 #[derive(Default)]
@@ -67,6 +68,7 @@ struct State {
     added: IndexMap<ChannelId, ChannelAdded>,
     removed: Vec<ChannelRef>,
     answers: Vec<(RequestId, Outcome)>,
+    authorized: Vec<(QuestionKey, Vec<bool>)>,
     closed: bool,
 }
 
@@ -142,6 +144,16 @@ impl Inputs {
         self.wake.notify_one();
     }
 
+    /// The application has answered a question about rights. Bounded by the questions that run.
+    pub(crate) fn authorized(&self, question: QuestionKey, allowed: Vec<bool>) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.authorized.push((question, allowed));
+        }
+        drop(state);
+        self.wake.notify_one();
+    }
+
     /// Wakes the owner: something else waits for it.
     pub(crate) fn wake(&self) {
         self.wake.notify_one();
@@ -160,6 +172,7 @@ impl Inputs {
             added: std::mem::take(&mut state.added).into_values().collect(),
             removed: std::mem::take(&mut state.removed),
             answers: std::mem::take(&mut state.answers),
+            authorized: std::mem::take(&mut state.authorized),
         };
         drop(state);
         self.space.notify_all();

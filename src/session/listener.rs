@@ -107,6 +107,10 @@ pub trait Listener: Send + Sync + 'static {
     fn on_client_unadvertise(&self, client: &Client, channel: &ClientChannel) {}
     /// A viewer published a message.
     fn on_message(&self, client: &Client, channel: &ClientChannel, message: &ClientMessage) {}
+    /// The first viewer follows the connection graph: from now on publishing it is worth the work.
+    fn on_connection_graph_subscribe(&self, client: &Client) {}
+    /// The last viewer that followed the connection graph does no longer: by itself, its leaving or a reset.
+    fn on_connection_graph_unsubscribe(&self, client: &Client) {}
     /// These parameters have their first subscriber among the viewers (S-211).
     fn on_parameters_subscribe(&self, names: &[String]) {}
     /// These parameters have lost their last subscriber.

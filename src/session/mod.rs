@@ -9,17 +9,22 @@ mod asset;
 mod asset_folder;
 mod callbacks;
 pub(crate) mod core;
+mod deadman;
 mod driver;
 mod error;
 mod flavours;
 mod futures;
+mod graph;
 mod handlers;
 mod inbox;
 mod inputs;
+mod lease;
 mod listener;
 mod options;
 mod parameter;
+mod prometheus;
 mod responder;
+mod rights;
 mod service;
 mod sink;
 mod stats;
@@ -43,12 +48,18 @@ pub use asset::{AssetHandler, AssetRequest, AssetResponder, MAX_ASSET};
 pub use asset_folder::AssetFolder;
 pub use error::{Error, ErrorKind};
 pub use flavours::{blocking_assets, future_assets};
+pub use graph::ConnectionGraph;
+pub use lease::{
+    ControlLeaseOptions, ControlListener, ControlLost, CONTROL_STATE, CONTROL_STATUS, HAND_OVER_CONTROL,
+    RELEASE_CONTROL, RESERVED_SERVICES, TAKE_CONTROL,
+};
 pub use listener::{Client, ClientChannel, ClientId, ClientMessage, ConnectionStatus, Listener};
 pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, SessionOptions};
 pub use parameter::{
     GetParametersRequest, Parameter, ParameterHandler, ParameterResponder, ParameterType, ParameterValue,
     SetParametersRequest,
 };
+pub use rights::{Action, Authorizer, Policy, RoleRules, ROLE_ATTRIBUTE};
 pub use service::{MessageSchema, Service, ServiceHandler, ServiceRequest, ServiceResponder};
 pub use stats::{ChannelStats, RttStats, SessionStats, ViewerStats};
 
@@ -60,10 +71,13 @@ pub(crate) use inputs::RoomEnd;
 
 use self::core::{Config, Input, ParameterSource};
 use callbacks::Callbacks;
+use deadman::DeadMan;
 use driver::{Driver, Shared};
 use handlers::HandlerPool;
 use inputs::{Call, Inputs};
+use lease::LeaseRules;
 use options::CALL_TIMEOUT;
+use rights::Rights;
 use sink::SessionSink;
 
 /// What `serverInfo` says of the library (P-113).
@@ -88,9 +102,16 @@ impl Control {
         let options = options.validated()?;
         let panics = Arc::new(AtomicU64::new(0));
         let inputs = Arc::<Inputs>::default();
-        let callbacks = Callbacks::start(options.listener.clone(), panics.clone()).map_err(|error| {
-            Error::new(ErrorKind::Internal, format!("the callback thread could not start: {error}"))
-        })?;
+        let no_thread =
+            |error| Error::new(ErrorKind::Internal, format!("the callback thread could not start: {error}"));
+        let listener = options.control_lease.as_ref().and_then(|lease| lease.listener.clone());
+        let deadman =
+            listener.map(|listener| DeadMan::start(listener, panics.clone())).transpose().map_err(no_thread)?;
+        let callbacks =
+            Callbacks::start(options.listener.clone(), deadman.clone(), panics.clone()).map_err(|error| {
+                deadman.iter().for_each(|deadman| deadman.finish());
+                no_thread(error)
+            })?;
         let pool = HandlerPool::new(panics.clone());
         let sink = context.add_sink(Arc::new(SessionSink {
             inputs: inputs.clone(),
@@ -101,6 +122,7 @@ impl Control {
         let shared = Shared {
             inputs: inputs.clone(),
             callbacks: callbacks.clone(),
+            deadman,
             pool: pool.clone(),
             panics: panics.clone(),
             context: context.clone(),
@@ -108,7 +130,7 @@ impl Control {
         };
         let config = config_of(&options);
         let services = options.services;
-        drop(options.listener);
+        drop((options.listener, options.control_lease));
         let state = Mutex::new((ConnectionStatus::Connecting, None));
         let control = Arc::new(Self { inputs, callbacks, panics, state, capabilities: options.capabilities });
         control.inputs.post(Call::Core(Input::AddServices(last_of_each_name(services)), None));
@@ -172,12 +194,19 @@ impl Control {
         self.inputs.call(Call::Core(Input::RemoveStatus(ids), None), Instant::now() + CALL_TIMEOUT)
     }
 
+    pub(crate) fn publish_connection_graph(&self, graph: ConnectionGraph) -> Result<(), Error> {
+        graph.check()?;
+        self.inputs.ask(|reply| Call::Core(Input::PublishGraph(graph), Some(reply)), CALL_TIMEOUT)?
+    }
+
     pub(crate) fn client(&self, id: u32) -> Result<Option<Client>, Error> {
         self.inputs.ask(|reply| Call::Client(id, reply), CALL_TIMEOUT)
     }
 
     pub(crate) fn stats(&self) -> Result<SessionStats, Error> {
-        self.inputs.ask(Call::Stats, CALL_TIMEOUT)
+        let mut stats = self.inputs.ask(Call::Stats, CALL_TIMEOUT)?;
+        stats.last_error = self.last_error();
+        Ok(stats)
     }
 
     /// Gateway: the connection changed. A repeated status without news is not told.
@@ -252,6 +281,8 @@ pub(crate) fn config_of(options: &SessionOptions) -> Config {
         info,
         capabilities: options.capabilities.clone(),
         limits: options.limits.clone(),
+        rights: Rights { policy: options.policy.clone().map(Arc::new), authorizer: options.authorizer.clone() },
+        lease: options.control_lease.as_ref().map(LeaseRules::new),
         asset_handler: options.asset_handler.clone(),
         parameters,
         request_timeout: options.request_timeout,

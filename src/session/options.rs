@@ -8,7 +8,10 @@ use std::time::Duration;
 use crate::context::{ChannelRef, Qos};
 use crate::protocol::Capability;
 
-use super::{AssetHandler, Error, ErrorKind, Listener, ParameterHandler, Service};
+use super::lease::check_name;
+use super::{
+    AssetHandler, Authorizer, ControlLeaseOptions, Error, ErrorKind, Listener, ParameterHandler, Policy, Service,
+};
 
 /// Asked once per channel: expose it to viewers?
 pub type ChannelFilter = Arc<dyn Fn(&ChannelRef) -> bool + Send + Sync>;
@@ -73,6 +76,13 @@ pub struct SessionOptions {
     pub qos_classifier: Option<QosClassifier>,
     /// Limits.
     pub limits: Limits,
+    /// What viewers may do, by role. Default: everything that the robot enabled.
+    pub policy: Option<Policy>,
+    /// Asked for what the policy allows. Default: nobody is asked.
+    pub authorizer: Option<Authorizer>,
+    /// One viewer at a time holds control. Default off. Implies the capability [`SessionCapability::Services`] and the
+    /// encoding `json`; names of services below [`RESERVED_SERVICES`](super::RESERVED_SERVICES) are telelink's own.
+    pub control_lease: Option<ControlLeaseOptions>,
 }
 
 /// Limits of a session; each bounds what a slow or hostile viewer can cost.
@@ -114,6 +124,8 @@ impl fmt::Debug for SessionOptions {
             .field("supported_encodings", &self.supported_encodings)
             .field("services", &self.services.len())
             .field("limits", &self.limits)
+            .field("policy", &self.policy)
+            .field("control_lease", &self.control_lease)
             .finish_non_exhaustive()
     }
 }
@@ -123,6 +135,13 @@ impl SessionOptions {
     /// request encodings.
     pub(crate) fn validated(mut self) -> Result<Self, Error> {
         self.limits.check()?;
+        if let Some(lease) = &self.control_lease {
+            lease.check()?;
+            self.services.iter().try_for_each(|service| check_name(service.name()))?;
+            // The lease's own services imply what the application's do.
+            self.capabilities.push(SessionCapability::Services);
+            self.supported_encodings.push("json".into());
+        }
         if !self.services.is_empty() {
             self.capabilities.push(SessionCapability::Services);
         }

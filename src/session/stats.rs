@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::fanout::{DropCounts, QueueStats};
 use crate::room::{ConnectionQuality, RoomStats};
 
-use super::{Client, ConnectionStatus};
+use super::{Client, ConnectionStatus, Error};
 
 /// Period of the line, and time to the first one (S-259).
 pub(crate) const PERIOD: Duration = Duration::from_secs(30);
@@ -16,10 +16,14 @@ pub(crate) const PERIOD: Duration = Duration::from_secs(30);
 pub struct SessionStats {
     /// State of the connection.
     pub status: ConnectionStatus,
+    /// The last failure of the connection, also one that is over (S-14).
+    pub last_error: Option<Error>,
     /// Time since the session was started.
     pub uptime: Duration,
     /// Rooms entered so far; the first join counts.
     pub joins: u64,
+    /// Times that the transport lost its link and got it back without leaving the room.
+    pub reconnects: u64,
     /// Subscriptions of all viewers.
     pub subscriptions: usize,
     /// Bytes waiting for all viewers.
@@ -42,6 +46,17 @@ pub struct SessionStats {
     pub viewers: Vec<ViewerStats>,
     /// Each advertised channel that had subscribers since it was created.
     pub channels: Vec<ChannelStats>,
+    /// Together, the channels that are closed by now.
+    pub closed_channels: DropCounts,
+}
+
+impl SessionStats {
+    /// Messages and drops of all channels since the session was started.
+    pub fn totals(&self) -> DropCounts {
+        let mut totals = self.closed_channels;
+        self.channels.iter().for_each(|channel| totals += channel.counts);
+        totals
+    }
 }
 
 /// One viewer.
@@ -54,6 +69,10 @@ pub struct ViewerStats {
     pub queue: QueueStats,
     /// Latest, mean and standard deviation of its ping round trips, ms. `None` before the first two.
     pub ping_rtt_ms: Option<RttStats>,
+    /// Channels it is subscribed to, as data or video.
+    pub subscriptions: usize,
+    /// Times that this connection had to be reset so far: it was too slow, or its stream broke.
+    pub resets: u64,
 }
 
 /// Round trips, ms (S-257).
@@ -77,4 +96,8 @@ pub struct ChannelStats {
     pub topic: String,
     /// Messages by path and drops by cause.
     pub counts: DropCounts,
+    /// Viewers subscribed to its messages.
+    pub data_subscribers: usize,
+    /// Viewers subscribed to its video.
+    pub video_subscribers: usize,
 }

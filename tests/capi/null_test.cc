@@ -19,6 +19,8 @@ TEST(Null, FreeDoesNothing) {
   telelink_context_free(nullptr);
   telelink_channel_free(nullptr);
   telelink_client_free(nullptr);
+  telelink_connection_graph_free(nullptr);
+  telelink_session_snapshot_free(nullptr);
   telelink_service_responder_free(nullptr);
   telelink_asset_responder_free(nullptr);
   telelink_session_free(nullptr);
@@ -31,12 +33,16 @@ TEST(Null, InitIsRefused) {
   EXPECT_REFUSED("options", telelink_session_options_init(nullptr, sizeof(telelink_session_options)));
   EXPECT_REFUSED("callbacks", telelink_session_callbacks_init(nullptr, sizeof(telelink_session_callbacks)));
   EXPECT_REFUSED("policy", telelink_session_policy_init(nullptr, sizeof(telelink_session_policy)));
+  EXPECT_REFUSED("role", telelink_role_init(nullptr, sizeof(telelink_role)));
+  EXPECT_REFUSED("lease", telelink_control_lease_init(nullptr, sizeof(telelink_control_lease)));
   EXPECT_REFUSED("callbacks", telelink_token_callbacks_init(nullptr, sizeof(telelink_token_callbacks)));
   EXPECT_REFUSED("key", telelink_api_key_init(nullptr, sizeof(telelink_api_key)));
   EXPECT_REFUSED("service", telelink_service_init(nullptr, sizeof(telelink_service)));
   EXPECT_REFUSED("callbacks", telelink_asset_callbacks_init(nullptr, sizeof(telelink_asset_callbacks)));
   EXPECT_REFUSED("folder", telelink_asset_folder_init(nullptr, sizeof(telelink_asset_folder)));
   EXPECT_REFUSED("stats", telelink_session_stats_init(nullptr, sizeof(telelink_session_stats)));
+  EXPECT_REFUSED("stats", telelink_viewer_stats_init(nullptr, sizeof(telelink_viewer_stats)));
+  EXPECT_REFUSED("stats", telelink_channel_stats_init(nullptr, sizeof(telelink_channel_stats)));
   EXPECT_REFUSED("callbacks", telelink_log_callbacks_init(nullptr, sizeof(telelink_log_callbacks)));
   EXPECT_REFUSED("message", telelink_test_message_init(nullptr, sizeof(telelink_test_message)));
   EXPECT_REFUSED("answer", telelink_test_answer_init(nullptr, sizeof(telelink_test_answer)));
@@ -81,6 +87,9 @@ TEST(Null, ViewsOfChannelsAndViewersHaveDefaults) {
   EXPECT_EQ(telelink_client_name(nullptr).len, 0U);
   EXPECT_EQ(telelink_client_joined_at_ms(nullptr), 0);
   EXPECT_FALSE(telelink_client_attribute(nullptr, text("key"), &value));
+  telelink_pair pair = {};
+  EXPECT_EQ(telelink_client_attribute_count(nullptr), 0U);
+  EXPECT_FALSE(telelink_client_attribute_at(nullptr, 0, &pair));
   telelink_client* copy = nullptr;
   EXPECT_REFUSED("client", telelink_client_clone(nullptr, &copy));
 
@@ -132,6 +141,60 @@ TEST(Null, SessionIsRefused) {
   EXPECT_REFUSED("services", telelink_session_add_services(robot.session, &none, 1));
   EXPECT_EQ(telelink_session_remove_services(robot.session, nullptr, 1), TELELINK_STATUS_NULL_ARGUMENT);
   EXPECT_EQ(telelink_session_remove_status(robot.session, nullptr, 1), TELELINK_STATUS_NULL_ARGUMENT);
+}
+
+TEST(Null, ConnectionGraphIsRefused) {
+  EXPECT_REFUSED("out", telelink_connection_graph_create(nullptr));
+  EXPECT_REFUSED("graph", telelink_connection_graph_set_published_topic(nullptr, no_text, nullptr, 0));
+  EXPECT_REFUSED("graph", telelink_connection_graph_set_subscribed_topic(nullptr, no_text, nullptr, 0));
+  EXPECT_REFUSED("graph", telelink_connection_graph_set_advertised_service(nullptr, no_text, nullptr, 0));
+  EXPECT_REFUSED("graph", telelink_connection_graph_remove_published_topic(nullptr, no_text));
+  EXPECT_REFUSED("graph", telelink_connection_graph_remove_subscribed_topic(nullptr, no_text));
+  EXPECT_REFUSED("graph", telelink_connection_graph_remove_advertised_service(nullptr, no_text));
+  EXPECT_REFUSED("graph", telelink_connection_graph_clear(nullptr));
+
+  telelink_connection_graph* graph = nullptr;
+  ASSERT_EQ(telelink_connection_graph_create(&graph), TELELINK_STATUS_OK);
+  EXPECT_EQ(telelink_connection_graph_set_published_topic(graph, telelink_str{nullptr, 1}, nullptr, 0),
+            TELELINK_STATUS_NULL_ARGUMENT);
+  EXPECT_STREQ(telelink_last_error_message(), "topic.data is NULL but topic.len is 1");
+  EXPECT_EQ(telelink_connection_graph_set_subscribed_topic(graph, text("/a"), nullptr, 1),
+            TELELINK_STATUS_NULL_ARGUMENT);
+  EXPECT_STREQ(telelink_last_error_message(), "subscriber_ids.data is NULL but subscriber_ids.len is 1");
+  EXPECT_REFUSED("session", telelink_session_publish_connection_graph(nullptr, graph));
+  support::Robot robot;
+  robot.start();
+  EXPECT_REFUSED("graph", telelink_session_publish_connection_graph(robot.session, nullptr));
+  telelink_connection_graph_free(graph);
+}
+
+TEST(Null, SessionSnapshotIsRefused) {
+  telelink_session_snapshot* snapshot = nullptr;
+  telelink_session_stats sums;
+  telelink_viewer_stats viewer;
+  telelink_channel_stats channel;
+  telelink_str page = {};
+  ASSERT_EQ(telelink_session_stats_init(&sums, sizeof sums), TELELINK_STATUS_OK);
+  ASSERT_EQ(telelink_viewer_stats_init(&viewer, sizeof viewer), TELELINK_STATUS_OK);
+  ASSERT_EQ(telelink_channel_stats_init(&channel, sizeof channel), TELELINK_STATUS_OK);
+  EXPECT_REFUSED("session", telelink_session_snapshot_create(nullptr, &snapshot));
+  EXPECT_REFUSED("snapshot", telelink_session_snapshot_stats(nullptr, &sums));
+  EXPECT_EQ(telelink_session_snapshot_viewer_count(nullptr), 0U);
+  EXPECT_REFUSED("snapshot", telelink_session_snapshot_viewer(nullptr, 0, &viewer));
+  EXPECT_EQ(telelink_session_snapshot_channel_count(nullptr), 0U);
+  EXPECT_REFUSED("snapshot", telelink_session_snapshot_channel(nullptr, 0, &channel));
+  EXPECT_REFUSED("snapshot", telelink_session_snapshot_prometheus(nullptr, nullptr, 0, &page));
+
+  support::Robot robot;
+  robot.start();
+  EXPECT_REFUSED("out", telelink_session_snapshot_create(robot.session, nullptr));
+  ASSERT_EQ(telelink_session_snapshot_create(robot.session, &snapshot), TELELINK_STATUS_OK);
+  EXPECT_REFUSED("stats", telelink_session_snapshot_stats(snapshot, nullptr));
+  EXPECT_REFUSED("stats", telelink_session_snapshot_viewer(snapshot, 0, nullptr));
+  EXPECT_REFUSED("stats", telelink_session_snapshot_channel(snapshot, 0, nullptr));
+  EXPECT_REFUSED("text_out", telelink_session_snapshot_prometheus(snapshot, nullptr, 0, nullptr));
+  EXPECT_EQ(telelink_session_snapshot_prometheus(snapshot, nullptr, 1, &page), TELELINK_STATUS_NULL_ARGUMENT);
+  telelink_session_snapshot_free(snapshot);
 }
 
 TEST(Null, RespondersAndTokensAreRefused) {
@@ -187,6 +250,7 @@ TEST(Null, TestServerAndViewerAreRefused) {
   EXPECT_REFUSED("viewer", telelink_test_viewer_publish(nullptr, 1, no_bytes, 1));
   EXPECT_REFUSED("viewer", telelink_test_viewer_call(nullptr, no_text, no_text, no_bytes, 1, &call));
   EXPECT_REFUSED("viewer", telelink_test_viewer_answer(nullptr, 1, 1, &answer));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_send_json(nullptr, no_text, 1));
   EXPECT_REFUSED("viewer", telelink_test_viewer_fetch_asset(nullptr, no_text, 1, &call));
   EXPECT_REFUSED("viewer", telelink_test_viewer_asset(nullptr, 1, 1, &answer));
   EXPECT_REFUSED("viewer", telelink_test_viewer_next_json(nullptr, no_text, 1, &token));

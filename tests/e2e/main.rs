@@ -7,6 +7,7 @@ mod support;
 
 mod data;
 mod failures;
+mod graph;
 mod joining;
 mod requests;
 mod rig;

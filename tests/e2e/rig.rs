@@ -61,6 +61,12 @@ impl Listener for Diary {
     fn on_unsubscribe(&self, _: &Client, channel: &ChannelRef) {
         self.0.lock().push(format!("unsubscribe {}", channel.topic()));
     }
+    fn on_connection_graph_subscribe(&self, _: &Client) {
+        self.0.lock().push("graph followed".into());
+    }
+    fn on_connection_graph_unsubscribe(&self, _: &Client) {
+        self.0.lock().push("graph forgotten".into());
+    }
 }
 
 /// A robot in a room of its own.

@@ -10,9 +10,12 @@
 #include <telelink/telelink.h>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace telelink {
 
@@ -39,6 +42,18 @@ class ClientView {
     return detail::text(value);
   }
 
+  /// All LiveKit attributes, as they were when the viewer registered, in order of their keys.
+  std::vector<std::pair<std::string_view, std::string_view>> attributes() const {
+    std::vector<std::pair<std::string_view, std::string_view>> all(telelink_client_attribute_count(client_));
+    for (std::size_t index = 0; index < all.size(); ++index) {
+      telelink_pair pair = {};
+      if (telelink_client_attribute_at(client_, index, &pair)) {
+        all[index] = {detail::text(pair.key), detail::text(pair.value)};
+      }
+    }
+    return all;
+  }
+
   /// The object of C behind this one.
   const telelink_client* c() const noexcept { return client_; }
 
@@ -61,6 +76,11 @@ class Client {
   ClientView view() const noexcept { return ClientView{handle_.get()}; }
   std::uint32_t id() const noexcept { return view().id(); }
   std::string_view identity() const noexcept { return view().identity(); }
+  std::string_view sid() const noexcept { return view().sid(); }
+  std::string_view name() const noexcept { return view().name(); }
+  Time joined_at() const noexcept { return view().joined_at(); }
+  std::optional<std::string_view> attribute(std::string_view key) const noexcept { return view().attribute(key); }
+  std::vector<std::pair<std::string_view, std::string_view>> attributes() const { return view().attributes(); }
 
  private:
   friend class Session;

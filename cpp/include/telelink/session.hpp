@@ -8,13 +8,16 @@
 #include <telelink/detail/handle.hpp>
 #include <telelink/detail/session_tables.hpp>
 #include <telelink/detail/view.hpp>
+#include <telelink/graph.hpp>
 #include <telelink/result.hpp>
 #include <telelink/service.hpp>
 #include <telelink/session_options.hpp>
+#include <telelink/session_stats.hpp>
 #include <telelink/telelink.h>
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,28 +31,6 @@ enum class StatusLevel : std::int32_t {
   info = 0,     ///< for information
   warning = 1,  ///< something needs attention
   error = 2,    ///< something is broken
-};
-
-/// Figures of a session. Counts of messages are over the channels that exist now.
-struct SessionStats {
-  std::chrono::milliseconds uptime{0};               ///< since the session was started
-  std::uint64_t joins = 0;                           ///< rooms entered so far; the first counts
-  std::uint64_t viewers = 0;                         ///< registered now
-  std::uint64_t subscriptions = 0;                   ///< of all viewers now
-  std::uint64_t backlog_bytes = 0;                   ///< waiting for all viewers now
-  std::optional<double> ice_rtt_ms = std::nullopt;   ///< round trip to the LiveKit server
-  std::optional<double> ping_rtt_ms = std::nullopt;  ///< mean round trip of the viewers' pings
-  std::uint64_t reliable_messages = 0;               ///< given to control streams, once each
-  std::uint64_t reliable_bytes = 0;
-  std::uint64_t lossy_messages = 0;  ///< given to data tracks
-  std::uint64_t lossy_bytes = 0;
-  std::uint64_t dropped_overwritten = 0;     ///< a newer message came before the network took them
-  std::uint64_t dropped_not_ready = 0;       ///< logged before their data track was ready
-  std::uint64_t dropped_oversize = 0;        ///< over Limits::max_data_track_message_size
-  std::uint64_t dropped_transport_full = 0;  ///< the network had no room
-  std::uint64_t dropped_refused = 0;         ///< the network refused them for another reason
-  std::uint64_t dropped_incoming = 0;        ///< messages from viewers: on_message was too slow
-  std::uint64_t viewer_resets = 0;           ///< viewers that were too slow or sent garbage
 };
 
 /// A link between a context and the viewers in a LiveKit room. The destructor closes it and waits until running
@@ -147,6 +128,15 @@ class Session {
     return detail::check(telelink_session_remove_status(handle_.get(), views.data(), views.size()));
   }
 
+  /// Replaces the connection graph. Viewers that follow it get what has changed; it is kept, across rooms too, for
+  /// those that follow it later. Works before there is a room. Status::not_supported without
+  /// Capabilities::connection_graph, Status::invalid_value beyond 262,144 names and ids or 8,000,000 bytes of JSON.
+  Result<void> publish_connection_graph(const ConnectionGraph& graph) const {
+    const auto c = detail::graph_of(graph);
+    if (!c) return c.error();
+    return detail::check(telelink_session_publish_connection_graph(handle_.get(), c->get()));
+  }
+
   /// A registered viewer by its number. Status::not_found when it has left.
   Result<Client> client(std::uint32_t id) const {
     telelink_client* client = nullptr;
@@ -156,33 +146,20 @@ class Session {
     return Client{client};
   }
 
-  /// Figures.
+  /// Figures of the session, each viewer and each channel, all of one moment.
   Result<SessionStats> stats() const {
-    telelink_session_stats c;
-    auto status = telelink_session_stats_init(&c, sizeof c);
-    if (status == TELELINK_STATUS_OK) status = telelink_session_stats_read(handle_.get(), &c);
-    if (status != TELELINK_STATUS_OK) return detail::last_error(status);
-    const auto known = [](double ms) { return ms < 0 ? std::nullopt : std::optional<double>{ms}; };
-    SessionStats stats;
-    stats.uptime = std::chrono::milliseconds{c.uptime_ms};
-    stats.joins = c.joins;
-    stats.viewers = c.viewers;
-    stats.subscriptions = c.subscriptions;
-    stats.backlog_bytes = c.backlog_bytes;
-    stats.ice_rtt_ms = known(c.ice_rtt_ms);
-    stats.ping_rtt_ms = known(c.ping_rtt_ms);
-    stats.reliable_messages = c.reliable_messages;
-    stats.reliable_bytes = c.reliable_bytes;
-    stats.lossy_messages = c.lossy_messages;
-    stats.lossy_bytes = c.lossy_bytes;
-    stats.dropped_overwritten = c.dropped_overwritten;
-    stats.dropped_not_ready = c.dropped_not_ready;
-    stats.dropped_oversize = c.dropped_oversize;
-    stats.dropped_transport_full = c.dropped_transport_full;
-    stats.dropped_refused = c.dropped_refused;
-    stats.dropped_incoming = c.dropped_incoming;
-    stats.viewer_resets = c.viewer_resets;
-    return stats;
+    const auto snapshot = detail::SessionSnapshot::of(handle_.get());
+    if (!snapshot) return snapshot.error();
+    return snapshot->stats();
+  }
+
+  /// The figures in Prometheus' text format 0.0.4; serve it as `text/plain; version=0.0.4; charset=utf-8`. `labels` are
+  /// put on every series, for example {{"robot", "digger-7"}}; Status::invalid_value for a name that Prometheus does
+  /// not allow or that is taken. @copydetails telelink_session_snapshot_prometheus
+  Result<std::string> prometheus(const std::map<std::string, std::string>& labels = {}) const {
+    const auto snapshot = detail::SessionSnapshot::of(handle_.get());
+    if (!snapshot) return snapshot.error();
+    return snapshot->prometheus(labels);
   }
 
   /// The object of C behind this one.

@@ -4,7 +4,9 @@
 #include <telelink/asset.hpp>
 #include <telelink/channel.hpp>
 #include <telelink/client.hpp>
+#include <telelink/lease.hpp>
 #include <telelink/result.hpp>
+#include <telelink/rights.hpp>
 #include <telelink/service.hpp>
 
 #include <chrono>
@@ -14,6 +16,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace telelink {
@@ -59,6 +62,10 @@ struct SessionCallbacks {
   std::function<void(ClientView client, ClientChannelView channel)> on_client_unadvertise = {};
   /// A viewer published a message.
   std::function<void(ClientView client, ClientChannelView channel, const ClientMessage& message)> on_message = {};
+  /// The first viewer follows the connection graph: from now on publishing it is worth the work.
+  std::function<void(ClientView client)> on_connection_graph_subscribe = {};
+  /// The last viewer that followed the connection graph does no longer: by itself or its leaving.
+  std::function<void(ClientView client)> on_connection_graph_unsubscribe = {};
 };
 
 /// A LiveKit API key pair: the library makes a fresh token for every join.
@@ -125,6 +132,20 @@ struct SessionOptions {
   std::function<bool(ChannelView channel)> channel_filter = {};
   /// How do this channel's messages travel? Asked like channel_filter. Default: as each channel says itself.
   std::function<Qos(ChannelView channel)> qos = {};
+
+  /// What viewers may do, by role. What is refused looks to the viewer as if the robot did not offer it. Default:
+  /// everything that `capabilities` offer.
+  std::optional<Rights> rights = std::nullopt;
+  /// May this viewer do this? Asked for what `capabilities` offer and `rights` allow. Default: yes.
+  ///
+  /// Runs on threads of the session, for several viewers at once, and may block: only that viewer's later messages
+  /// wait. A message whose subjects have not all been answered in 2 s is refused; while the question is still running
+  /// after that, the viewer's other questions are refused unasked. Answers are remembered until the viewer is
+  /// registered anew (the newest 1,024). A viewer that reads all parameters is asked about once, with an empty subject.
+  /// If it throws, the answer is no.
+  std::function<bool(ClientView client, Action action, std::string_view subject)> authorize = {};
+  /// One viewer at a time holds control. Implies Capabilities::services and the encoding "json". Default: off.
+  std::optional<ControlLease> control_lease = std::nullopt;
 
   Limits limits = {};                       ///< what a slow or hostile viewer can cost
   bool auto_reconnect = true;               ///< join again, with back-off, when the room is lost

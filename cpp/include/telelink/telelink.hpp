@@ -43,8 +43,12 @@
 #include <telelink/context.hpp>          // Context: channel()
 #include <telelink/client.hpp>           // viewers, and what they publish
 #include <telelink/service.hpp>          // what viewers can call
+#include <telelink/graph.hpp>            // ConnectionGraph: which nodes are connected by what
 #include <telelink/asset.hpp>            // files that viewers can fetch
+#include <telelink/rights.hpp>           // Rights: who may do what
+#include <telelink/lease.hpp>            // ControlLease: one viewer at a time holds control
 #include <telelink/session_options.hpp>  // SessionOptions and SessionCallbacks
+#include <telelink/session_stats.hpp>    // SessionStats: figures
 #include <telelink/session.hpp>          // Session: start()
 #include <telelink/log.hpp>              // the library's own log
 // clang-format on

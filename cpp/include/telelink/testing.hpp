@@ -225,6 +225,11 @@ class Viewer {
     return answer(*id, timeout);
   }
 
+  /// Sends a JSON message as it is, for what has no method here. When this returns, the robot has handled it.
+  Result<void> send_json(std::string_view json, Timeout timeout = default_timeout) const {
+    return detail::check(telelink_test_viewer_send_json(handle_.get(), detail::view(json), detail::ms(timeout)));
+  }
+
  private:
   friend class Server;
   explicit Viewer(telelink_test_viewer* viewer) noexcept : handle_{viewer} {}

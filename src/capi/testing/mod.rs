@@ -6,6 +6,7 @@ mod peer;
 pub mod asset;
 pub mod json;
 pub mod results;
+pub mod send;
 pub mod server;
 pub mod viewer;
 

@@ -12,8 +12,8 @@ use tokio::task::JoinHandle;
 
 use crate::protocol::schema::RELIABLE_KEY;
 use crate::protocol::{
-    data_track, ChannelAdvertisement, FetchAssetResponse, Frame, FrameDecoder, FrameKind, FromViewer, ServerInfo,
-    ServiceAdvertisement, ServiceCall, Status, ToViewer, CONTROL_TOPIC,
+    data_track, frame, ChannelAdvertisement, FetchAssetResponse, Frame, FrameDecoder, FrameKind, FromViewer,
+    ServerInfo, ServiceAdvertisement, ServiceCall, Status, ToViewer, CONTROL_TOPIC,
 };
 use crate::room::memory::ChannelSource;
 use crate::room::{
@@ -128,11 +128,20 @@ impl Peer {
 
     /// Sends a message to the robot, as soon as there is one.
     fn send(&self, message: &FromViewer, timeout: Duration) -> Result<(), String> {
-        let frame = message.to_frame().map_err(|error| error.to_string())?;
+        self.send_frame(message.to_frame().map_err(|error| error.to_string())?, timeout)
+    }
+
+    fn send_frame(&self, frame: Bytes, timeout: Duration) -> Result<(), String> {
         let out = self
             .wait(timeout, |state| state.robot.as_ref().map(|robot| robot.out.clone()))
             .map_err(|TooLate| "no robot has opened a control stream".to_owned())?;
         out.push(frame).map_err(|_| "the stream to the robot is closed or full".to_owned())
+    }
+
+    /// Sends a JSON message as it is; when this returns, the robot has handled it.
+    pub(super) fn send_json(&self, json: &str, timeout: Duration) -> Result<(), String> {
+        self.send_frame(frame::text_frame(json.as_bytes()).map_err(|error| error.to_string())?, timeout)?;
+        self.barrier(timeout)
     }
 
     /// Returns when the robot has handled everything sent before.

@@ -9,11 +9,14 @@
 mod assets;
 mod channels;
 mod client_publish;
+mod graph;
+mod lease;
 mod parameters;
 mod participants;
 mod ping;
 mod requests;
 mod resets;
+mod rights;
 mod services;
 mod status;
 mod subscriptions;
@@ -33,10 +36,13 @@ use crate::fanout::{Held, ResetCause, Slot};
 use crate::protocol::{FromViewer, ServerInfo, Status, StatusLevel, ToViewer};
 use crate::room::{Identity, Participant, Sid};
 
+use super::deadman::ControlEvent;
+use super::lease::LeaseRules;
 use super::options::Limits;
+use super::rights::Rights;
 use super::service::{ServiceHandler, ServiceRequest};
 use super::{
-    AssetHandler, Client, ClientChannel, ClientId, ClientMessage, Error, Parameter, RttStats, Service,
+    AssetHandler, Client, ClientChannel, ClientId, ClientMessage, ConnectionGraph, Error, Parameter, RttStats, Service,
     SessionCapability,
 };
 
@@ -44,12 +50,16 @@ pub(crate) use channels::{ChannelAdded, VideoCapability};
 pub(crate) use parameters::ParameterSource;
 pub(crate) use ping::RttTracker;
 pub(crate) use requests::{Outcome, RequestId, Work};
+pub(crate) use rights::{Question, QuestionKey, MAX_LATE};
 
 use channels::ChannelState;
+use graph::GraphState;
+use lease::Lease;
 use parameters::ParameterSubscriptions;
 use participants::Registration;
 use requests::Requests;
 use resets::Resets;
+use rights::Questions;
 use services::ServiceMap;
 use status::StatusBoard;
 
@@ -71,6 +81,8 @@ pub(crate) struct Config {
     pub(crate) info: ServerInfo,
     pub(crate) capabilities: Vec<SessionCapability>,
     pub(crate) limits: Limits,
+    pub(crate) rights: Rights,
+    pub(crate) lease: Option<LeaseRules>,
     pub(crate) asset_handler: Option<AssetHandler>,
     pub(crate) parameters: Option<ParameterSource>,
     /// How long a parameter or asset request may take (S-215).
@@ -130,6 +142,17 @@ pub(crate) enum Input {
     PublishParameters(Vec<Parameter>),
     PublishStatus(Status),
     RemoveStatus(Vec<String>),
+    /// The application's answer to [`Effect::Authorize`], one for each subject that it came to.
+    Authorized {
+        question: QuestionKey,
+        allowed: Vec<bool>,
+    },
+    /// A ping of this viewer was read at that time, although it may still wait for its turn.
+    Heartbeat {
+        client: ClientId,
+        at: Instant,
+    },
+    PublishGraph(ConnectionGraph),
     /// A deadline named by [`Core::deadline`] may have passed.
     Tick,
 }
@@ -158,6 +181,10 @@ pub(crate) enum Effect {
     Event(Event),
     /// Run a handler of the application. `held` lives as long as the request's responder.
     Call { client: ClientId, request: RequestId, work: Work, held: Held },
+    /// Ask the application whether a viewer may.
+    Authorize(Question),
+    /// Tell the application who holds control, without waiting for anything.
+    Control(ControlEvent),
 }
 
 /// What the application is told, in order.
@@ -168,6 +195,10 @@ pub(crate) enum Event {
     ClientAdvertise(Arc<Client>, Arc<ClientChannel>),
     ClientUnadvertise(Arc<Client>, Arc<ClientChannel>),
     Message(Arc<Client>, Arc<ClientChannel>, ClientMessage),
+    /// The first viewer follows the connection graph.
+    GraphSubscribe(Arc<Client>),
+    /// The last one does no longer.
+    GraphUnsubscribe(Arc<Client>),
     /// These parameters have their first subscriber.
     ParametersSubscribe(Vec<String>),
     /// These have lost their last.
@@ -205,17 +236,21 @@ pub(crate) struct Core {
     channels: IndexMap<ChannelId, ChannelState>,
     eager_tracks: usize,
     services: ServiceMap,
+    graph: GraphState,
     requests: Requests,
     parameters: ParameterSubscriptions,
     status: StatusBoard,
     resets: Resets,
     rtt: RttTracker,
+    questions: Questions,
+    lease: Option<Lease>,
     effects: Vec<Effect>,
 }
 
 impl Core {
     /// An empty session, in no room.
     pub(crate) fn new(config: Config) -> Self {
+        let lease = config.lease.clone().map(Lease::new);
         Self {
             config,
             in_room: false,
@@ -227,11 +262,14 @@ impl Core {
             channels: IndexMap::new(),
             eager_tracks: 0,
             services: ServiceMap::default(),
+            graph: GraphState::default(),
             requests: Requests::default(),
             parameters: ParameterSubscriptions::default(),
             status: StatusBoard::default(),
             resets: Resets::default(),
             rtt: RttTracker::default(),
+            questions: Questions::default(),
+            lease,
             effects: Vec::new(),
         }
     }
@@ -256,6 +294,9 @@ impl Core {
             Input::PublishParameters(parameters) => self.publish_parameters(parameters),
             Input::PublishStatus(status) => self.publish_status(status),
             Input::RemoveStatus(ids) => self.remove_status(ids),
+            Input::Authorized { question, allowed } => self.authorized(question, &allowed, now),
+            Input::Heartbeat { client, at } => self.heartbeat(client, at),
+            Input::PublishGraph(graph) => return self.publish_graph(graph),
             Input::Tick => self.tick(now),
         }
         Ok(())
@@ -268,7 +309,14 @@ impl Core {
 
     /// When the core next wants a [`Input::Tick`].
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        [self.resets.deadline(), self.status.deadline(), self.requests.deadline()].into_iter().flatten().min()
+        let deadlines = [
+            self.resets.deadline(),
+            self.status.deadline(),
+            self.requests.deadline(),
+            self.questions_deadline(),
+            self.lease_deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// The registration that a stream bound to `sid` speaks for now.
@@ -307,6 +355,8 @@ impl Core {
     }
 
     fn tick(&mut self, now: Now) {
+        self.tick_lease(now);
+        self.tick_questions(now);
         self.tick_resets(now);
         self.tick_warnings(now);
         self.tick_requests(now);
@@ -318,6 +368,11 @@ impl Core {
             tracing::debug!(%sid, "a message of an unregistered viewer was dropped");
             return;
         };
+        self.check_rights(id, message, now);
+    }
+
+    /// Hands a message that nobody objects to to its feature.
+    fn dispatch(&mut self, id: ClientId, message: FromViewer, now: Now) {
         match message {
             FromViewer::Subscribe { channels } => self.subscribe(id, &channels),
             FromViewer::Unsubscribe { channel_ids } => self.unsubscribe(id, &channel_ids),
@@ -332,10 +387,11 @@ impl Core {
             FromViewer::FetchAsset { request_id, uri } => self.fetch_asset(id, request_id, uri, now),
             FromViewer::Ping { app_timestamp } => self.ping(id, app_timestamp, now),
             FromViewer::PingAck { device_timestamp_ms } => self.ping_ack(id, device_timestamp_ms, now),
+            FromViewer::SubscribeConnectionGraph => self.subscribe_graph(id),
+            FromViewer::UnsubscribeConnectionGraph => self.unsubscribe_graph(id),
             FromViewer::PlaybackControl(_) => {
                 tracing::warn!(client = %id, "a viewer asked for playback control, which a robot does not have (P-92)");
             }
-            other => self.unsupported(id, &other),
         }
     }
 

@@ -128,7 +128,9 @@ impl Core {
         self.effects.push(Effect::Answer { client, frame, slot });
     }
 
-    fn send_parameters(&mut self, client: ClientId, parameters: Vec<Parameter>, id: Option<String>, slot: Slot) {
+    fn send_parameters(&mut self, client: ClientId, mut parameters: Vec<Parameter>, id: Option<String>, slot: Slot) {
+        // A get of all names nothing that could have been refused (S-128).
+        parameters.retain(|parameter| self.visible_parameter(client, &parameter.name));
         let values = ToViewer::ParameterValues { parameters: sendable(parameters), id };
         self.effects.push(Effect::Answer { client, frame: frame_or(&values, failure), slot });
     }

@@ -11,11 +11,14 @@ use crate::context::ChannelId;
 use crate::fanout::ResetCause;
 use crate::protocol::{version, Status, StatusLevel, ToViewer, ViewerVersion};
 use crate::room::{Identity, Participant, ParticipantKind, Sid};
+use crate::session::ControlLost;
 
 use super::channels::SchemaTable;
+use super::lease::Refusals;
 use super::parameters::FollowedParameters;
 use super::ping::PongLog;
 use super::requests::Slots;
+use super::rights::ViewerRights;
 use super::subscriptions::Mode;
 use super::{Client, ClientChannel, ClientId, Core, Effect, Event, Now};
 
@@ -32,6 +35,8 @@ pub(super) struct Registration {
     pub(super) slots: Slots,
     pub(super) parameters: FollowedParameters,
     pub(super) pongs: PongLog,
+    pub(super) rights: ViewerRights,
+    pub(super) refusals: Refusals,
     malformed_reported: Option<Instant>,
     overflow_reported: Option<Instant>,
 }
@@ -60,6 +65,8 @@ impl Core {
     /// The room is gone: every viewer is cleaned up as if it had left (S-36), in-room state is forgotten.
     pub(super) fn left(&mut self) {
         self.in_room = false;
+        self.end_control_with_room();
+        self.drop_graph_subscribers();
         let clients: Vec<ClientId> = self.clients.keys().copied().collect();
         for client in clients {
             self.remove(client);
@@ -72,6 +79,7 @@ impl Core {
 
     /// Every stream is void: all viewers start anew, outside the rate limit of resets (S-27).
     pub(super) fn reconnected(&mut self, participants: Vec<Participant>, now: Now) {
+        self.end_control_with_room();
         let clients: Vec<ClientId> = self.clients.keys().copied().collect();
         for client in clients {
             self.remove(client);
@@ -210,6 +218,8 @@ impl Core {
             slots: Slots::default(),
             parameters: FollowedParameters::default(),
             pongs: PongLog::default(),
+            rights: ViewerRights::default(),
+            refusals: Refusals::default(),
             malformed_reported: None,
             overflow_reported: None,
         };
@@ -249,6 +259,8 @@ impl Core {
     /// Ends a registration, with everything that belongs to it and nothing else (S-117, S-118).
     pub(super) fn remove(&mut self, id: ClientId) {
         let Some(registration) = self.clients.shift_remove(&id) else { return };
+        self.forget_question(&registration.rights);
+        self.end_control_of(id, ControlLost::Left);
         let client = registration.client;
         tracing::info!(client = %id, identity = %client.identity, "viewer removed");
         if self.by_identity.get(&client.identity) == Some(&id) {
@@ -267,6 +279,7 @@ impl Core {
         self.update_routes(&routes);
         self.requests.forget(id);
         self.forget_parameters(id, registration.parameters);
+        self.drop_graph_subscriber(client.clone());
         for channel in registration.subscriptions.keys() {
             if let Some(state) = self.channels.get(channel) {
                 let channel = state.channel.clone();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::fanout::ResetCause;
 use crate::room::{Identity, Participant, Sid};
+use crate::session::ControlLost;
 
 use super::{ClientId, Core, Now};
 
@@ -27,6 +28,8 @@ struct History {
     /// The instance that was reset last.
     sid: Sid,
     consecutive: u32,
+    /// Resets of this instance, not forgiven.
+    total: u64,
     registered_at: Option<Instant>,
     waiting: Option<Waiting>,
     banned: bool,
@@ -79,6 +82,7 @@ impl Resets {
         let history = self.history.entry(identity.clone()).or_insert_with(|| History {
             sid: sid.clone(),
             consecutive: 0,
+            total: 0,
             registered_at: None,
             waiting: None,
             banned: false,
@@ -88,6 +92,7 @@ impl Resets {
         }
         history.sid = sid.clone();
         history.consecutive += 1;
+        history.total += 1;
         match history.consecutive {
             1 => Some(Duration::ZERO),
             n if n > MAX_CONSECUTIVE => {
@@ -108,6 +113,7 @@ impl Core {
         };
         let client = registration.client.clone();
         tracing::warn!(client = %id, identity = %client.identity, cause = cause.text(), discarded, "viewer reset");
+        self.end_control_of(id, ControlLost::Reset);
         self.remove(id);
         // Who is in the room *now*; maybe a newer instance, maybe nobody (S-119, S-141).
         let Some(participant) = self.present(&client.identity).cloned() else { return };
@@ -130,6 +136,13 @@ impl Core {
                 self.refuse(&participant, text);
             }
         }
+    }
+
+    /// How often a viewer's connection was reset so far.
+    pub(crate) fn resets_of(&self, id: ClientId) -> u64 {
+        let Some(registration) = self.clients.get(&id) else { return 0 };
+        let history = self.resets.history.get(&registration.client.identity);
+        history.filter(|history| history.sid == registration.client.sid).map_or(0, |history| history.total)
     }
 
     pub(super) fn tick_resets(&mut self, now: Now) {

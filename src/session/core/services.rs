@@ -7,7 +7,7 @@ use crate::fanout::Slot;
 use crate::protocol::schema::encode_schema_data;
 use crate::protocol::{self, texts, ServiceAdvertisement, ServiceCall, ToViewer};
 use crate::session::service::{ServiceAnswer, ServiceRequest};
-use crate::session::{ErrorKind, MessageSchema};
+use crate::session::{lease, ErrorKind, MessageSchema};
 
 use super::requests::{frame_or, Kind, Work};
 use super::{ClientId, Core, Error, Now, Service, SessionCapability};
@@ -62,6 +62,9 @@ impl Core {
         // All or nothing (S-200).
         let mut names: Vec<&str> = self.services.by_id.values().map(Service::name).collect();
         for service in &services {
+            if self.lease.is_some() {
+                lease::check_name(service.name())?;
+            }
             if names.contains(&service.name()) {
                 return Err(Error::new(ErrorKind::Duplicate, format!("service {} exists already", service.name())));
             }
@@ -94,10 +97,18 @@ impl Core {
     }
 
     pub(super) fn advertise_services_to(&mut self, client: ClientId) {
-        let services: Vec<_> = self.services.by_id.values().filter_map(|service| advertisement(service).ok()).collect();
+        let own = self.lease.iter().flat_map(|lease| lease.services());
+        let services: Vec<_> =
+            own.chain(self.services.by_id.values()).filter_map(|service| advertisement(service).ok()).collect();
         if !services.is_empty() {
             self.send(client, &ToViewer::AdvertiseServices { services });
         }
+    }
+
+    /// Name of a service, telelink's own included.
+    pub(super) fn service_name(&self, id: u32) -> Option<&str> {
+        let mut own = self.lease.iter().flat_map(|lease| lease.services());
+        self.services.by_id.get(&id).or_else(|| own.find(|service| service.id() == id)).map(Service::name)
     }
 
     pub(super) fn call_service(&mut self, id: ClientId, call: ServiceCall, now: Now) {

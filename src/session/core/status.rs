@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indexmap::IndexMap;
 
 use crate::context::ChannelId;
-use crate::protocol::{texts, FromViewer, Status, StatusLevel, ToViewer};
+use crate::protocol::{texts, Status, StatusLevel, ToViewer};
 
 use super::{ClientId, Core, Now};
 
@@ -153,14 +153,5 @@ impl Core {
         if !status_ids.is_empty() {
             self.send(client, &ToViewer::RemoveStatus { status_ids });
         }
-    }
-
-    /// A request of a feature this session does not offer: the answer of a missing capability.
-    pub(super) fn unsupported(&mut self, id: ClientId, message: &FromViewer) {
-        let text = match message {
-            FromViewer::SubscribeConnectionGraph | FromViewer::UnsubscribeConnectionGraph => texts::NO_CONNECTION_GRAPH,
-            _ => return,
-        };
-        self.reply_status(id, StatusLevel::Error, text);
     }
 }

@@ -51,7 +51,7 @@ impl Core {
                 (None | Some(VideoCapability::No), Mode::Video) => {
                     refusals.add(StatusLevel::Error, || texts::no_video(channel.get()));
                 }
-                (None, Mode::Data) => refusals.add(StatusLevel::Error, || format!("Unknown channel ID: {channel}")),
+                (None, Mode::Data) => refusals.add(StatusLevel::Error, || texts::unknown_channel(channel.get())),
                 (Some(_), mode) => {
                     let was = self.set_mode(id, channel, mode);
                     if was == Some(mode) {
@@ -118,6 +118,17 @@ impl Core {
             to.push(id);
         }
         was
+    }
+
+    /// Subscribers of a channel, to its messages and to its video.
+    pub(crate) fn subscribers_of(&self, channel: ChannelId) -> (usize, usize) {
+        let state = self.channels.get(&channel);
+        state.map_or((0, 0), |state| (state.data_subscribers.len(), state.video_subscribers.len()))
+    }
+
+    /// Channels that a viewer is subscribed to.
+    pub(crate) fn subscriptions_of(&self, id: ClientId) -> usize {
+        self.clients.get(&id).map_or(0, |registration| registration.subscriptions.len())
     }
 
     /// Takes a viewer off a channel's lists; whether it was on one.

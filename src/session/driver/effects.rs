@@ -1,5 +1,6 @@
 //! What the core wants done.
 
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use crate::context::{ChannelRef, Output};
 use crate::fanout::{LossySlot, QueueLimits, ResetCause, Route, ViewerQueue};
 use crate::protocol::CONTROL_TOPIC;
 use crate::room::{Identity, RoomError};
-use crate::session::core::Effect;
+use crate::session::callbacks::run_callback;
+use crate::session::core::{Effect, Question};
+use crate::session::handlers::{Lane, QUESTIONS};
 use crate::session::sink::RouteOutput;
 use crate::session::tracks::{run_track, TrackControl};
 use crate::session::{Client, ClientId};
@@ -45,7 +48,9 @@ impl Driver {
             }
             Effect::Route { channel, reliable, lossy } => self.set_route(&channel, &reliable, lossy),
             Effect::ForgetChannel(channel) => {
-                self.channels.remove(&channel);
+                if let Some(io) = self.channels.remove(&channel) {
+                    self.closed_channels += io.counters.read();
+                }
             }
             Effect::Event(event) => {
                 if let Some(overflow) = self.shared.callbacks.event(event) {
@@ -54,7 +59,32 @@ impl Driver {
                 }
             }
             Effect::Call { client, request, work, held } => self.run_request(client, request, work, held),
+            Effect::Authorize(question) => self.authorize(question),
+            Effect::Control(event) => {
+                if let Some(deadman) = &self.shared.deadman {
+                    deadman.tell(event);
+                }
+            }
         }
+    }
+
+    fn authorize(&self, question: Question) {
+        let Some(authorizer) = self.authorizer.clone() else { return };
+        let (inputs, panics) = (self.shared.inputs.clone(), self.shared.panics.clone());
+        let ask = move || {
+            let mut allowed = Vec::with_capacity(question.subjects.len());
+            for subject in question.subjects.iter() {
+                if question.abandoned.load(Ordering::Relaxed) {
+                    break;
+                }
+                let answer =
+                    run_callback("authorize", &panics, || authorizer(&question.client, question.action, subject));
+                // A panic refuses.
+                allowed.push(answer.unwrap_or(false));
+            }
+            inputs.authorized(question.key, allowed);
+        };
+        self.shared.pool.submit(QUESTIONS, Lane::Parallel, Box::new(ask));
     }
 
     fn open_stream(&mut self, client: &Client) {

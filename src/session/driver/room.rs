@@ -138,6 +138,7 @@ impl Driver {
             RoomEvent::Reconnecting => tracing::info!("the transport lost its link and reconnects"),
             RoomEvent::Reconnected { full } => {
                 tracing::info!(full, "the transport reconnected");
+                self.reconnects += 1;
                 if full {
                     let participants = room.room.participants();
                     self.tell(Input::Reconnected { participants });

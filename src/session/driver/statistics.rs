@@ -22,18 +22,33 @@ impl Driver {
     pub(super) fn stats(&self) -> SessionStats {
         let viewers = self.core.clients().filter_map(|client| {
             let queue = self.viewers.get(&client.id)?.queue.stats();
-            let ping_rtt_ms = self.core.rtt_of(client.id);
-            Some(ViewerStats { client: (**client).clone(), queue, ping_rtt_ms })
+            Some(ViewerStats {
+                client: (**client).clone(),
+                queue,
+                ping_rtt_ms: self.core.rtt_of(client.id),
+                subscriptions: self.core.subscriptions_of(client.id),
+                resets: self.core.resets_of(client.id),
+            })
         });
-        let channels = self.channels.values().map(|io| ChannelStats {
-            id: io.channel.id().get(),
-            topic: io.channel.topic().to_owned(),
-            counts: io.counters.read(),
+        let channels = self.channels.values().map(|io| {
+            let (data_subscribers, video_subscribers) = self.core.subscribers_of(io.channel.id());
+            ChannelStats {
+                id: io.channel.id().get(),
+                topic: io.channel.topic().to_owned(),
+                counts: io.counters.read(),
+                data_subscribers,
+                video_subscribers,
+            }
         });
+        let mut channels: Vec<_> = channels.collect();
+        channels.sort_unstable_by_key(|channel| channel.id);
         SessionStats {
             status: self.status,
+            // The session's handle knows it, also when the state did not change with it.
+            last_error: None,
             uptime: self.started.elapsed(),
             joins: self.joins,
+            reconnects: self.reconnects,
             subscriptions: self.core.subscription_count(),
             backlog_bytes: self.budget.used(),
             ping_rtt_ms: self.core.rtt().map(|rtt| rtt.mean),
@@ -44,7 +59,8 @@ impl Driver {
             callback_panics: self.shared.panics.load(Ordering::Relaxed),
             viewer_resets: self.resets,
             viewers: viewers.collect(),
-            channels: channels.collect(),
+            channels,
+            closed_channels: self.closed_channels,
         }
     }
 

@@ -36,6 +36,12 @@ impl Listener for Stuck {
         self.log.add(format!("message {} client {}", client.sid, channel.id));
         self.log.add(format!("time {}", message.receive_time));
     }
+    fn on_connection_graph_subscribe(&self, client: &Client) {
+        self.log.on_connection_graph_subscribe(client);
+    }
+    fn on_connection_graph_unsubscribe(&self, client: &Client) {
+        self.log.on_connection_graph_unsubscribe(client);
+    }
 }
 
 struct Queue {
@@ -51,7 +57,7 @@ impl Queue {
         let (log, (go, wait)) = (Arc::new(Log::default()), std::sync::mpsc::channel());
         let listener = Arc::new(Stuck { log: log.clone(), go: Mutex::new(Some(wait)) });
         let panics = Arc::<AtomicU64>::default();
-        let callbacks = Callbacks::start(Some(listener), panics.clone()).unwrap();
+        let callbacks = Callbacks::start(Some(listener), None, panics.clone()).unwrap();
         callbacks.status(ConnectionStatus::Connected, None);
         log.wait("stuck").await;
         Self { callbacks, log, go, pool: HandlerPool::new(panics) }
@@ -163,6 +169,22 @@ async fn undelivered_pairs_cancel_out_and_what_was_begun_before_still_ends() {
     }
     assert!(queue.callbacks.waiting() < 2000, "{}", queue.callbacks.waiting());
     queue.callbacks.event(Event::Unsubscribe(first, a.clone()));
+    let lines = queue.finish().await;
+    assert!(lines.len() > 1000, "below the bound nothing is cancelled");
+}
+
+#[tokio::test]
+async fn a_viewer_that_follows_and_forgets_the_graph_for_ever_fills_nothing() {
+    let queue = Queue::stuck().await;
+    let ann = client(1);
+    for _ in 0..10_000 {
+        queue.callbacks.event(Event::GraphSubscribe(ann.clone()));
+        queue.callbacks.event(Event::GraphUnsubscribe(ann.clone()));
+    }
+    assert!(queue.callbacks.waiting() < 2000, "{}", queue.callbacks.waiting());
+    queue.callbacks.event(Event::GraphSubscribe(ann.clone()));
+    queue.callbacks.event(Event::GraphUnsubscribe(ann));
+    // That the rest alternates is what `assert_balanced` checks.
     let lines = queue.finish().await;
     assert!(lines.len() > 1000, "below the bound nothing is cancelled");
 }

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{channel, Receiver, Sender};
 
 use super::*;
-use crate::session::handlers::Lane;
+use crate::session::handlers::{Lane, QUESTIONS};
 
 const SECOND: Duration = Duration::from_secs(60);
 
@@ -66,6 +66,29 @@ fn waiting_requests_are_taken_one_per_viewer_in_turn() {
     let order: Vec<_> = (0..7).map(|_| order.recv_timeout(SECOND).unwrap()).collect();
     assert_eq!(order, [(1, 0), (2, 0), (3, 0), (1, 1), (2, 1), (1, 2), (1, 3)]);
     drop(open);
+    pool.close();
+    pool.wait_idle();
+}
+
+#[test]
+fn s_128_questions_about_rights_find_a_thread_when_all_handlers_block() {
+    let (pool, _) = pool();
+    let ((started, runs), (open, gate)) = (channel(), channel::<()>());
+    let gate = Arc::new(Mutex::new(gate));
+    for n in 0..40 {
+        pool.submit(ClientId(8 + n % 2), Lane::Parallel, blocking(n, &started, &gate));
+    }
+    for _ in 0..32 {
+        runs.recv_timeout(SECOND).unwrap();
+    }
+    pool.submit(QUESTIONS, Lane::Parallel, blocking(1000, &started, &gate));
+    pool.submit(QUESTIONS, Lane::Parallel, blocking(1001, &started, &gate));
+    let questions = [runs.recv_timeout(SECOND).unwrap(), runs.recv_timeout(SECOND).unwrap()];
+    assert_eq!(questions.map(|n| n >= 1000), [true; 2], "{questions:?}: their threads are for them alone");
+    drop(open);
+    for _ in 0..8 {
+        runs.recv_timeout(SECOND).unwrap();
+    }
     pool.close();
     pool.wait_idle();
 }

@@ -2,12 +2,16 @@
 //! for them with [`Log::wait`], which keeps the clock still.
 
 mod callbacks;
+mod clients;
+mod graph;
 mod handlers;
 mod input;
 #[cfg(telelink_loom)]
 mod interleavings;
 mod lifecycle;
 mod requests;
+mod rights;
+mod stats;
 mod streams;
 mod tracks;
 
@@ -92,6 +96,12 @@ impl Listener for Log {
     }
     fn on_message(&self, client: &Client, channel: &ClientChannel, _: &ClientMessage) {
         self.add(format!("message {} client {}", client.sid, channel.id));
+    }
+    fn on_connection_graph_subscribe(&self, _: &Client) {
+        self.add("+ graph".into());
+    }
+    fn on_connection_graph_unsubscribe(&self, _: &Client) {
+        self.add("- graph".into());
     }
 }
 
@@ -183,7 +193,10 @@ struct Viewer {
 
 impl Viewer {
     async fn join(server: &Arc<MemoryServer>, identity: &str) -> Self {
-        let token = server.token("yard", identity).attribute(ATTRIBUTE, "2.3.0").build();
+        Self::enter(server, server.token("yard", identity).attribute(ATTRIBUTE, "2.3.0").build()).await
+    }
+
+    async fn enter(server: &Arc<MemoryServer>, token: crate::room::Secret) -> Self {
         let joined = join(server, token).await;
         Self {
             room: joined.room,

@@ -6,6 +6,8 @@
 #include <telelink/client.hpp>
 #include <telelink/detail/callback.hpp>
 #include <telelink/detail/view.hpp>
+#include <telelink/lease.hpp>
+#include <telelink/rights.hpp>
 #include <telelink/service.hpp>
 #include <telelink/session_options.hpp>
 #include <telelink/telelink.h>
@@ -14,6 +16,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -67,17 +70,28 @@ struct SessionTrampolines {
       self(context).on_message(ClientView{client}, ClientChannelView{channel}, view);
     });
   }
+
+  static void on_connection_graph_subscribe(void* context, const telelink_client* client) noexcept {
+    Contain<Mode>::run("on_connection_graph_subscribe",
+                       [&] { self(context).on_connection_graph_subscribe(ClientView{client}); });
+  }
+
+  static void on_connection_graph_unsubscribe(void* context, const telelink_client* client) noexcept {
+    Contain<Mode>::run("on_connection_graph_unsubscribe",
+                       [&] { self(context).on_connection_graph_unsubscribe(ClientView{client}); });
+  }
 };
 
-/// The decisions about channels of one session.
+/// The decisions about channels and viewers of one session.
 struct Policy {
   std::function<bool(ChannelView)> channel_filter;
   std::function<Qos(ChannelView)> qos;
+  std::function<bool(ClientView, Action, std::string_view)> authorize;
 };
 
 using TokenCallback = std::function<Result<std::string>()>;
 
-/// What C asks about channels and for tokens.
+/// What C asks about channels and viewers, and for tokens.
 template <class Mode>
 struct QuestionTrampolines {
   /// A filter that throws hides the channel: showing what should be hidden is the worse mistake.
@@ -90,6 +104,14 @@ struct QuestionTrampolines {
     constexpr std::int32_t as_the_channel_says = -1;
     return Contain<Mode>::run("qos", as_the_channel_says, [&] {
       return static_cast<std::int32_t>(static_cast<Policy*>(context)->qos(ChannelView{channel}));
+    });
+  }
+
+  /// What throws refuses.
+  static bool authorize(void* context, const telelink_client* client, telelink_action action,
+                        telelink_str subject) noexcept {
+    return Contain<Mode>::run("authorize", false, [&] {
+      return static_cast<Policy*>(context)->authorize(ClientView{client}, static_cast<Action>(action), text(subject));
     });
   }
 
@@ -115,8 +137,10 @@ class SessionTables {
         encodings_{views(options_.supported_encodings)},
         services_{std::move(options_.services)},
         assets_{std::move(options_.asset_handler), std::move(options_.asset_folder)},
+        lease_{std::move(options_.control_lease)},
         callbacks_{std::make_unique<SessionCallbacks>(std::move(options_.callbacks))},
-        policy_{std::make_unique<Policy>(Policy{std::move(options_.channel_filter), std::move(options_.qos)})},
+        policy_{std::make_unique<Policy>(
+            Policy{std::move(options_.channel_filter), std::move(options_.qos), std::move(options_.authorize)})},
         token_callback_{std::make_unique<TokenCallback>(std::move(options_.token_callback))} {
     // An `_init` fails only when header and library differ; then the call that is given the struct says so.
     (void)telelink_session_options_init(&c_, sizeof c_);
@@ -129,6 +153,7 @@ class SessionTables {
     fill_limits();
     fill_ice_servers();
     fill_callbacks();
+    if (options_.rights) rights_.fill(*options_.rights, c_);
   }
 
   SessionTables(const SessionTables&) = delete;
@@ -139,6 +164,7 @@ class SessionTables {
     c_.services_count = services_.size();
     c_.services = services_.release();
     assets_.release(c_);
+    lease_.release(c_);
     callbacks_c_.context = callbacks_.release();
     callbacks_c_.drop = &Contain<Mode>::template drop<SessionCallbacks>;
     if (c_.policy != nullptr) {
@@ -211,12 +237,19 @@ class SessionTables {
     if (callbacks_->on_client_advertise) callbacks_c_.on_client_advertise = &Events::on_client_advertise;
     if (callbacks_->on_client_unadvertise) callbacks_c_.on_client_unadvertise = &Events::on_client_unadvertise;
     if (callbacks_->on_message) callbacks_c_.on_message = &Events::on_message;
+    if (callbacks_->on_connection_graph_subscribe) {
+      callbacks_c_.on_connection_graph_subscribe = &Events::on_connection_graph_subscribe;
+    }
+    if (callbacks_->on_connection_graph_unsubscribe) {
+      callbacks_c_.on_connection_graph_unsubscribe = &Events::on_connection_graph_unsubscribe;
+    }
     c_.callbacks = &callbacks_c_;
 
     using Questions = QuestionTrampolines<Mode>;
     if (policy_->channel_filter) policy_c_.channel_filter = &Questions::channel_filter;
     if (policy_->qos) policy_c_.qos = &Questions::qos;
-    if (policy_->channel_filter || policy_->qos) c_.policy = &policy_c_;
+    if (policy_->authorize) policy_c_.authorize = &Questions::authorize;
+    if (policy_->channel_filter || policy_->qos || policy_->authorize) c_.policy = &policy_c_;
     token_c_.on_token = &Questions::on_token;
     if (*token_callback_) c_.token_callbacks = &token_c_;
   }
@@ -226,12 +259,14 @@ class SessionTables {
   std::vector<telelink_str> encodings_;
   ServiceTables<Mode> services_;
   AssetTables<Mode> assets_;
+  LeaseTables<Mode> lease_;
   std::unique_ptr<SessionCallbacks> callbacks_;
   std::unique_ptr<Policy> policy_;
   std::unique_ptr<TokenCallback> token_callback_;
   std::vector<telelink_pair> attributes_ = {};
   std::vector<std::vector<telelink_str>> ice_urls_ = {};
   std::vector<telelink_ice_server> ice_ = {};
+  RightsTables rights_ = {};
   telelink_session_options c_ = {};
   telelink_session_callbacks callbacks_c_ = {};
   telelink_session_policy policy_c_ = {};

@@ -3,12 +3,15 @@
 mod assets;
 mod channels;
 mod client_publish;
+mod graph;
 mod joining;
+mod lease;
 mod model;
 mod parameters;
 mod races;
 mod requests;
 mod resets;
+mod rights;
 mod services;
 mod status;
 mod subscriptions;
@@ -26,6 +29,7 @@ use crate::protocol::{AdvertisedSchema, FrameDecoder, FromViewer, Status, Status
 use crate::room::{Identity, Participant, ParticipantKind};
 use crate::session::options::SessionOptions;
 use crate::session::service::ServiceAnswer;
+use crate::session::{Action, ControlLost};
 
 use super::*;
 
@@ -46,6 +50,10 @@ enum Step {
     Call(u32),
     /// Work that is no service call.
     Asked,
+    /// A question about rights.
+    Authorize(ClientId, Action, Vec<String>),
+    Taken(ClientId),
+    Lost(ClientId, ControlLost),
 }
 
 /// A service call in progress.
@@ -63,6 +71,8 @@ enum Told {
     Advertise(ClientId, u32),
     Unadvertise(ClientId, u32),
     Message(ClientId, u32),
+    GraphSubscribe(ClientId),
+    GraphUnsubscribe(ClientId),
     Follow(Vec<String>),
     Unfollow(Vec<String>),
 }
@@ -80,12 +90,14 @@ struct Robot {
     tracks: BTreeSet<u64>,
     subscribed: BTreeSet<(ClientId, u64)>,
     advertised: BTreeSet<(ClientId, u32)>,
+    graph_followed: bool,
     followed: BTreeSet<String>,
     calls: Vec<(ServiceRequest, Call)>,
     work: Vec<(RequestId, Work)>,
     /// The slots of answers, as a queue that is never read would hold them.
     slots: Vec<Slot>,
     holds_slots: bool,
+    questions: Vec<Question>,
 }
 
 /// Wall clock of the tests' start, ns.
@@ -124,6 +136,8 @@ impl Robot {
             advertised: BTreeSet::new(),
             followed: BTreeSet::new(),
             calls: Vec::new(),
+            questions: Vec::new(),
+            graph_followed: false,
             work: Vec::new(),
             slots: Vec::new(),
             holds_slots: false,
@@ -216,6 +230,13 @@ impl Robot {
                 self.work.push((request, work));
                 Step::Asked
             }
+            Effect::Authorize(question) => {
+                let step = Step::Authorize(question.client.id, question.action, question.subjects.to_vec());
+                self.questions.push(question);
+                step
+            }
+            Effect::Control(ControlEvent::Taken(client)) => Step::Taken(client.id),
+            Effect::Control(ControlEvent::Lost(client, reason)) => Step::Lost(client.id, reason),
         };
         self.steps.push(step);
     }
@@ -247,6 +268,15 @@ impl Robot {
             Event::Message(client, channel, _) => {
                 assert!(self.advertised.contains(&(client.id, channel.id)), "a message outside of its channel's life");
                 Told::Message(client.id, channel.id)
+            }
+            Event::GraphSubscribe(client) => {
+                assert!(self.open.contains(&client.id));
+                assert!(!std::mem::replace(&mut self.graph_followed, true), "a first subscriber after the first");
+                Told::GraphSubscribe(client.id)
+            }
+            Event::GraphUnsubscribe(client) => {
+                assert!(std::mem::replace(&mut self.graph_followed, false), "a last subscriber without a first");
+                Told::GraphUnsubscribe(client.id)
             }
             Event::ParametersSubscribe(names) => {
                 for name in names {

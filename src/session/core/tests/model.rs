@@ -34,6 +34,9 @@ enum Action {
     Join(Vec<usize>),
     FullReconnect(Vec<usize>),
     Pass(u64),
+    Follow(usize),
+    Forget(usize),
+    PublishGraph(usize),
 }
 
 fn actions() -> impl Strategy<Value = Vec<Action>> {
@@ -59,6 +62,9 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
         2 => some().prop_map(Action::Join),
         1 => some().prop_map(Action::FullReconnect),
         2 => (0..70_000u64).prop_map(Action::Pass),
+        3 => connection().prop_map(Action::Follow),
+        2 => connection().prop_map(Action::Forget),
+        2 => (0..64usize).prop_map(Action::PublishGraph),
     ];
     prop::collection::vec(action, 1..60)
 }
@@ -68,16 +74,23 @@ struct Model {
     channels: Vec<Channel>,
     made: usize,
     in_room: bool,
+    graph: ConnectionGraph,
 }
 
 impl Model {
     fn new() -> Self {
         let options = SessionOptions {
-            capabilities: vec![SessionCapability::ClientPublish],
+            capabilities: vec![SessionCapability::ClientPublish, SessionCapability::ConnectionGraph],
             limits: crate::session::Limits { eager_data_tracks: 2, ..Default::default() },
             ..Default::default()
         };
-        Self { robot: Robot::outside(options), channels: Vec::new(), made: 0, in_room: false }
+        Self {
+            robot: Robot::outside(options),
+            channels: Vec::new(),
+            made: 0,
+            in_room: false,
+            graph: ConnectionGraph::new(),
+        }
     }
 
     /// One of each identity: who is in the room is what the room says.
@@ -119,9 +132,15 @@ impl Model {
                 let channel = self.channels[*n].id();
                 robot.input(Input::Oversize { channel, dropped: 1 });
             }
+            Action::PublishGraph(bits) => {
+                self.graph = graph(*bits);
+                robot.input(Input::PublishGraph(self.graph.clone()));
+            }
             Action::Pass(ms) => robot.pass(Duration::from_millis(*ms)),
             // Without a room there are no events of one.
             _ if !self.in_room => {}
+            Action::Follow(n) => robot.says(&sid(n), FromViewer::SubscribeConnectionGraph),
+            Action::Forget(n) => robot.says(&sid(n), FromViewer::UnsubscribeConnectionGraph),
             Action::Active(n) => robot.input(Input::ParticipantActive(connection(*n))),
             Action::Connected(n) => robot.input(Input::ParticipantConnected(connection(*n))),
             Action::Disconnect(n) => robot.disconnect(&sid(n)),
@@ -207,12 +226,36 @@ impl Model {
         let ids: BTreeSet<u64> = self.channels.iter().map(|channel| channel.id().get()).collect();
         assert!(robot.routes.keys().all(|channel| ids.contains(channel)));
         assert!(robot.tracks.iter().all(|channel| ids.contains(channel)));
+        // Who follows the connection graph is registered, knows it, and the application knows that somebody does.
+        let followers: Vec<ClientId> = core.graph_subscribers().collect();
+        assert_eq!(robot.graph_followed, !followers.is_empty());
+        for client in followers {
+            assert!(registered.contains(&client) && robot.view(client).shows(&self.graph));
+        }
         // Each viewer's folded view equals the registry.
         for client in &robot.open {
             let view = robot.view(*client);
             assert_eq!(view.channel_ids(), ids.iter().copied().collect::<Vec<_>>());
         }
     }
+}
+
+/// A graph of two topics and a service, each of its ends there or not.
+fn graph(bits: usize) -> ConnectionGraph {
+    let mut graph = ConnectionGraph::new();
+    let on = |bit: usize| bits >> bit & 1 == 1;
+    for (n, topic) in ["/x", "/y"].into_iter().enumerate() {
+        if on(n) {
+            graph.set_published_topic(topic, ["a", "b"].into_iter().take(1 + usize::from(on(5))));
+        }
+        if on(2 + n) {
+            graph.set_subscribed_topic(topic, ["c"]);
+        }
+    }
+    if on(4) {
+        graph.set_advertised_service("/s", ["d"]);
+    }
+    graph
 }
 
 fn subscriptions_mode(video: bool) -> crate::session::core::subscriptions::Mode {

@@ -1,6 +1,6 @@
 //! One viewer's stream, folded.
 
-use crate::protocol::{ChannelAdvertisement, ServiceAdvertisement};
+use crate::protocol::{ChannelAdvertisement, GraphEntry, ServiceAdvertisement};
 
 use super::*;
 
@@ -12,6 +12,37 @@ pub(super) struct View {
     pub(super) channels: BTreeMap<u64, ChannelAdvertisement>,
     pub(super) services: BTreeMap<u32, ServiceAdvertisement>,
     pub(super) statuses: BTreeMap<String, String>,
+    graph: Graph,
+}
+
+/// The connection graph as a viewer folds its updates.
+#[derive(Debug, Default)]
+struct Graph {
+    published: BTreeMap<String, BTreeSet<String>>,
+    subscribed: BTreeMap<String, BTreeSet<String>>,
+    services: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Graph {
+    fn take(&mut self, update: &crate::protocol::ConnectionGraphUpdate) {
+        let set = |ends: &mut BTreeMap<_, _>, entries: &[GraphEntry]| {
+            for entry in entries {
+                let ids: BTreeSet<String> = entry.ids.iter().cloned().collect();
+                assert_eq!(ids.len(), entry.ids.len(), "a set (P-145)");
+                ends.insert(entry.name.clone(), ids);
+            }
+        };
+        set(&mut self.published, &update.published_topics);
+        set(&mut self.subscribed, &update.subscribed_topics);
+        set(&mut self.services, &update.advertised_services);
+        for topic in &update.removed_topics {
+            let was = [self.published.remove(topic), self.subscribed.remove(topic)];
+            assert!(was.iter().any(Option::is_some), "{topic} was never shown");
+        }
+        for service in &update.removed_services {
+            assert!(self.services.remove(service).is_some(), "{service} was never shown");
+        }
+    }
 }
 
 impl View {
@@ -53,9 +84,27 @@ impl View {
                 self.statuses.insert(id.clone(), message.clone());
             }
             ToViewer::RemoveStatus { status_ids } => status_ids.iter().for_each(|id| drop(self.statuses.remove(id))),
+            ToViewer::ConnectionGraphUpdate(update) => self.graph.take(update),
             _ => {}
         }
         self.frames.push(message);
+    }
+
+    /// Connection graph updates so far.
+    pub(super) fn updates(&self) -> usize {
+        self.count(|frame| matches!(frame, ToViewer::ConnectionGraphUpdate(_)))
+    }
+
+    /// Whether the viewer's folded graph is this one. A topic that is left at one end only keeps its other end for
+    /// those who saw both, which the protocol cannot tell (P-146).
+    pub(super) fn shows(&self, graph: &ConnectionGraph) -> bool {
+        let topic =
+            |name: &str| graph.published_topics().contains_key(name) || graph.subscribed_topics().contains_key(name);
+        let ends =
+            [(&self.graph.published, graph.published_topics()), (&self.graph.subscribed, graph.subscribed_topics())];
+        ends.iter().all(|(seen, real)| {
+            real.iter().all(|(name, ids)| seen.get(name) == Some(ids)) && seen.keys().all(|name| topic(name))
+        }) && self.graph.services == *graph.advertised_services()
     }
 
     pub(super) fn channel_ids(&self) -> Vec<u64> {
