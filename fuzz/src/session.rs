@@ -9,7 +9,7 @@ use telelink::context::{Channel, ChannelRef, Context, Qos};
 use telelink::gateway::{DirectOptions, Session, TokenSource};
 use telelink::protocol::frame::{binary_frame, text_frame};
 use telelink::protocol::{version, CONTROL_TOPIC};
-use telelink::room::memory::{Chunking, ChannelSource, MemoryServer};
+use telelink::room::memory::{ChannelSource, Chunking, MemoryServer};
 use telelink::room::{ByteStream, JoinRequest, Joined, RoomEvent, RoomOptions};
 use telelink::session::{
     Client, ClientChannel, ClientMessage, ConnectionStatus, GetParametersRequest, Listener, Parameter,
@@ -20,6 +20,8 @@ use tokio::runtime::Runtime;
 
 /// How long an end may take before it is a hang; libFuzzer's own time-out is 10 s.
 const LIMIT: Duration = Duration::from_secs(8);
+/// How long opening a stream may take; it takes no time while the link is up.
+const OPEN_LIMIT: Duration = Duration::from_millis(50);
 /// Steps of one script: enough for any order of a few things.
 const MAX_STEPS: usize = 64;
 const IDENTITIES: [&str; 3] = ["ann", "bob", "eve"];
@@ -116,7 +118,8 @@ impl Peer {
     async fn open(&mut self) {
         self.source = Arc::default();
         let open = self.joined.room.open_byte_stream(CONTROL_TOPIC, &["robot".into()], self.source.clone());
-        self._stream = open.await.ok();
+        // A connection that was killed would wait for its link.
+        self._stream = tokio::time::timeout(OPEN_LIMIT, open).await.ok().and_then(Result::ok);
     }
 
     fn say(&self, bytes: impl Into<Bytes>) {
