@@ -41,5 +41,7 @@ pub mod session_stats;
 pub mod status;
 /// cbindgen:ignore
 pub mod testing;
+#[cfg(test)]
+mod tests;
 pub mod token;
 pub mod version;

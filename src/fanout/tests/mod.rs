@@ -1,5 +1,7 @@
 //! Tests of the hot path.
 
+#[cfg(telelink_loom)]
+mod interleavings;
 mod queue;
 mod slot;
 

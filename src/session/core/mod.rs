@@ -34,7 +34,7 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 
 use crate::context::{ChannelId, ChannelRef};
-use crate::fanout::{ResetCause, Slot};
+use crate::fanout::{Held, ResetCause, Slot};
 use crate::protocol::{FromViewer, ServerInfo, Status, StatusLevel, ToViewer};
 use crate::room::{Identity, Participant, Sid};
 
@@ -193,8 +193,8 @@ pub(crate) enum Effect {
     Event(Event),
     /// The idle window has passed: leave the room. Always the last of its list.
     Leave,
-    /// Run a handler of the application.
-    Call { client: ClientId, request: RequestId, work: Work },
+    /// Run a handler of the application. `held` lives as long as the request's responder.
+    Call { client: ClientId, request: RequestId, work: Work, held: Held },
     /// Ask the application whether a viewer may.
     Authorize(Question),
     /// Tell the application who holds control, without waiting for anything.
@@ -217,6 +217,23 @@ pub(crate) enum Event {
     ParametersSubscribe(Vec<String>),
     /// These have lost their last.
     ParametersUnsubscribe(Vec<String>),
+}
+
+/// The statuses that answer one request: the first ones, and how many there would be. A request that names a million ids
+/// does not make a million texts.
+#[derive(Default)]
+struct Replies {
+    first: Vec<(StatusLevel, String)>,
+    total: usize,
+}
+
+impl Replies {
+    fn add(&mut self, level: StatusLevel, text: impl FnOnce() -> String) {
+        self.total += 1;
+        if self.first.len() < MAX_REPLIES {
+            self.first.push((level, text()));
+        }
+    }
 }
 
 /// The state of one session.
@@ -441,16 +458,11 @@ impl Core {
 
     /// Answers one request with several statuses. One request can name a million ids; its answers must not fill the
     /// viewer's own queue. Those that do not fit share one status, made from their number.
-    fn reply_statuses(
-        &mut self,
-        client: ClientId,
-        replies: Vec<(StatusLevel, String)>,
-        more: impl Fn(usize) -> String,
-    ) {
+    fn reply_statuses(&mut self, client: ClientId, replies: Replies, more: impl Fn(usize) -> String) {
         // A viewer with a queue more than half full is not asked for work, so a quarter of the queue always fits.
         let most = (self.config.limits.message_backlog_size / 4).clamp(1, MAX_REPLIES);
-        let left = replies.len().saturating_sub(most);
-        for (level, text) in replies.into_iter().take(most) {
+        let left = replies.total.saturating_sub(most);
+        for (level, text) in replies.first.into_iter().take(most) {
             self.reply_status(client, level, text);
         }
         if left > 0 {

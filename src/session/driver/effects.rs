@@ -62,7 +62,7 @@ impl Driver {
                 }
             }
             Effect::Leave => self.leave_idle(),
-            Effect::Call { client, request, work } => self.run_request(client, request, work),
+            Effect::Call { client, request, work, held } => self.run_request(client, request, work, held),
             Effect::Authorize(question) => self.authorize(question),
             Effect::Control(event) => {
                 if let Some(deadman) = &self.shared.deadman {

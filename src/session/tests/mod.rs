@@ -7,6 +7,8 @@ mod graph;
 mod handlers;
 mod input;
 mod inputs;
+#[cfg(telelink_loom)]
+mod interleavings;
 mod lifecycle;
 mod panics;
 mod races;
