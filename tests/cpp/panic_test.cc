@@ -31,12 +31,12 @@ struct Robot {
     };
     options.callbacks.on_subscribe = [this](telelink::ClientView, telelink::ChannelView) { subscribed.add(); };
     options.callbacks.on_unsubscribe = [this](telelink::ClientView, telelink::ChannelView) { unsubscribed.add(); };
-    options.services.push_back(telelink::Service{
-        "/echo", "Echo",
-        [end = support::counts_its_end(ended)](const telelink::ServiceRequest& request,
-                                               telelink::ServiceResponder responder) {
-          responder.respond(request.payload);
-        }});
+    options.services.push_back(
+        telelink::Service{"/echo", "Echo",
+                          [end = support::counts_its_end(ended)](const telelink::ServiceRequest& request,
+                                                                 telelink::ServiceResponder responder) {
+                            responder.respond(request.payload);
+                          }});
     return Session::start(context, std::move(options));
   }
 };

@@ -7,8 +7,8 @@
 #include <telelink/detail/callback.hpp>
 #include <telelink/detail/view.hpp>
 #include <telelink/lease.hpp>
-#include <telelink/rights.hpp>
 #include <telelink/parameter.hpp>
+#include <telelink/rights.hpp>
 #include <telelink/service.hpp>
 #include <telelink/session_options.hpp>
 #include <telelink/telelink.h>
