@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo build test test-full conformance bench fuzz test-consumer fmt lint header tools clean
+.PHONY: help demo build test test-full outages soak conformance bench fuzz test-consumer fmt lint header tools clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  make %-14s %s\n' "$$t" "$$h"; done
@@ -19,6 +19,12 @@ test: ## what a contributor must see green, 20 minutes at most
 
 test-full: ## make test, then sanitizers, fuzzing, licences and the slow suites
 	@scripts/test-full.sh
+
+outages: ## links that are cut, slow, lossy or moved, and servers that die: how long until viewers get data (ONLY=word)
+	@scripts/outages.sh
+
+soak: ## the link flaps while viewers come and go (SECONDS=600); plot in build/soak/
+	@scripts/soak.sh
 
 conformance: ## run a conformance suite against the fixture robot: make conformance DIR=path [MARK=core]
 	@scripts/conformance.sh "$(DIR)"

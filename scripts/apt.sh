@@ -1,13 +1,24 @@
 #!/usr/bin/env bash
 # Installs the Debian packages that are missing: as root with apt-get, after one `apt-get update`, never asking anything.
 # Otherwise it says what is missing and fails. What counts is the program or header, not who installed it.
+#   apt.sh          what building and testing needs
+#   apt.sh outage   what the outage tests need beside that
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 has_header() { printf '#include <%s>\n' "$1" | c++ -E -x c++ - >/dev/null 2>&1; }
+# What makes networks stands where only root has its path.
+PATH="$PATH:/usr/sbin:/sbin"
 has() { command -v "$1" >/dev/null 2>&1; }
+what="${1:-build}"
 
 missing() {
+  if [ "$what" = outage ]; then
+    has ip && has tc || echo iproute2
+    has nft || echo nftables
+    has nsenter || echo util-linux
+    return
+  fi
   has c++ || echo g++
   has cc || echo gcc
   has cmake || echo cmake

@@ -1,6 +1,7 @@
 //! Follows the events of the room.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use telelink::protocol::CONTROL_TOPIC;
 use telelink::room::{DisconnectReason, Identity, RoomEvent, RoomEvents, Sid};
@@ -8,6 +9,9 @@ use telelink::room::{DisconnectReason, Identity, RoomEvent, RoomEvents, Sid};
 use crate::event::Event;
 use crate::shared::Shared;
 use crate::tracks;
+
+/// How long the room may lag behind the streams with its news of who is there: LiveKit sends them on different ways.
+const NEWS_LAG: Duration = Duration::from_secs(5);
 
 /// Runs until the room is lost.
 pub(crate) async fn run(shared: Arc<Shared>, mut events: RoomEvents) {
@@ -83,6 +87,12 @@ fn robot_left(shared: &Arc<Shared>, identity: &Identity, sid: &Sid) {
         let current = inner.session.as_ref().and_then(|session| session.robot_sid.clone());
         let current = current.or_else(|| shared.room.participant(identity).map(|robot| robot.sid));
         if current.is_some_and(|current| current != *sid) {
+            return;
+        }
+        // A stream so young may be of the robot's next connection, opened before the room had told of it: then it counted
+        // as one of the connection that ends now. If it is of this one, the room ends the stream.
+        if let Some(session) = inner.session.as_mut().filter(|session| session.began.elapsed() < NEWS_LAG) {
+            session.left = true;
             return;
         }
         let number = inner.session.as_ref().map(|session| session.number);

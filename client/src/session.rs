@@ -38,6 +38,8 @@ impl Shared {
         inner.session = Some(Session {
             number,
             robot_sid,
+            began: tokio::time::Instant::now(),
+            left: false,
             outbox: None,
             subscribed: BTreeSet::new(),
             suspect: false,
@@ -51,12 +53,16 @@ impl Shared {
     /// Ends session `number`, unless another has begun.
     pub(crate) fn end_session(&self, number: u64, event: Option<Event>) {
         let mut inner = self.inner.lock();
-        if inner.session(number).is_none() {
-            return;
-        }
+        let Some(session) = inner.session(number) else { return };
+        let left = session.left;
         self.forget(&mut inner);
         if let Some(event) = event {
             self.events.push_dropping(event, 0);
+        }
+        let here = |robot: &Identity| self.room.participant(robot).is_some();
+        if left && !inner.robot.as_ref().is_some_and(here) {
+            inner.robot = self.options.robot.clone();
+            self.events.push_dropping(Event::RobotLeft, 0);
         }
         drop(inner);
         self.changed();

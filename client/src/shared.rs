@@ -63,6 +63,10 @@ pub(crate) struct Wanted {
 pub(crate) struct Session {
     pub(crate) number: u64,
     pub(crate) robot_sid: Option<Sid>,
+    /// When the robot opened the stream.
+    pub(crate) began: tokio::time::Instant,
+    /// The room says that the robot left, and the stream may be one of its next connection.
+    pub(crate) left: bool,
     /// `serverInfo` has come; the own stream to the robot exists from then on (P-19).
     pub(crate) outbox: Option<Arc<Outbox>>,
     /// Channels asked for on this stream.

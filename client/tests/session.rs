@@ -230,6 +230,19 @@ async fn the_late_end_of_an_old_connection_does_not_end_the_new_session() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stream_that_overtakes_the_news_of_its_connection_survives_the_end_of_the_old_one() {
+    let (server, mut robot, viewer) = scene().await;
+    robot.greet(vec![reliable(1, "/a")]).await;
+    viewer.ready(LIMIT).await.unwrap();
+    // As measured with LiveKit after a silent link: the new stream came first and was counted as one of the old connection.
+    let sid = server.in_room("room").iter().find(|p| p.identity.as_str() == "robot").unwrap().sid.clone();
+    server.inject("viewer", RoomEvent::ParticipantDisconnected { identity: "robot".into(), sid });
+    robot.say(advertise(vec![reliable(2, "/b")]));
+    viewer.wait_channel("/b", LIMIT).await.unwrap();
+    assert_eq!((viewer.channels().len(), viewer.totals().streams), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_reconnect_of_the_viewer_is_a_fresh_session_on_new_streams() {
     let (server, mut robot, viewer) = scene().await;
     robot.greet(vec![reliable(1, "/a")]).await;

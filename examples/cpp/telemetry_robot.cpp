@@ -6,6 +6,13 @@
 //   /loop                                       protobuf, 200 Hz, lossy: how punctual the loop in main() is
 //   /log                                        foxglove.Log, reliable: every line arrives, in order
 //
+// and lets them act on it:
+//
+//   service    /telemetry/set_rate {"hz": 20}                     how often the JSON channels are published
+//   parameters /telemetry/rate_hz, /telemetry/memory_warning_percent
+//   asset      package://telemetry_robot/robot.urdf
+//   connection graph: who publishes what
+//
 //   LIVEKIT_URL=ws://127.0.0.1:7880 LIVEKIT_TOKEN=... telemetry_robot
 //   LIVEKIT_URL=ws://127.0.0.1:7880 LIVEKIT_API_KEY=... LIVEKIT_API_SECRET=... telemetry_robot ROOM
 #include <telelink/telelink.hpp>
@@ -14,6 +21,7 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <csignal>
 #include <cstdarg>
 #include <cstdint>
@@ -392,6 +400,65 @@ telelink::SessionOptions options_from(int argc, char** argv) {
   return options;
 }
 
+// ---- What viewers can do ----
+
+/// The number of `"name": number` in a flat JSON object.
+std::optional<double> json_number(std::string_view json, const std::string& name) {
+  const auto at = json.find('"' + name + '"');
+  if (at == std::string_view::npos) return std::nullopt;
+  const std::string rest{json.substr(at + name.size() + 2)};
+  double number = 0;
+  return std::sscanf(rest.c_str(), " : %lf", &number) == 1 ? std::optional<double>{number} : std::nullopt;
+}
+
+/// Changes how often the robot publishes. The parameter knows what is allowed, and tells those who follow it.
+telelink::Service set_rate_service(const telelink::ParameterHandle<double>& rate) {
+  telelink::Service service;
+  service.name = "/telemetry/set_rate";
+  service.type = "telemetry/SetRate";
+  service.request = telelink::json_schema(
+      "telemetry.SetRate.Request", R"({"type":"object","properties":{"hz":{"type":"number"}},"required":["hz"]})");
+  service.handler = [rate](const telelink::ServiceRequest& request, const telelink::ServiceResponder& responder) {
+    const auto hz = json_number(request.payload.text(), "hz");
+    if (!hz) {
+      responder.fail(R"(the request is not like {"hz": 20})");
+    } else if (const auto set = rate.set(*hz); !set) {
+      responder.fail(set.error().message);
+    } else {
+      responder.respond(format(R"({"hz":%g})", rate.get()));
+    }
+  };
+  return service;
+}
+
+constexpr const char* kUrdf = R"(<?xml version="1.0"?>
+<robot name="telemetry_robot">
+  <link name="base_link">
+    <visual>
+      <geometry><box size="0.30 0.20 0.08"/></geometry>
+      <material name="steel"><color rgba="0.55 0.60 0.65 1"/></material>
+    </visual>
+  </link>
+</robot>
+)";
+
+void serve_asset(const telelink::AssetRequest& request, const telelink::AssetResponder& responder) {
+  if (request.uri == "package://telemetry_robot/robot.urdf") {
+    responder.respond(std::string_view{kUrdf});
+  } else {
+    responder.fail("this robot has only package://telemetry_robot/robot.urdf");
+  }
+}
+
+telelink::ConnectionGraph connection_graph(bool with_temperatures) {
+  telelink::ConnectionGraph graph;
+  for (const char* topic : {"/cpu", "/memory", "/network", "/disk", "/loop", "/log"})
+    graph.published_topics[topic] = {"telemetry_robot"};
+  if (with_temperatures) graph.published_topics["/temperatures"] = {"telemetry_robot"};
+  graph.advertised_services["/telemetry/set_rate"] = {"telemetry_robot"};
+  return graph;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -422,7 +489,19 @@ int main(int argc, char** argv) {
     temperature_channel = json_channel("/temperatures", "telelink.examples.Temperatures", Temperatures::schema);
   }
 
+  const telelink::ParameterStore parameters;
+  const auto rate_hz = required(parameters.declare(
+      "/telemetry/rate_hz", 10.0,
+      telelink::ParameterOptions{}.description("how often the JSON channels are published").range(1.0, 50.0)));
+  const auto memory_warning = required(parameters.declare(
+      "/telemetry/memory_warning_percent", 90.0,
+      telelink::ParameterOptions{}.description("used memory from which on the log warns").range(0.0, 100.0)));
+
   auto options = options_from(argc, argv);
+  options.capabilities = telelink::Capabilities::connection_graph;
+  options.parameter_store = parameters;
+  options.services.push_back(set_rate_service(rate_hz));
+  options.asset_handler = serve_asset;
   options.callbacks.on_status = [](telelink::ConnectionStatus status, const telelink::Error* reason) {
     if (status == telelink::ConnectionStatus::connected) std::puts("telemetry_robot: connected");
     if (reason != nullptr) std::fprintf(stderr, "telemetry_robot: %s\n", reason->message.c_str());
@@ -431,6 +510,9 @@ int main(int argc, char** argv) {
     say(log, Level::info, std::string{client.identity()} + " watches " + std::string{channel.topic()});
   };
   const auto session = required(telelink::Session::start(context, std::move(options)));
+  if (const auto shown = session.publish_connection_graph(connection_graph(temperatures.any())); !shown) {
+    std::fprintf(stderr, "telemetry_robot: %s\n", shown.error().message.c_str());
+  }
 
   constexpr auto kPeriod = std::chrono::milliseconds{5};  // 200 Hz
   LoopTiming timing;
@@ -441,7 +523,8 @@ int main(int argc, char** argv) {
     timing.late_us = std::chrono::duration<double, std::micro>{woken - planned}.count();
     loop_channel.log(timing.encode());
 
-    if (timing.tick % 20 == 0) {  // 10 Hz
+    const auto ticks_per_sample = static_cast<std::uint64_t>(std::max(1.0, std::round(200 / rate_hz.get())));
+    if (timing.tick % ticks_per_sample == 0) {
       // Nobody looking: a channel costs nothing, and with is_wanted() making the message costs nothing either.
       if (cpu_channel.is_wanted()) cpu_channel.log(cpu.sample());
       if (memory_channel.is_wanted()) memory_channel.log(Memory::read().json());
@@ -452,7 +535,7 @@ int main(int argc, char** argv) {
     }
     if (timing.tick % 200 == 0 && log.is_wanted()) {  // 1 Hz
       const double used = Memory::read().used_percent();
-      say(log, used > 90 ? Level::warning : Level::info,
+      say(log, used > memory_warning.get() ? Level::warning : Level::info,
           format("load %.2f, %.0f %% of the memory in use", numbers<1>(first_line("/proc/loadavg"))[0], used));
     }
 

@@ -1,5 +1,7 @@
 //! What the targets share.
 
+pub mod session;
+
 use bytes::Bytes;
 use telelink::protocol::{
     DecodeError, EncodeError, Frame, FrameDecoder, FrameKind, FromViewer, Parameter, ParameterValue, ToViewer,

@@ -18,6 +18,43 @@
 #include <telelink/telelink.h>
 
 /**
+ * A part of the library that can be made to panic.
+ */
+enum telelink_test_panic_point
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * The task that owns the session: it ends in shutdown, with the reason TELELINK_STATUS_PANIC.
+   */
+  TELELINK_TEST_PANIC_POINT_OWNER = 0,
+  /**
+   * The thread of the session's events, outside of your callback: the next event is lost.
+   */
+  TELELINK_TEST_PANIC_POINT_CALLBACKS = 1,
+  /**
+   * A thread of request handlers, outside of your handler: the next request fails.
+   */
+  TELELINK_TEST_PANIC_POINT_HANDLERS = 2,
+  /**
+   * The task that gets the session its rooms, when it joins again: the session ends like that of the owner.
+   */
+  TELELINK_TEST_PANIC_POINT_GATEWAY = 3,
+  /**
+   * The next viewer's control stream: it starts anew.
+   */
+  TELELINK_TEST_PANIC_POINT_ROOM = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_test_panic_point telelink_test_panic_point;
+#else
+typedef int32_t telelink_test_panic_point;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * An imaginary LiveKit server inside this process, with any number of rooms. Sessions reach it by its URL.
  */
 typedef struct telelink_test_server telelink_test_server;
@@ -216,6 +253,19 @@ telelink_status telelink_test_viewer_next_json(const struct telelink_test_viewer
                                                telelink_str op,
                                                uint64_t timeout_ms,
                                                telelink_str *json_out);
+
+/**
+ * Makes a part of the library panic at its next step: what a robot sees of a fault of telelink, and that it survives.
+ *
+ * @param session  Borrowed.
+ * @param point    A telelink_test_panic_point.
+ * @return TELELINK_STATUS_OK             armed
+ *         TELELINK_STATUS_NULL_ARGUMENT  `session` is NULL
+ *         TELELINK_STATUS_INVALID_VALUE  `point` is no telelink_test_panic_point
+ * @threading Any thread, never blocks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_test_inject_panic(const telelink_session *session, int32_t point);
 
 /**
  * Fills the struct with zeros and its size.

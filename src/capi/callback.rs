@@ -27,7 +27,7 @@ pub(super) struct Latch {
 
 impl Latch {
     /// One more to wait for, until the result is dropped.
-    fn hold(&self) -> Self {
+    pub(super) fn hold(&self) -> Self {
         *self.shared.0.lock() += 1;
         Self { shared: self.shared.clone(), counted: true }
     }

@@ -16,6 +16,7 @@ mod sized;
 mod callback;
 mod guard;
 mod handle;
+mod parameter_convert;
 mod view;
 
 pub mod asset;
@@ -27,6 +28,9 @@ pub mod graph;
 pub mod last_error;
 pub mod lease;
 pub mod log;
+pub mod parameter;
+pub mod parameter_handler;
+pub mod parameter_store;
 pub mod rights;
 pub mod service;
 pub mod session;
@@ -37,6 +41,8 @@ pub mod session_stats;
 pub mod status;
 /// cbindgen:ignore
 pub mod testing;
+#[cfg(test)]
+mod tests;
 pub mod token;
 pub mod version;
 pub mod video;

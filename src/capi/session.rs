@@ -7,6 +7,8 @@ use super::client::telelink_client;
 use super::context::telelink_context;
 use super::guard::{guard, guard_get, guard_or, is_forked, watch_process};
 use super::handle;
+use super::parameter::telelink_parameter;
+use super::parameter_convert::read_parameters;
 use super::service::{take_services, telelink_service};
 use super::session_options::{convert, telelink_session_options};
 use super::status::{telelink_status, Failure};
@@ -125,6 +127,24 @@ pub unsafe extern "C" fn telelink_session_close(session: *const telelink_session
             return Ok(());
         }
         Ok(session.close_timeout(Duration::from_millis(timeout_ms))?)
+    })
+}
+
+/// Joins again after the idle window has ended the room. In a room it starts the countdown of that window anew; while
+/// connecting it changes nothing. Does not wait for the join.
+///
+/// @param session  Borrowed.
+/// @return TELELINK_STATUS_OK             on its way
+///         TELELINK_STATUS_NULL_ARGUMENT  `session` is NULL
+///         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+///         TELELINK_STATUS_CLOSED         the session is closed
+/// @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_resume(session: *const telelink_session) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live session or NULL.
+        Ok(unsafe { handle::borrow(session, "session") }?.session.resume()?)
     })
 }
 
@@ -319,6 +339,36 @@ pub unsafe extern "C" fn telelink_session_remove_status(
         // SAFETY: the header asks for readable views.
         let ids = unsafe { view::texts(ids, count, "ids") }?;
         Ok(session.remove_status(&ids.iter().map(String::as_str).collect::<Vec<_>>())?)
+    })
+}
+
+/// Tells viewers new values of parameters: each viewer those that it follows. A telelink_parameter_store does this by
+/// itself.
+///
+/// @param session     Borrowed.
+/// @param parameters  Borrowed for the call and copied. Unset ones are not told.
+/// @param count       Number of parameters; may be 0.
+/// @return TELELINK_STATUS_OK             on their way; or there is no room or viewer now
+///         TELELINK_STATUS_NULL_ARGUMENT  `session` or `parameters` is NULL, or a view has no data
+///         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
+///         TELELINK_STATUS_INVALID_VALUE  a value cannot be sent, as for telelink_parameter_list_create()
+///         TELELINK_STATUS_NOT_SUPPORTED  the session's capabilities do not have TELELINK_CAPABILITY_PARAMETERS
+///         TELELINK_STATUS_TIMEOUT        the session did not take it within 5 s
+///         TELELINK_STATUS_CLOSED         the session is closed
+/// @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_session_publish_parameter_values(
+    session: *const telelink_session,
+    parameters: *const telelink_parameter,
+    count: usize,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live session or NULL.
+        let session = &unsafe { handle::borrow(session, "session") }?.session;
+        // SAFETY: the header asks for readable parameters.
+        let parameters = unsafe { read_parameters(parameters, count, "parameters") }?;
+        Ok(session.publish_parameter_values(parameters)?)
     })
 }
 

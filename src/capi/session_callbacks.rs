@@ -7,13 +7,18 @@ use super::callback::Context;
 use super::channel::telelink_channel_info;
 use super::client::{telelink_client, telelink_client_channel, telelink_client_message};
 use super::guard::{guard, is_exiting};
+use super::parameter::telelink_parameter;
+use super::parameter_convert::Tree;
+use super::parameter_handler::{optional_text, telelink_parameter_answer};
 use super::rights::telelink_action;
 use super::session::telelink_connection_status;
 use super::sized;
 use super::status::telelink_status;
 use super::view::{telelink_bytes, telelink_str};
 use crate::context::{ChannelRef, Qos};
-use crate::session::{Action, Client, ClientChannel, ClientMessage, ConnectionStatus, Error, Listener, SessionOptions};
+use crate::session::{
+    Action, Client, ClientChannel, ClientMessage, ConnectionStatus, Error, Listener, Parameter, SessionOptions,
+};
 
 /// Events of one session. Set up with telelink_session_callbacks_init().
 ///
@@ -30,7 +35,8 @@ pub struct telelink_session_callbacks {
     pub context: *mut c_void,
     /// Exactly once, after the last event; before telelink_session_create() returns when that fails. May be NULL.
     pub drop: Option<unsafe extern "C" fn(context: *mut c_void)>,
-    /// The connection changed. `reason` is TELELINK_STATUS_OK, or why, with `message` as its text. May be NULL.
+    /// The connection changed. `reason` is TELELINK_STATUS_OK, or why, with `message` as its text. While joining fails
+    /// again and again, TELELINK_CONNECTION_STATUS_CONNECTING is told again for each other reason. May be NULL.
     pub on_status: Option<
         unsafe extern "C" fn(
             context: *mut c_void,
@@ -86,6 +92,39 @@ pub struct telelink_session_callbacks {
     /// The last viewer that followed the connection graph does no longer: by itself or its leaving. May be NULL.
     pub on_connection_graph_unsubscribe:
         Option<unsafe extern "C" fn(context: *mut c_void, client: *const telelink_client)>,
+    /// These parameters have their first subscriber among the viewers. May be NULL.
+    pub on_parameters_subscribe:
+        Option<unsafe extern "C" fn(context: *mut c_void, names: *const telelink_str, names_count: usize)>,
+    /// These parameters have lost their last subscriber. May be NULL.
+    pub on_parameters_unsubscribe:
+        Option<unsafe extern "C" fn(context: *mut c_void, names: *const telelink_str, names_count: usize)>,
+    /// A viewer asks for parameters, for all of them without names: telelink_parameter_answer_set(). `request_id.data` is
+    /// NULL when the viewer gave none. Only when the options have neither parameter_handler nor parameter_store, which are
+    /// the better way: they can answer later. May be NULL: the viewer gets an error status. This and `on_set_parameters`
+    /// run on handler threads of the session, beside the events; they may block.
+    pub on_get_parameters: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            client: *const telelink_client,
+            request_id: telelink_str,
+            names: *const telelink_str,
+            names_count: usize,
+            answer: *const telelink_parameter_answer,
+        ),
+    >,
+    /// A viewer sets parameters, or deletes those that are unset: telelink_parameter_answer_set() with what is stored now.
+    /// That goes to the viewer if it gave a `request_id`, and to all viewers that follow those parameters. Otherwise as
+    /// `on_get_parameters`. May be NULL: nothing is set, and nothing published.
+    pub on_set_parameters: Option<
+        unsafe extern "C" fn(
+            context: *mut c_void,
+            client: *const telelink_client,
+            request_id: telelink_str,
+            parameters: *const telelink_parameter,
+            parameters_count: usize,
+            answer: *const telelink_parameter_answer,
+        ),
+    >,
 }
 
 sized_struct!(
@@ -103,6 +142,10 @@ sized_struct!(
         on_message: None,
         on_connection_graph_subscribe: None,
         on_connection_graph_unsubscribe: None,
+        on_parameters_subscribe: None,
+        on_parameters_unsubscribe: None,
+        on_get_parameters: None,
+        on_set_parameters: None,
     },
 );
 
@@ -238,6 +281,50 @@ impl Listener for Callbacks {
         // SAFETY: as in `on_status`.
         unsafe { callback(self.context.get(), telelink_client::of(client)) };
     }
+
+    fn on_parameters_subscribe(&self, names: &[String]) {
+        let Some(callback) = self.table.on_parameters_subscribe.filter(|_| !is_exiting()) else { return };
+        let names = views(names);
+        // SAFETY: as in `on_status`.
+        unsafe { callback(self.context.get(), names.as_ptr(), names.len()) };
+    }
+
+    fn on_parameters_unsubscribe(&self, names: &[String]) {
+        let Some(callback) = self.table.on_parameters_unsubscribe.filter(|_| !is_exiting()) else { return };
+        let names = views(names);
+        // SAFETY: as in `on_status`.
+        unsafe { callback(self.context.get(), names.as_ptr(), names.len()) };
+    }
+
+    fn on_get_parameters(&self, client: &Client, names: &[String], request_id: Option<&str>) -> Option<Vec<Parameter>> {
+        let callback = self.table.on_get_parameters.filter(|_| !is_exiting())?;
+        let (client, id, names) = (telelink_client::of(client), optional_text(request_id), views(names));
+        Some(telelink_parameter_answer::of(|answer| {
+            // SAFETY: as in `on_status`.
+            unsafe { callback(self.context.get(), client, id, names.as_ptr(), names.len(), answer) };
+        }))
+    }
+
+    fn on_set_parameters(
+        &self,
+        client: &Client,
+        parameters: &[Parameter],
+        request_id: Option<&str>,
+    ) -> Option<Vec<Parameter>> {
+        // S-214: a table without this callback sets nothing, so that nothing is published.
+        let Some(callback) = self.table.on_set_parameters.filter(|_| !is_exiting()) else { return Some(Vec::new()) };
+        let (client, id, tree) =
+            (telelink_client::of(client), optional_text(request_id), Tree::new(parameters.to_vec()));
+        let parameters = tree.parameters();
+        Some(telelink_parameter_answer::of(|answer| {
+            // SAFETY: as in `on_status`.
+            unsafe { callback(self.context.get(), client, id, parameters.as_ptr(), parameters.len(), answer) };
+        }))
+    }
+}
+
+fn views(texts: &[String]) -> Vec<telelink_str> {
+    texts.iter().map(|text| telelink_str::of(text)).collect()
 }
 
 type Question<T> = unsafe extern "C" fn(context: *mut c_void, channel: *const telelink_channel_info) -> T;

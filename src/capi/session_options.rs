@@ -8,7 +8,10 @@ use super::asset::{telelink_asset_callbacks, AssetCallbacks};
 use super::asset_folder::{asset_handler, telelink_asset_folder};
 use super::callback::{Context, Latch};
 use super::guard::guard;
+use super::handle;
 use super::lease::{telelink_control_lease, Lease};
+use super::parameter_handler::{telelink_parameter_handler, PendingHandler};
+use super::parameter_store::{telelink_parameter_store, Shared};
 use super::rights::{read_policy, telelink_role};
 use super::service::{take_services, telelink_service, PendingService};
 use super::session_callbacks::{telelink_session_callbacks, telelink_session_policy, Callbacks, Policy};
@@ -17,8 +20,8 @@ use super::status::{telelink_status, Failure};
 use super::token::{telelink_api_key, telelink_token_callbacks, token_source, TokenQuestion};
 use super::video::{telelink_video_codec, telelink_video_encoder, video_options};
 use super::view::{self, telelink_pair, telelink_str};
-use crate::gateway::{DirectOptions, IceServer, Secret};
-use crate::session::{Limits, SessionCapability, SessionOptions};
+use crate::gateway::{AfterIdle, DirectOptions, IceServer, Secret};
+use crate::session::{Limits, ParameterHandler, SessionCapability, SessionOptions};
 
 /// What viewers may do; the values are bits of telelink_session_options.capabilities.
 #[repr(u32)]
@@ -43,6 +46,16 @@ const CAPABILITIES: [(u32, SessionCapability); 5] = [
     (telelink_capability::ConnectionGraph as u32, SessionCapability::ConnectionGraph),
     (telelink_capability::Assets as u32, SessionCapability::Assets),
 ];
+
+/// What a session does when telelink_session_options.idle_window_ms has passed and it has left its room.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum telelink_after_idle {
+    /// It is connecting, with the reason TELELINK_STATUS_IDLE, until telelink_session_resume() makes it join again.
+    Wait = 0,
+    /// It ends: shutdown, with the reason TELELINK_STATUS_IDLE.
+    End = 1,
+}
 
 /// One STUN or TURN server.
 #[repr(C)]
@@ -133,6 +146,18 @@ pub struct telelink_session_options {
     /// Optional: one viewer at a time holds control. Its context is consumed. Implies TELELINK_CAPABILITY_SERVICES and
     /// the encoding "json". Default NULL: off.
     pub control_lease: *const telelink_control_lease,
+    /// Optional: answers viewers' requests about parameters; implies TELELINK_CAPABILITY_PARAMETERS. Its context is
+    /// consumed. Default: the `on_get_parameters` and `on_set_parameters` of the callbacks do.
+    pub parameter_handler: *const telelink_parameter_handler,
+    /// Or: a store that answers them by itself. Borrowed; lives on as long as the session, also when it is freed.
+    pub parameter_store: *const telelink_parameter_store,
+    /// Leave the room after this long without a viewer, milliseconds, from 1,000; it counts from the join and from the
+    /// last viewer's leaving. Default 0: stay for ever.
+    pub idle_window_ms: u64,
+    /// What comes then: a telelink_after_idle. Default TELELINK_AFTER_IDLE_WAIT.
+    pub after_idle: i32,
+    /// Not used; 0.
+    pub reserved: u32,
     /// Codec of video tracks, a telelink_video_codec. TELELINK_VIDEO_CODEC or FOXGLOVE_VIDEO_CODEC in the environment
     /// (av1, h264, h265, vp8, vp9) overrides it. Default TELELINK_VIDEO_CODEC_AUTO.
     pub video_codec: i32,
@@ -187,6 +212,11 @@ sized_struct!(
             roles_count: 0,
             default_role: std::ptr::null(),
             control_lease: std::ptr::null(),
+            parameter_handler: std::ptr::null(),
+            parameter_store: std::ptr::null(),
+            idle_window_ms: 0,
+            after_idle: telelink_after_idle::Wait as i32,
+            reserved: 0,
             video_codec: telelink_video_codec::Auto as i32,
             video_encoder: telelink_video_encoder::Auto as i32,
             video_max_bitrate: 0,
@@ -204,6 +234,7 @@ struct Tables {
     services: Vec<PendingService>,
     assets: Option<AssetCallbacks>,
     lease: Option<Lease>,
+    parameters: Option<PendingHandler>,
 }
 
 impl Tables {
@@ -213,13 +244,14 @@ impl Tables {
     /// The tables that the options name must be NULL or readable by their size.
     unsafe fn take(options: &telelink_session_options, latch: &Latch) -> (Self, Result<(), Failure>) {
         // SAFETY: the caller's promise, for all of them.
-        let (callbacks, policy, token, assets, lease, (services, services_result)) = unsafe {
+        let (callbacks, policy, token, assets, lease, parameters, (services, services_result)) = unsafe {
             (
                 sized::read_optional(options.callbacks, "options.callbacks"),
                 sized::read_optional(options.policy, "options.policy"),
                 sized::read_optional(options.token_callbacks, "options.token_callbacks"),
                 sized::read_optional(options.asset_callbacks, "options.asset_callbacks"),
                 sized::read_optional(options.control_lease, "options.control_lease"),
+                sized::read_optional(options.parameter_handler, "options.parameter_handler"),
                 take_services(options.services, options.services_count, "options.services"),
             )
         };
@@ -232,6 +264,7 @@ impl Tables {
             assets: keep(assets, &mut result).map(|t| AssetCallbacks::new(t, context(t.context, t.drop))),
             services,
             lease: keep(lease, &mut result).map(|t| Lease::new(t, context(t.context, t.drop))),
+            parameters: keep(parameters, &mut result).map(|t| PendingHandler::new(t, latch)),
         };
         (tables, result.and(services_result))
     }
@@ -259,7 +292,7 @@ pub(super) unsafe fn convert(
     // SAFETY: the caller's promise.
     let (tables, result) = unsafe { Tables::take(&options, latch) };
     result?;
-    let Tables { callbacks, policy, token, services, assets, lease } = tables;
+    let Tables { callbacks, policy, token, services, assets, lease, parameters } = tables;
 
     // SAFETY: the caller's promise.
     let direct = unsafe { direct_options(&options, token) }?;
@@ -305,6 +338,8 @@ pub(super) unsafe fn convert(
         session.policy = read_policy(options.roles, options.roles_count, options.default_role)?;
         session.control_lease = lease.map(|lease| lease.options()).transpose()?;
     }
+    // SAFETY: the caller's promise.
+    session.parameter_handler = unsafe { parameter_handler(parameters, options.parameter_store, latch) }?;
     if let Some(policy) = policy {
         policy.apply(&mut session);
     }
@@ -317,6 +352,29 @@ pub(super) unsafe fn convert(
 /// A time limit of C: 0 is none.
 pub(super) fn timeout(ms: u64) -> Option<Duration> {
     (ms > 0).then(|| Duration::from_millis(ms))
+}
+
+/// Who answers requests about parameters, if the options name somebody.
+///
+/// # Safety
+/// `store` must be NULL or live.
+unsafe fn parameter_handler(
+    handler: Option<PendingHandler>,
+    store: *const telelink_parameter_store,
+    latch: &Latch,
+) -> Result<Option<Arc<dyn ParameterHandler>>, Failure> {
+    if store.is_null() {
+        return handler.map(PendingHandler::build).transpose();
+    }
+    if handler.is_some() {
+        return Err(Failure::new(
+            telelink_status::InvalidValue,
+            "both options.parameter_handler and options.parameter_store are set",
+        ));
+    }
+    // SAFETY: the caller's promise.
+    let store = unsafe { handle::borrow(store, "options.parameter_store") }?;
+    Ok(Some(Shared::new(store, latch)))
 }
 
 /// A number that memory cannot hold is out of every range, so the largest stands for it.
@@ -379,6 +437,15 @@ unsafe fn direct_options(
             password: Some(password).filter(|text| !text.is_empty()).map(Secret::new),
         });
     }
+    direct.idle_window = Some(options.idle_window_ms).filter(|ms| *ms > 0).map(Duration::from_millis);
+    direct.after_idle = match options.after_idle {
+        0 => AfterIdle::Wait,
+        1 => AfterIdle::End,
+        other => {
+            let text = format!("options.after_idle is {other}, which is no telelink_after_idle");
+            return Err(Failure::new(telelink_status::InvalidValue, text));
+        }
+    };
     direct.livekit_library = Some(library).filter(|path| !path.is_empty()).map(PathBuf::from);
     direct.connector = super::testing::connector(url)?;
     Ok(direct)

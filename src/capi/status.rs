@@ -46,6 +46,8 @@ pub enum telelink_status {
     DuplicateIdentity = 204,
     /// The server's operator removed this device from the room.
     Removed = 205,
+    /// No viewer came, or none was left, for the idle window.
+    Idle = 206,
     /// Header and library belong to different versions.
     UnsupportedVersion = 301,
     /// A fault of telelink; please report it.
@@ -56,7 +58,7 @@ pub enum telelink_status {
 
 impl telelink_status {
     /// All values, for the name lookup and the tests.
-    pub(super) const ALL: [(Self, &'static CStr); 19] = [
+    pub(super) const ALL: [(Self, &'static CStr); 20] = [
         (Self::Ok, c"OK"),
         (Self::NullArgument, c"NULL_ARGUMENT"),
         (Self::InvalidUtf8, c"INVALID_UTF8"),
@@ -73,6 +75,7 @@ impl telelink_status {
         (Self::LibraryMissing, c"LIBRARY_MISSING"),
         (Self::DuplicateIdentity, c"DUPLICATE_IDENTITY"),
         (Self::Removed, c"REMOVED"),
+        (Self::Idle, c"IDLE"),
         (Self::UnsupportedVersion, c"UNSUPPORTED_VERSION"),
         (Self::Internal, c"INTERNAL"),
         (Self::Panic, c"PANIC"),
@@ -93,6 +96,7 @@ impl From<ErrorKind> for telelink_status {
             ErrorKind::LibraryMissing => Self::LibraryMissing,
             ErrorKind::DuplicateIdentity => Self::DuplicateIdentity,
             ErrorKind::Removed => Self::Removed,
+            ErrorKind::Idle => Self::Idle,
             ErrorKind::NotSupported => Self::NotSupported,
             ErrorKind::Panic => Self::Panic,
             ErrorKind::Internal => Self::Internal,

@@ -1,6 +1,8 @@
 //! The byte budget that all viewer queues of a session share.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
+
+use super::sync::AtomicUsize;
 
 /// Bytes that wait for all viewers together. Who holds more than an equal share of an exhausted budget is refused;
 /// who holds less is served, so that a slow viewer cannot starve the others. The total stays below twice the limit.

@@ -1,8 +1,10 @@
 //! Counters of one channel: what was sent by which path, what was dropped and why (S-227, S-260).
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use crate::room::DropCause;
+
+use super::sync::AtomicU64;
 
 /// Counters of one channel since the session started.
 #[derive(Debug, Default)]

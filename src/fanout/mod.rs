@@ -11,11 +11,12 @@ mod queue;
 mod route;
 mod signals;
 mod slot;
+pub(crate) mod sync;
 #[cfg(test)]
 mod tests;
 mod video;
 
-pub use admission::{Admission, Slot};
+pub use admission::{Admission, ByteAdmission, Held, Slot};
 pub use budget::Budget;
 pub use drops::{ChannelCounters, DropCounts};
 pub use queue::{Push, QueueLimits, QueueStats, ViewerQueue};

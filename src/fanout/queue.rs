@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
-use parking_lot::Mutex;
 
 use crate::room::{ByteSource, Fill};
 
+use super::sync::Mutex;
 use super::{Budget, ResetCause, Signals, Slot};
 
 /// Bounds of one queue.

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use parking_lot::Mutex;
-use tokio::sync::Notify;
+use super::sync::{Mutex, Notify};
 
 /// Why a viewer has to be reset (P-26).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

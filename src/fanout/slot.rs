@@ -1,25 +1,24 @@
 //! The newest-wins slot between `log` and a channel's data track (design.md section 4, P-150 to P-156).
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-use parking_lot::Mutex;
 
 use crate::protocol::data_track;
 use crate::room::{DataFrame, DataTrack, DropCause, FrameSource};
 
 use super::drops::ChannelCounters;
+use super::sync::{AtomicBool, AtomicU64, Mutex};
 use super::Signals;
 
 /// Frames that may wait, so that an application that catches up after a late wake-up loses nothing.
-const MAX_FRAMES: usize = 8;
+const MAX_FRAMES: usize = if cfg!(telelink_loom) { 2 } else { 8 };
 /// Their bytes; one frame always fits.
 const MAX_BYTES: usize = 128 << 10;
 /// A frame that waited longer is stale and goes when a newer one is there: an overloaded room stays live and fair, each
 /// channel sending its newest frame in turn.
-const FRESH: Duration = Duration::from_millis(20);
+const FRESH: Duration = if cfg!(telelink_loom) { Duration::MAX } else { Duration::from_millis(20) };
 
 /// What waits for the data track of one channel: the newest frames of the last moments, in order.
 ///

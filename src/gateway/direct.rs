@@ -1,4 +1,5 @@
-//! Direct mode: joins the room of a URL and a token, and joins again when it is lost (S-44 to S-48, design.md decision 10).
+//! Direct mode: joins the room of a URL and a token, joins again when it is lost, leaves it when nobody watches (S-28 to
+//! S-31, S-44 to S-48, design.md decision 10).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,9 +7,9 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::room::{Connector, DisconnectReason, JoinError, JoinErrorKind, JoinRequest, Joined, RoomOptions};
-use crate::session::{ConnectionStatus, Control, Error, ErrorKind, RoomEnd};
+use crate::session::{ConnectionStatus, Control, EndReason, Error, ErrorKind, RoomEnd};
 
-use super::{token, DirectOptions, TokenSource};
+use super::{token, AfterIdle, DirectOptions, TokenSource};
 
 /// Pause before the second attempt, doubling up to [`MAX_PAUSE`], each ±20 % (design.md decision 10).
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -18,7 +19,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(4);
 const ATTEMPT: Duration = Duration::from_secs(5);
 /// A room that lasted so long was healthy: the next pause is the first one again (S-46).
 const HEALTHY: Duration = Duration::from_secs(10);
-/// How long after the loss of a room its server may still think that we are in it.
+/// How long after the loss of a room its server may still think that we are in it; and how long after an attempt that we
+/// gave up the server may still carry it out, and throw out who joined after it.
 const CLOSING: Duration = Duration::from_secs(30);
 
 /// The gateway of one session.
@@ -27,15 +29,23 @@ pub(super) struct Direct {
     connector: Arc<dyn Connector>,
 }
 
+/// Shortest idle window: a viewer needs some time to come.
+const MIN_IDLE: Duration = Duration::from_secs(1);
+
 /// What to do after a failure.
 enum Next {
     Retry(Error),
+    /// Wait until the application wants to be in a room again.
+    Sleep(Error),
     Stop(Error),
 }
 
 impl Direct {
     pub(super) fn new(options: DirectOptions) -> Result<Self, Error> {
         token::check(&options.token)?;
+        if options.idle_window.is_some_and(|window| window < MIN_IDLE) {
+            return Err(Error::new(ErrorKind::InvalidValue, "the idle window is less than 1 s"));
+        }
         let connector = match &options.connector {
             Some(connector) => connector.clone(),
             None => {
@@ -48,15 +58,17 @@ impl Direct {
 
     /// Runs until stopped, or until trying again is useless.
     pub(super) async fn run(self, control: Arc<Control>, stop: CancellationToken) {
+        control.set_idle_window(self.options.idle_window);
         control.announce_connecting();
         let mut pause = FIRST_PAUSE;
         // Until when a duplicate-identity disconnect may be about our own last connection.
         let mut own_ghost_until = None;
         let reason = loop {
+            control.check_gateway_switch();
             let attempt = tokio::select! {
                 biased;
                 // A join that has just completed wins over a stop, so that the room is left in order (S-16).
-                attempt = self.join() => attempt,
+                attempt = self.join(&control) => attempt,
                 _ = stop.cancelled() => break None,
             };
             let failure = match attempt {
@@ -75,10 +87,26 @@ impl Direct {
                     own_ghost_until = Some(tokio::time::Instant::now() + CLOSING);
                     self.after_end(end, ghost)
                 }
-                Err(failure) => failure,
+                Err(failure) => {
+                    // It may have reached a server that is too slow to answer. Those that it refused never join.
+                    if matches!(&failure, Next::Retry(error) if error.kind == ErrorKind::ConnectFailed) {
+                        own_ghost_until = Some(tokio::time::Instant::now() + CLOSING);
+                    }
+                    failure
+                }
             };
             let error = match failure {
                 Next::Stop(error) => break Some(error),
+                Next::Sleep(error) => {
+                    // S-46. A join by request is not one more attempt after a failure.
+                    control.set_status(ConnectionStatus::Connecting, Some(error));
+                    tokio::select! {
+                        _ = stop.cancelled() => break None,
+                        _ = control.resumed() => {}
+                    }
+                    pause = FIRST_PAUSE;
+                    continue;
+                }
                 Next::Retry(error) if !self.options.auto_reconnect => break Some(error),
                 Next::Retry(error) => error,
             };
@@ -95,8 +123,8 @@ impl Direct {
         control.finish(reason);
     }
 
-    async fn join(&self) -> Result<Joined, Next> {
-        let token = token::get(&self.options.token).await.map_err(Next::Retry)?;
+    async fn join(&self, control: &Control) -> Result<Joined, Next> {
+        let token = token::get(&self.options.token, control.panics()).await.map_err(Next::Retry)?;
         let options = RoomOptions { ice_servers: self.options.ice_servers.clone(), connect_timeout: ATTEMPT };
         let request = JoinRequest { url: self.options.url.clone(), token, options };
         match tokio::time::timeout(ATTEMPT, self.connector.join(request)).await {
@@ -125,8 +153,21 @@ impl Direct {
         }
     }
 
+    fn after_idle(&self) -> Next {
+        let window = self.options.idle_window.unwrap_or_default();
+        let error = Error::new(ErrorKind::Idle, format!("no viewer for {} s; the room was left", window.as_secs_f64()));
+        match self.options.after_idle {
+            AfterIdle::Wait => Next::Sleep(error),
+            AfterIdle::End => Next::Stop(error),
+        }
+    }
+
     fn after_end(&self, end: RoomEnd, ghost: bool) -> Next {
-        match end.reason {
+        let reason = match end.reason {
+            EndReason::Disconnected(reason) => reason,
+            EndReason::Idle => return self.after_idle(),
+        };
+        match reason {
             // Another process uses our identity; fighting it would go on for ever (S-48). Unless it may be our own
             // connection of before, which the server has not given up yet.
             DisconnectReason::DuplicateIdentity if !ghost => Next::Stop(Error::new(

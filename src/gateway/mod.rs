@@ -5,9 +5,11 @@
 mod direct;
 mod options;
 mod session;
+#[cfg(test)]
+mod tests;
 mod token;
 
-pub use options::{ApiKey, DirectOptions, TokenCallback, TokenSource};
+pub use options::{AfterIdle, ApiKey, DirectOptions, TokenCallback, TokenSource};
 pub use session::Session;
 
 // Parts of DirectOptions.

@@ -39,6 +39,17 @@ pub struct ApiKey {
     pub attributes: BTreeMap<String, String>,
 }
 
+/// What a session does when the idle window has passed and it has left its room (S-46).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AfterIdle {
+    /// Its status is Connecting, with the reason [`Idle`](crate::session::ErrorKind::Idle), until
+    /// [`Session::resume`](super::Session::resume) makes it join again.
+    #[default]
+    Wait,
+    /// It ends: Shutdown with the reason [`Idle`](crate::session::ErrorKind::Idle).
+    End,
+}
+
 /// How to reach a room.
 #[derive(Clone)]
 pub struct DirectOptions {
@@ -48,6 +59,11 @@ pub struct DirectOptions {
     pub token: TokenSource,
     /// Join again, with back-off, when the room is lost. Default true.
     pub auto_reconnect: bool,
+    /// Leave the room after this long without a registered viewer, counted from the join and from the last viewer's
+    /// leaving (S-28). From 1 s. Default none: stay for ever.
+    pub idle_window: Option<Duration>,
+    /// What comes after the idle window. Default [`AfterIdle::Wait`].
+    pub after_idle: AfterIdle,
     /// ICE servers that replace those the server names. Default none.
     pub ice_servers: Vec<IceServer>,
     /// The LiveKit library file. Default: searched, see [`crate::room::livekit`].
@@ -63,6 +79,8 @@ impl DirectOptions {
             url: url.into(),
             token,
             auto_reconnect: true,
+            idle_window: None,
+            after_idle: AfterIdle::default(),
             ice_servers: Vec::new(),
             livekit_library: None,
             connector: None,
@@ -86,6 +104,8 @@ impl fmt::Debug for DirectOptions {
             .field("url", &self.url)
             .field("token", &self.token)
             .field("auto_reconnect", &self.auto_reconnect)
+            .field("idle_window", &self.idle_window)
+            .field("after_idle", &self.after_idle)
             .field("livekit_library", &self.livekit_library)
             .finish_non_exhaustive()
     }

@@ -1,5 +1,6 @@
 //! `Session`: the application's handle.
 
+use std::future::Future;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
 use crate::session::{
-    on_callback_thread, Client, ConnectionGraph, ConnectionStatus, Control, Error, ErrorKind, Parameter, Service,
-    SessionOptions, SessionStats, Status, StatusLevel, WAIT_REPORT,
+    contain_task, on_callback_thread, Client, ConnectionGraph, ConnectionStatus, Control, Error, ErrorKind, PanicPoint,
+    Parameter, Service, SessionOptions, SessionStats, Status, StatusLevel, WAIT_REPORT,
 };
 
 use super::direct::Direct;
@@ -40,6 +41,29 @@ fn runtime() -> Result<&'static Runtime, Error> {
     runtime.as_ref().map_err(failed)
 }
 
+/// Starts the two tasks of a session; each survives the other's panic and ends with it (S-267).
+fn run(
+    runtime: &Runtime,
+    driver: impl Future<Output = ()> + Send + 'static,
+    direct: Direct,
+    control: &Arc<Control>,
+    stop: &CancellationToken,
+) {
+    let stopped = stop.clone();
+    runtime.spawn(async move {
+        driver.await;
+        // Without an owner there is nothing to get a room for.
+        stopped.cancel();
+    });
+    let (control, stop) = (control.clone(), stop.clone());
+    runtime.spawn(async move {
+        let direct = direct.run(control.clone(), stop);
+        if contain_task("gateway", control.panics(), direct).await.is_none() {
+            control.gateway_panicked().await;
+        }
+    });
+}
+
 /// Runs a call that may block on a thread of the library, for callers that must not: their executor goes on meanwhile.
 async fn unblocked<T: Send + 'static>(call: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
     let done = runtime()?.spawn_blocking(call).await;
@@ -61,8 +85,7 @@ impl Session {
         let runtime = runtime()?;
         let (control, driver) = Control::start(context, options)?;
         let stop = CancellationToken::new();
-        runtime.spawn(driver);
-        runtime.spawn(direct.run(control.clone(), stop.clone()));
+        run(runtime, driver, direct, &control, &stop);
         Ok(Self { control, stop })
     }
 
@@ -138,6 +161,16 @@ impl Session {
         self.control.stats()
     }
 
+    /// Joins again after the idle window has ended the room. In a room it starts the countdown anew; while connecting it
+    /// changes nothing. Returns at once.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Closed`]; [`ErrorKind::Timeout`] when the session was too busy to take it for 5 s.
+    pub fn resume(&self) -> Result<(), Error> {
+        self.control.resume()
+    }
+
     /// [`add_services`](Self::add_services) for async callers, of any runtime: nothing of theirs blocks. Dropping the
     /// future does not take the call back; so it is with every twin.
     pub async fn add_services_async(&self, services: Vec<Service>) -> Result<(), Error> {
@@ -197,6 +230,12 @@ impl Session {
             return Err(own_end());
         }
         wait_end(&self.control, timeout)
+    }
+
+    /// For tests of what a panic inside the library does: the named part panics at its next step (S-267).
+    #[doc(hidden)]
+    pub fn inject_panic(&self, at: PanicPoint) {
+        self.control.inject_panic(at);
     }
 
     /// Whether the calling thread is running a callback of this library.

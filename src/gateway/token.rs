@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
@@ -53,18 +54,18 @@ pub(super) fn check(source: &TokenSource) -> Result<(), Error> {
 }
 
 /// The token of the next join.
-pub(super) async fn get(source: &TokenSource) -> Result<Secret, Error> {
+pub(super) async fn get(source: &TokenSource, panics: &Arc<AtomicU64>) -> Result<Secret, Error> {
     match source {
         TokenSource::Static(token) => Ok(token.clone()),
         TokenSource::Key(key) => make(key),
         TokenSource::Callback(callback) => {
-            let callback = callback.clone();
+            let (callback, panics) = (callback.clone(), panics.clone());
             let (tx, rx) = tokio::sync::oneshot::channel();
             // A thread of its own: the callback may block, and one that never returns must not hold a runtime's thread.
             std::thread::Builder::new()
                 .name("tl-token".into())
                 .spawn(move || {
-                    let _ = tx.send(run_callback("token callback", &AtomicU64::new(0), || callback()));
+                    let _ = tx.send(run_callback("token callback", &panics, || callback()));
                 })
                 .map_err(|error| {
                     Error::new(ErrorKind::Internal, format!("no thread for the token callback: {error}"))

@@ -14,6 +14,7 @@ use crate::context::ChannelId;
 use super::core::Event;
 use super::deadman::DeadMan;
 use super::handlers::HandlerPool;
+use super::panics::{contain, PanicSwitch};
 use super::{ClientId, ConnectionStatus, Error, Listener};
 
 /// Viewer messages that wait for a slow listener, per session (design.md decision 6).
@@ -79,6 +80,7 @@ pub(crate) struct Callbacks {
     deadman: Option<Arc<DeadMan>>,
     dropped: AtomicU64,
     panics: Arc<AtomicU64>,
+    pub(crate) panic_switch: PanicSwitch,
 }
 
 #[derive(Default)]
@@ -127,14 +129,26 @@ impl Callbacks {
             deadman,
             dropped: AtomicU64::new(0),
             panics,
+            panic_switch: PanicSwitch::default(),
         });
         let shared = callbacks.clone();
         std::thread::Builder::new().name("tl-events".into()).spawn(move || shared.run(listener))?;
         Ok(callbacks)
     }
 
+    /// Queues a status. Of several reasons for the same one that a slow listener has not heard, the last counts.
     pub(crate) fn status(&self, status: ConnectionStatus, reason: Option<Error>) {
-        self.push(Item::Status(status, reason));
+        let mut state = self.state.lock();
+        match state.items.last_entry() {
+            Some(mut last) if matches!(last.get(), Item::Status(same, Some(_)) if *same == status) => {
+                last.insert(Item::Status(status, reason));
+            }
+            _ => {
+                state.push(Item::Status(status, reason));
+            }
+        }
+        drop(state);
+        self.work.notify_one();
     }
 
     /// Ends the thread after all that waits: waits for running handlers and for `tl-deadman`, then delivers Shutdown as the last event.
@@ -256,36 +270,43 @@ impl Callbacks {
     }
 
     fn run(&self, listener: Option<Arc<dyn Listener>>) {
-        loop {
-            let item = self.next();
-            match item {
-                Item::Status(status, reason) => {
-                    if let Some(listener) = &listener {
-                        run_callback("on_status", &self.panics, || listener.on_status(status, reason.as_ref()));
-                    }
-                }
-                Item::Event(event) => {
-                    if let Some(listener) = &listener {
-                        self.deliver(&**listener, &event);
-                    }
-                }
-                Item::Finish(pool, reason) => {
-                    pool.wait_idle();
-                    if let Some(deadman) = &self.deadman {
-                        deadman.wait_finished();
-                    }
-                    if let Some(listener) = &listener {
-                        let status = ConnectionStatus::Shutdown;
-                        run_callback("on_status", &self.panics, || listener.on_status(status, reason.as_ref()));
-                    }
-                    break;
-                }
-            }
+        let mut finishing = false;
+        while !finishing {
+            // A panic of our own costs at most the event under way, never the end of the session.
+            contain("callback thread", &self.panics, || self.turn(listener.as_deref(), &mut finishing));
         }
         // The listener's own destructor is the last thing of the application that runs.
         run_callback("drop", &self.panics, || drop(listener));
         *self.finished.lock() = true;
         self.finished_changed.notify_all();
+    }
+
+    fn turn(&self, listener: Option<&dyn Listener>, finishing: &mut bool) {
+        let item = self.next();
+        *finishing = matches!(item, Item::Finish(..));
+        self.panic_switch.check();
+        match item {
+            Item::Status(status, reason) => {
+                if let Some(listener) = listener {
+                    run_callback("on_status", &self.panics, || listener.on_status(status, reason.as_ref()));
+                }
+            }
+            Item::Event(event) => {
+                if let Some(listener) = listener {
+                    self.deliver(listener, &event);
+                }
+            }
+            Item::Finish(pool, reason) => {
+                pool.wait_idle();
+                if let Some(deadman) = &self.deadman {
+                    deadman.wait_finished();
+                }
+                if let Some(listener) = listener {
+                    let status = ConnectionStatus::Shutdown;
+                    run_callback("on_status", &self.panics, || listener.on_status(status, reason.as_ref()));
+                }
+            }
+        }
     }
 
     fn next(&self) -> Item {

@@ -24,12 +24,15 @@ use super::deadman::DeadMan;
 use super::handlers::HandlerPool;
 use super::inbox::{Received, Sender};
 use super::inputs::{Call, Inputs};
+use super::panics::TaskSwitches;
 use super::stats;
 use super::tracks::TrackControl;
 use super::video::VideoSettings;
 use super::video_pool::VideoPool;
 use super::video_publisher::{ChannelVideo, Publisher};
 use super::{ClientId, ConnectionStatus, Error};
+
+pub(super) use room::CLOSE_TIMEOUT;
 
 use room::{next_event, InRoom};
 
@@ -46,6 +49,11 @@ pub(crate) struct Shared {
     pub(crate) panics: Arc<AtomicU64>,
     pub(crate) context: Context,
     pub(crate) sink: SinkId,
+    /// Whether the application asked to come back after the idle window's end.
+    pub(crate) resumed: Arc<tokio::sync::watch::Sender<bool>>,
+    pub(crate) switches: Arc<TaskSwitches>,
+    /// The room the session is in, for whoever has to leave it should the owner not be able to.
+    pub(crate) room: Arc<parking_lot::Mutex<Option<Arc<dyn crate::room::Room>>>>,
 }
 
 /// The owner of one session.
@@ -62,8 +70,11 @@ pub(crate) struct Driver {
     paused: Vec<ClientId>,
     channels: HashMap<ChannelId, ChannelIo>,
     room: Option<InRoom>,
+    /// Rooms that are being closed in the background.
+    closing: Vec<tokio::task::JoinHandle<()>>,
     status: ConnectionStatus,
-    last_error: Option<Error>,
+    /// Why the library itself ends the session.
+    end_reason: Option<Error>,
     started: Instant,
     joins: u64,
     reconnects: u64,
@@ -101,8 +112,9 @@ impl Driver {
             paused: Vec::new(),
             channels: HashMap::new(),
             room: None,
+            closing: Vec::new(),
             status: ConnectionStatus::Connecting,
-            last_error: None,
+            end_reason: None,
             started: Instant::now(),
             joins: 0,
             reconnects: 0,
@@ -119,6 +131,7 @@ impl Driver {
             if self.take_inputs() {
                 break;
             }
+            self.shared.switches.owner.check();
             self.resume_readers();
             let more = self.take_messages();
             self.take_signals();
@@ -144,7 +157,7 @@ impl Driver {
         self.shared.context.remove_sink(self.shared.sink);
         self.shared.pool.close();
         self.shared.videos.close();
-        self.shared.callbacks.finish(self.shared.pool.clone(), self.last_error.take());
+        self.shared.callbacks.finish(self.shared.pool.clone(), self.end_reason.take());
     }
 
     fn deadline(&self) -> Instant {
@@ -192,6 +205,10 @@ impl Driver {
         for (question, allowed) in taken.authorized {
             self.tell(Input::Authorized { question, allowed });
         }
+        // After the answers: who sets a parameter is answered before anybody is told (S-212).
+        if !taken.parameters.is_empty() {
+            self.tell(Input::PublishParameters(taken.parameters));
+        }
         for call in taken.calls {
             match call {
                 Call::Core(input, reply) => {
@@ -207,9 +224,15 @@ impl Driver {
                 Call::Stats(reply) => {
                     let _ = reply.try_send(self.stats());
                 }
+                #[cfg(test)]
+                Call::Held(reply) => {
+                    let held = self.room.as_ref().map_or((0, 0), |room| room.inboxes.held());
+                    let _ = reply.try_send(held);
+                }
                 Call::Status(status, reason) => self.set_status(status, reason),
                 Call::Enter(joined, end) => self.enter(*joined, end),
                 Call::Leave(done) => self.leave(done),
+                Call::Resume => self.resume(),
                 Call::Finish => return true,
             }
         }
@@ -218,8 +241,9 @@ impl Driver {
 
     fn set_status(&mut self, status: ConnectionStatus, reason: Option<Error>) {
         self.status = status;
-        if reason.is_some() {
-            self.last_error.clone_from(&reason);
+        if status == ConnectionStatus::ShuttingDown {
+            // What failed before and was got over is no reason for the end.
+            self.end_reason.clone_from(&reason);
         }
         self.shared.callbacks.status(status, reason);
     }
@@ -246,6 +270,8 @@ impl Driver {
 
     fn feed_tick(&mut self) {
         if self.core.deadline().is_some_and(|at| Instant::now().into_std() >= at) {
+            // What has happened in the room comes first: a viewer who has arrived is not too late (S-31, S-164).
+            self.take_room_events();
             self.tell_heartbeat();
             self.tell(Input::Tick);
         }
@@ -254,6 +280,7 @@ impl Driver {
             self.log_stats();
         }
         if let Some(room) = &mut self.room {
+            // Panics in them were contained where they began.
             while room.tasks.try_join_next().is_some() {}
         }
     }
@@ -289,7 +316,12 @@ impl Driver {
             match next {
                 Some((sid, Received::Message(message))) => self.tell(Input::Message { sid, message }),
                 Some((sid, Received::Malformed(reason))) => self.tell(Input::Malformed { sid, reason }),
-                None => return false,
+                None => {
+                    for sid in self.room.as_mut().map(|room| room.inboxes.take_hung_up()).unwrap_or_default() {
+                        self.tell(Input::HungUp { sid });
+                    }
+                    return false;
+                }
             }
         }
         true

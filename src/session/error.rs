@@ -42,6 +42,8 @@ pub enum ErrorKind {
     DuplicateIdentity,
     /// The server's operator removed the device from the room.
     Removed,
+    /// No viewer came, or none was left, for the idle window.
+    Idle,
     /// The session's capabilities or encodings do not allow it.
     NotSupported,
     /// A panic inside the library was stopped.

@@ -10,6 +10,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::callbacks::run_callback;
 use super::futures::Futures;
+use super::panics::{contain, PanicSwitch};
 use super::ClientId;
 
 /// Most threads of one session that run handlers.
@@ -45,6 +46,7 @@ pub(crate) struct HandlerPool {
     work: Condvar,
     idle_changed: Condvar,
     panics: Arc<AtomicU64>,
+    pub(crate) panic_switch: PanicSwitch,
     futures: Arc<Futures>,
 }
 
@@ -77,7 +79,15 @@ impl Waiting {
 impl HandlerPool {
     pub(crate) fn new(panics: Arc<AtomicU64>) -> Arc<Self> {
         let futures = Futures::new(panics.clone());
-        Arc::new(Self { state: Mutex::default(), work: Condvar::new(), idle_changed: Condvar::new(), panics, futures })
+        let panic_switch = PanicSwitch::default();
+        Arc::new(Self {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            idle_changed: Condvar::new(),
+            panics,
+            panic_switch,
+            futures,
+        })
     }
 
     /// Runs a job of `client` as soon as it is its turn. A closed pool drops it.
@@ -175,7 +185,10 @@ impl HandlerPool {
     fn run(&self) {
         self.futures.adopt_thread();
         while let Some((client, lane, job)) = self.next() {
-            run_callback("request handler", &self.panics, job);
+            contain("handler thread", &self.panics, || {
+                self.panic_switch.check();
+                run_callback("request handler", &self.panics, job);
+            });
             self.state.lock().ended(client, lane);
         }
     }

@@ -1,19 +1,20 @@
 //! What viewers send, on its way to the owner: one bounded inbox per incoming control stream, drained round-robin.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::protocol::frame::MAX_PAYLOAD;
-use crate::protocol::{FrameDecoder, FromViewer};
+use crate::protocol::{Frame, FrameDecoder, FrameKind, FromViewer};
 use crate::room::{ByteReader, Identity, RoomError, Sid};
 
 use super::inputs::Inputs;
+use super::panics::contain_task;
 
 /// Messages of one stream that wait for the owner; then its reader waits.
 const MAX_MESSAGES: usize = 64;
@@ -23,6 +24,9 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_STREAMS: usize = 4;
 /// Bytes of unfinished frames over all streams of one connection (S-72).
 const MAX_ASSEMBLING: usize = 32 << 20;
+/// Of messages with more bytes a connection has one at a time: read, JSON can take several times its size. Reading it can
+/// take long, too, so that happens on a thread for blocking work and delays nobody's stream.
+const LARGE: usize = 64 << 10;
 /// How long the frames of a viewer that is not registered are held (S-74b).
 const HOLD: Duration = Duration::from_secs(10);
 
@@ -51,18 +55,36 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    items: VecDeque<(Received, usize)>,
+    items: VecDeque<Item>,
     bytes: usize,
     last_ping: Option<Instant>,
     ended: bool,
+}
+
+struct Item {
+    received: Received,
+    size: usize,
+    /// Given back when the owner takes the message.
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+/// What the streams of one connection share.
+#[derive(Clone)]
+struct Allowance {
+    /// Bytes of unfinished frames, and of frames that wait to be read.
+    assembling: Arc<AtomicUsize>,
+    /// The turn for a large message.
+    large: Arc<Semaphore>,
 }
 
 /// The inboxes of a room.
 #[derive(Default)]
 pub(crate) struct Inboxes {
     open: Vec<Inbox>,
-    assembling: Vec<(Identity, Arc<AtomicUsize>)>,
+    allowances: Vec<(Identity, Allowance)>,
     turn: usize,
+    /// Connections whose last stream has ended since somebody asked.
+    hung_up: Vec<Sid>,
 }
 
 /// What the owner knows about the sender of an inbox.
@@ -85,20 +107,21 @@ impl Inboxes {
         sid: Option<Sid>,
         reader: ByteReader,
         inputs: &Arc<Inputs>,
+        panics: &Arc<AtomicU64>,
     ) -> bool {
         if self.open.iter().filter(|i| i.identity == identity && i.sid == sid && !i.ended()).count() >= MAX_STREAMS {
             return false;
         }
-        let assembling = match self.assembling.iter().find(|(known, _)| *known == identity) {
-            Some((_, counter)) => counter.clone(),
+        let allowance = match self.allowances.iter().find(|(known, _)| *known == identity) {
+            Some((_, allowance)) => allowance.clone(),
             None => {
-                let counter = Arc::new(AtomicUsize::new(0));
-                self.assembling.push((identity.clone(), counter.clone()));
-                counter
+                let allowance = Allowance { assembling: Arc::default(), large: Arc::new(Semaphore::new(1)) };
+                self.allowances.push((identity.clone(), allowance.clone()));
+                allowance
             }
         };
         let shared = Arc::new(Shared { queue: Mutex::default(), space: Notify::new() });
-        let task = tokio::spawn(read(reader, shared.clone(), inputs.clone(), assembling));
+        let task = tokio::spawn(read(reader, shared.clone(), inputs.clone(), allowance, panics.clone()));
         self.open.push(Inbox { identity, sid, shared, reader: task.abort_handle(), unknown_since: None });
         true
     }
@@ -113,7 +136,7 @@ impl Inboxes {
     /// A connection has left the room: its streams end, and what they still hold is nobody's (S-74c).
     pub(crate) fn forget(&mut self, sid: &Sid) {
         self.open.retain(|inbox| inbox.sid.as_ref() != Some(sid));
-        self.forget_idle_counters();
+        self.forget_idle();
     }
 
     /// The next message, one per stream in turn.
@@ -138,8 +161,11 @@ impl Inboxes {
                 if give_up && !inbox.drained() {
                     tracing::debug!(identity = %inbox.identity, "the frames of an unregistered viewer were dropped");
                 }
-                self.open.remove(turn);
-                self.forget_idle_counters();
+                let sid = self.open.remove(turn).sid.clone();
+                let is_last =
+                    |sid: &Sid| !self.open.iter().any(|inbox| inbox.sid.as_ref() == Some(sid) && !inbox.ended());
+                self.hung_up.extend(sid.filter(is_last));
+                self.forget_idle();
                 continue;
             }
             self.turn = turn + 1;
@@ -159,6 +185,11 @@ impl Inboxes {
         own.filter_map(|inbox| inbox.shared.queue.lock().last_ping).max()
     }
 
+    /// The connections whose last stream has ended since the last time.
+    pub(crate) fn take_hung_up(&mut self) -> Vec<Sid> {
+        std::mem::take(&mut self.hung_up)
+    }
+
     /// When an inbox of an unregistered viewer is to be given up.
     pub(crate) fn deadline(&self, registered: impl Fn(&Sid) -> bool) -> Option<Instant> {
         self.open
@@ -168,9 +199,16 @@ impl Inboxes {
             .min()
     }
 
-    fn forget_idle_counters(&mut self) {
+    /// Messages and bytes that wait for the owner.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> (usize, usize) {
+        let queues = self.open.iter().map(|inbox| inbox.shared.queue.lock());
+        queues.fold((0, 0), |(items, bytes), queue| (items + queue.items.len(), bytes + queue.bytes))
+    }
+
+    fn forget_idle(&mut self) {
         let open = &self.open;
-        self.assembling.retain(|(identity, _)| open.iter().any(|inbox| inbox.identity == *identity));
+        self.allowances.retain(|(identity, _)| open.iter().any(|inbox| inbox.identity == *identity));
     }
 }
 
@@ -186,7 +224,7 @@ impl Inbox {
 
     fn take(&self) -> Option<Received> {
         let mut queue = self.shared.queue.lock();
-        let (received, size) = queue.items.pop_front()?;
+        let Item { received, size, .. } = queue.items.pop_front()?;
         queue.bytes -= size;
         drop(queue);
         self.shared.space.notify_one();
@@ -201,10 +239,18 @@ impl Drop for Inbox {
 }
 
 /// Reads one stream to its end: frames, then messages. Parsing happens here, off the owner task.
-async fn read(mut reader: ByteReader, shared: Arc<Shared>, inputs: Arc<Inputs>, assembling: Arc<AtomicUsize>) {
-    let mut held = Assembling { counter: assembling, bytes: 0 };
-    if let Err(reason) = read_frames(&mut reader, &shared, &inputs, &mut held).await {
-        push(&shared, &inputs, Received::Malformed(reason), 0).await;
+async fn read(
+    mut reader: ByteReader,
+    shared: Arc<Shared>,
+    inputs: Arc<Inputs>,
+    allowance: Allowance,
+    panics: Arc<AtomicU64>,
+) {
+    let mut held = Assembling { counter: allowance.assembling, bytes: 0 };
+    let read = read_frames(&mut reader, &shared, &inputs, &mut held, &allowance.large);
+    let frames = contain_task("reader", &panics, read).await;
+    if let Err(reason) = frames.unwrap_or_else(|| Err("an internal error".to_owned())) {
+        push(&shared, &inputs, Received::Malformed(reason), 0, None).await;
     }
     shared.queue.lock().ended = true;
     inputs.wake();
@@ -216,6 +262,7 @@ async fn read_frames(
     shared: &Shared,
     inputs: &Inputs,
     held: &mut Assembling,
+    large: &Arc<Semaphore>,
 ) -> Result<(), String> {
     let mut decoder = FrameDecoder::new(MAX_PAYLOAD);
     while let Some(chunk) = reader.next().await {
@@ -229,32 +276,46 @@ async fn read_frames(
         }
         while let Some(frame) = decoder.next().map_err(|error| error.to_string())? {
             let size = frame.payload.len();
-            let received = match FromViewer::decode(&frame) {
-                Ok(message @ FromViewer::Ping { .. }) => {
+            if size <= LARGE {
+                let received = decode(&frame);
+                if matches!(received, Received::Message(FromViewer::Ping { .. })) {
                     shared.queue.lock().last_ping = Some(Instant::now());
-                    Received::Message(message)
                 }
-                Ok(message) => Received::Message(message),
-                Err(error) => Received::Malformed(error.to_string()),
+                push(shared, inputs, received, size, None).await;
+                continue;
+            }
+            held.set(decoder.buffered() + size)?;
+            // The semaphore is never closed.
+            let turn = large.clone().acquire_owned().await.ok();
+            let received = match frame.kind {
+                FrameKind::Binary => decode(&frame),
+                FrameKind::Text => {
+                    let decoded = tokio::task::spawn_blocking(move || decode(&frame)).await;
+                    decoded.map_err(|error| format!("it could not be read: {error}"))?
+                }
             };
-            push(shared, inputs, received, size).await;
+            push(shared, inputs, received, size, turn).await;
         }
-        held.set(decoder.buffered());
-        if held.total() > MAX_ASSEMBLING {
-            return Err(format!("more than {MAX_ASSEMBLING} bytes of unfinished frames"));
-        }
+        held.set(decoder.buffered())?;
     }
     Ok(())
 }
 
-async fn push(shared: &Shared, inputs: &Inputs, received: Received, size: usize) {
+fn decode(frame: &Frame) -> Received {
+    match FromViewer::decode(frame) {
+        Ok(message) => Received::Message(message),
+        Err(error) => Received::Malformed(error.to_string()),
+    }
+}
+
+async fn push(shared: &Shared, inputs: &Inputs, received: Received, size: usize, turn: Option<OwnedSemaphorePermit>) {
     loop {
         {
             let mut queue = shared.queue.lock();
             let room = queue.items.len() < MAX_MESSAGES && queue.bytes + size <= MAX_BYTES;
             if room || queue.items.is_empty() {
                 queue.bytes += size;
-                queue.items.push_back((received, size));
+                queue.items.push_back(Item { received, size, _turn: turn });
                 break;
             }
         }
@@ -270,14 +331,15 @@ struct Assembling {
 }
 
 impl Assembling {
-    fn set(&mut self, bytes: usize) {
+    /// `Err` when the connection holds too much.
+    fn set(&mut self, bytes: usize) -> Result<(), String> {
         self.counter.fetch_add(bytes, Ordering::Relaxed);
         self.counter.fetch_sub(self.bytes, Ordering::Relaxed);
         self.bytes = bytes;
-    }
-
-    fn total(&self) -> usize {
-        self.counter.load(Ordering::Relaxed)
+        if self.counter.load(Ordering::Relaxed) > MAX_ASSEMBLING {
+            return Err(format!("more than {MAX_ASSEMBLING} bytes of unfinished frames"));
+        }
+        Ok(())
     }
 }
 

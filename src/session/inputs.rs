@@ -7,25 +7,34 @@ use std::time::{Duration, Instant};
 
 use indexmap::map::Entry;
 use indexmap::IndexMap;
-use parking_lot::{Condvar, Mutex};
-use tokio::sync::{oneshot, Notify};
+use tokio::sync::oneshot;
 
 use crate::context::{ChannelId, ChannelRef};
+use crate::fanout::sync::{Condvar, Mutex, Notify};
 use crate::room::{DisconnectReason, Joined, PublishError, VideoTrack};
 
 use super::core::{ChannelAdded, Input, Outcome, PublisherId, QuestionKey, RequestId, VideoNews};
 use super::stats::SessionStats;
-use super::{Client, ConnectionStatus, Error, ErrorKind};
+use super::{Client, ConnectionStatus, Error, ErrorKind, Parameter, ParameterPublisher};
 
 /// Calls of the application that wait for the owner; more callers wait for room, with their deadline.
-const MAX_CALLS: usize = 1024;
+const MAX_CALLS: usize = if cfg!(telelink_loom) { 1 } else { 1024 };
 
 /// How a room ended.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RoomEnd {
-    pub(crate) reason: DisconnectReason,
+    pub(crate) reason: EndReason,
     /// How long the session was in the room.
     pub(crate) lived: Duration,
+}
+
+/// Why a room ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EndReason {
+    /// It was lost, or left because it was asked for.
+    Disconnected(DisconnectReason),
+    /// There was no viewer for the idle window (S-28); the room has been left.
+    Idle,
 }
 
 /// What the application or the gateway asks.
@@ -36,12 +45,17 @@ pub(crate) enum Call {
     Client(u32, SyncSender<Option<Client>>),
     /// Statistics.
     Stats(SyncSender<SessionStats>),
+    /// Tests: messages and bytes of viewers that wait for the owner.
+    #[cfg(test)]
+    Held(SyncSender<(usize, usize)>),
     /// The gateway: the connection changed.
     Status(ConnectionStatus, Option<Error>),
     /// The gateway: here is a room. Answers when it ended.
     Enter(Box<Joined>, oneshot::Sender<RoomEnd>),
     /// The gateway: leave the room. Answers when it has been left.
     Leave(oneshot::Sender<()>),
+    /// The application: stay in the room, or come back from the idle window's end.
+    Resume,
     /// The gateway: nothing more will come.
     Finish,
 }
@@ -62,6 +76,7 @@ pub(crate) struct Taken {
     pub(crate) removed: Vec<ChannelRef>,
     pub(crate) answers: Vec<(RequestId, Outcome)>,
     pub(crate) authorized: Vec<(QuestionKey, Vec<bool>)>,
+    pub(crate) parameters: Vec<Parameter>,
     pub(crate) published: Vec<Published>,
     pub(crate) news: Vec<VideoNews>,
 }
@@ -76,6 +91,7 @@ struct State {
     removed: Vec<ChannelRef>,
     answers: Vec<(RequestId, Outcome)>,
     authorized: Vec<(QuestionKey, Vec<bool>)>,
+    parameters: IndexMap<String, Parameter>,
     published: Vec<Published>,
     news: IndexMap<ChannelId, VideoNews>,
     closed: bool,
@@ -220,6 +236,7 @@ impl Inputs {
             removed: std::mem::take(&mut state.removed),
             answers: std::mem::take(&mut state.answers),
             authorized: std::mem::take(&mut state.authorized),
+            parameters: std::mem::take(&mut state.parameters).into_values().collect(),
             published: std::mem::take(&mut state.published),
             news: std::mem::take(&mut state.news).into_values().collect(),
         };
@@ -234,5 +251,22 @@ impl Inputs {
         *state = State { closed: true, ..State::default() };
         drop(state);
         self.space.notify_all();
+    }
+}
+
+/// Values of a parameter handler's own accord. Bounded by the parameters that exist: of each, the newest is enough.
+impl ParameterPublisher for Inputs {
+    fn publish(&self, parameters: Vec<Parameter>) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            for parameter in parameters {
+                match state.parameters.get_mut(&parameter.name) {
+                    Some(waiting) => *waiting = parameter,
+                    None => drop(state.parameters.insert(parameter.name.clone(), parameter)),
+                }
+            }
+        }
+        drop(state);
+        self.wake.notify_one();
     }
 }

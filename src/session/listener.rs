@@ -96,6 +96,10 @@ impl fmt::Display for ConnectionStatus {
 #[allow(unused_variables)]
 pub trait Listener: Send + Sync + 'static {
     /// The connection changed. `reason` says why, when something failed.
+    ///
+    /// While joining fails again and again the status stays Connecting; it is told again for each *other* reason, so
+    /// that the listener learns why the session gets no further. A clean run is Connecting, Connected, ShuttingDown,
+    /// Shutdown (S-12).
     fn on_status(&self, status: ConnectionStatus, reason: Option<&Error>) {}
     /// A viewer subscribed to a channel it was not subscribed to.
     fn on_subscribe(&self, client: &Client, channel: &ChannelRef) {}

@@ -21,7 +21,9 @@ mod inputs;
 mod lease;
 mod listener;
 mod options;
+mod panics;
 mod parameter;
+pub mod parameter_store;
 mod prometheus;
 mod responder;
 mod rights;
@@ -35,17 +37,17 @@ mod video;
 mod video_pool;
 mod video_publisher;
 
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::context::Context;
 use crate::protocol::server_info::LIBRARY_METADATA_KEY;
 use crate::protocol::ServerInfo;
-use crate::room::Joined;
+use crate::room::{Joined, Room};
 
 pub use asset::{AssetHandler, AssetRequest, AssetResponder, MAX_ASSET};
 pub use asset_folder::AssetFolder;
@@ -58,10 +60,13 @@ pub use lease::{
 };
 pub use listener::{Client, ClientChannel, ClientId, ClientMessage, ConnectionStatus, Listener};
 pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, SessionOptions};
+#[doc(hidden)]
+pub use panics::PanicPoint;
 pub use parameter::{
-    GetParametersRequest, Parameter, ParameterHandler, ParameterResponder, ParameterType, ParameterValue,
-    SetParametersRequest,
+    GetParametersRequest, Parameter, ParameterHandler, ParameterPublisher, ParameterResponder, ParameterType,
+    ParameterValue, SetParametersRequest,
 };
+pub use parameter_store::{ParameterKind, ParameterOptions, ParameterStore};
 pub use rights::{Action, Authorizer, Policy, RoleRules, ROLE_ATTRIBUTE};
 pub use service::{MessageSchema, Service, ServiceHandler, ServiceRequest, ServiceResponder};
 pub use stats::{ChannelStats, RttStats, SessionStats, VideoStats, ViewerStats};
@@ -72,7 +77,8 @@ pub use crate::fanout::{DropCounts, QueueStats};
 pub use crate::protocol::{Status, StatusLevel};
 
 pub(crate) use callbacks::{on_callback_thread, run_callback};
-pub(crate) use inputs::RoomEnd;
+pub(crate) use inputs::{EndReason, RoomEnd};
+pub(crate) use panics::contain_task;
 
 use self::core::{Config, Input, ParameterSource};
 use callbacks::Callbacks;
@@ -82,6 +88,7 @@ use handlers::HandlerPool;
 use inputs::{Call, Inputs};
 use lease::LeaseRules;
 use options::CALL_TIMEOUT;
+use panics::TaskSwitches;
 use rights::Rights;
 use sink::SessionSink;
 use video_pool::VideoPool;
@@ -94,6 +101,11 @@ pub(crate) struct Control {
     inputs: Arc<Inputs>,
     callbacks: Arc<Callbacks>,
     panics: Arc<AtomicU64>,
+    resumed: Arc<watch::Sender<bool>>,
+    pool: Arc<HandlerPool>,
+    switches: Arc<TaskSwitches>,
+    /// Where the driver keeps its room.
+    room: Arc<Mutex<Option<Arc<dyn Room>>>>,
     state: Mutex<(ConnectionStatus, Option<Error>)>,
     capabilities: Vec<SessionCapability>,
 }
@@ -107,6 +119,8 @@ impl Control {
     ) -> Result<(Arc<Self>, impl std::future::Future<Output = ()> + Send + 'static), Error> {
         let options = options.validated()?;
         let panics = Arc::new(AtomicU64::new(0));
+        let resumed = Arc::new(watch::Sender::new(false));
+        let (switches, room) = (Arc::<TaskSwitches>::default(), Arc::<Mutex<Option<Arc<dyn Room>>>>::default());
         let inputs = Arc::<Inputs>::default();
         let no_thread =
             |error| Error::new(ErrorKind::Internal, format!("the callback thread could not start: {error}"));
@@ -137,36 +151,80 @@ impl Control {
             panics: panics.clone(),
             context: context.clone(),
             sink,
+            resumed: resumed.clone(),
+            switches: switches.clone(),
+            room: room.clone(),
         };
+        if let Some(handler) = &options.parameter_handler {
+            let publisher: Weak<Inputs> = Arc::downgrade(&inputs);
+            handler.attach(publisher);
+        }
         let config = config_of(&options);
         let services = options.services;
         drop((options.listener, options.control_lease));
         let state = Mutex::new((ConnectionStatus::Connecting, None));
-        let control = Arc::new(Self { inputs, callbacks, panics, state, capabilities: options.capabilities });
+        let capabilities = options.capabilities;
+        let control = Arc::new(Self { inputs, callbacks, panics, resumed, pool, switches, room, state, capabilities });
         control.inputs.post(Call::Core(Input::AddServices(last_of_each_name(services)), None));
         let guard = control.clone();
         let context = context.clone();
         let driver = async move {
-            let run = std::panic::AssertUnwindSafe(Driver::new(shared, config, settings).run());
-            if futures_util::FutureExt::catch_unwind(run).await.is_err() {
+            let run = async { Driver::new(shared, config, settings).run().await };
+            if contain_task("owner task", &guard.panics, run).await.is_none() {
                 // The channels' routes would keep filling queues that nobody empties.
                 context.remove_sink(sink);
                 videos.close();
-                guard.driver_panicked(&pool);
+                guard.driver_panicked().await;
             }
         };
         Ok((control, driver))
     }
 
-    /// S-267: an internal panic still ends in Shutdown, with a reason.
-    fn driver_panicked(&self, pool: &Arc<HandlerPool>) {
+    /// S-267: an internal panic still ends in ShuttingDown and Shutdown, with a reason, and outside of the room.
+    async fn driver_panicked(&self) {
         let error = Error::new(ErrorKind::Panic, "an internal error stopped the session");
-        tracing::error!(%error, "the session's owner task panicked");
-        self.panics.fetch_add(1, Ordering::Relaxed);
         self.inputs.close();
-        *self.state.lock() = (ConnectionStatus::Shutdown, Some(error.clone()));
-        pool.close();
-        self.callbacks.finish(pool.clone(), Some(error));
+        let before = std::mem::replace(&mut *self.state.lock(), (ConnectionStatus::ShuttingDown, Some(error.clone())));
+        if !matches!(before.0, ConnectionStatus::ShuttingDown | ConnectionStatus::Shutdown) {
+            self.callbacks.status(ConnectionStatus::ShuttingDown, Some(error.clone()));
+        }
+        self.pool.close();
+        let room = self.room.lock().take();
+        if let Some(room) = room {
+            let _ = tokio::time::timeout(driver::CLOSE_TIMEOUT, room.close()).await;
+        }
+        self.state.lock().0 = ConnectionStatus::Shutdown;
+        self.callbacks.finish(self.pool.clone(), Some(error));
+    }
+
+    /// Gateway: it panicked. The session ends as if it had been stopped, with the reason.
+    pub(crate) async fn gateway_panicked(&self) {
+        let error = Error::new(ErrorKind::Panic, "an internal error stopped the session");
+        self.set_status(ConnectionStatus::ShuttingDown, Some(error.clone()));
+        self.leave().await;
+        self.finish(Some(error));
+    }
+
+    /// Panics of callbacks and of the library, stopped so far.
+    pub(crate) fn panics(&self) -> &Arc<AtomicU64> {
+        &self.panics
+    }
+
+    /// Gateway: panics here if a test asked for it.
+    pub(crate) fn check_gateway_switch(&self) {
+        self.switches.gateway.check();
+    }
+
+    /// Tests: the named part panics at its next step.
+    pub(crate) fn inject_panic(&self, at: PanicPoint) {
+        match at {
+            PanicPoint::Owner => self.switches.owner.arm(),
+            PanicPoint::Callbacks => self.callbacks.panic_switch.arm(),
+            PanicPoint::Handlers => self.pool.panic_switch.arm(),
+            PanicPoint::Gateway => self.switches.gateway.arm(),
+            PanicPoint::Room => self.switches.room.arm(),
+        }
+        self.inputs.wake();
     }
 
     /// State of the connection.
@@ -220,16 +278,27 @@ impl Control {
         Ok(stats)
     }
 
-    /// Gateway: the connection changed. A repeated status without news is not told.
+    /// Messages and bytes of viewers that wait for the owner.
+    #[cfg(test)]
+    fn held(&self) -> (usize, usize) {
+        self.inputs.ask(Call::Held, CALL_TIMEOUT).unwrap()
+    }
+
+    /// Gateway: the connection changed. A repeated status is told only with another reason than the last: a first join
+    /// that fails, and fails again, changes no status, but the application has to learn why it gets no further. Never
+    /// more often than there are attempts to join.
     pub(crate) fn set_status(&self, status: ConnectionStatus, reason: Option<Error>) {
         let mut state = self.state.lock();
-        let changed = state.0 != status;
+        if state.0 == ConnectionStatus::Shutdown {
+            return;
+        }
+        let news = state.0 != status || (reason.is_some() && state.1 != reason);
         state.0 = status;
         if reason.is_some() {
             state.1.clone_from(&reason);
         }
         drop(state);
-        if changed {
+        if news {
             self.inputs.post(Call::Status(status, reason));
         }
     }
@@ -244,6 +313,22 @@ impl Control {
         let (tx, rx) = oneshot::channel();
         self.inputs.post(Call::Enter(Box::new(joined), tx));
         rx
+    }
+
+    /// Gateway: how long the session stays in a room without viewers.
+    pub(crate) fn set_idle_window(&self, window: Option<Duration>) {
+        self.inputs.post(Call::Core(Input::IdleWindow(window), None));
+    }
+
+    /// Stays in the room, or comes back to it after the idle window's end.
+    pub(crate) fn resume(&self) -> Result<(), Error> {
+        self.inputs.call(Call::Resume, Instant::now() + CALL_TIMEOUT)
+    }
+
+    /// Gateway: resolves when the application has asked to come back since the last room.
+    pub(crate) async fn resumed(&self) {
+        // Cannot fail: the sender is ours.
+        let _ = self.resumed.subscribe().wait_for(|resumed| *resumed).await;
     }
 
     /// Gateway: leaves the room, and resolves when it has been left, at most 5 s later.

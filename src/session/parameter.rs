@@ -1,5 +1,7 @@
 //! Parameters: values of the robot that viewers read, write and follow (S-204 to S-215).
 
+use std::sync::Weak;
+
 use super::responder::OneShot;
 use super::{Client, Error};
 
@@ -35,6 +37,18 @@ pub trait ParameterHandler: Send + Sync + 'static {
     /// Apply what can be applied, and answer with the values as they are now. Other viewers learn of it by
     /// [`publish_parameter_values`](crate::gateway::Session::publish_parameter_values) alone (S-207).
     fn set(&self, request: SetParametersRequest, responder: ParameterResponder);
+    /// A session begins to use this handler. `publisher` takes values to the viewers that follow them, like
+    /// [`publish_parameter_values`](crate::gateway::Session::publish_parameter_values), as long as that session lives.
+    fn attach(&self, publisher: Weak<dyn ParameterPublisher>) {
+        let _ = publisher;
+    }
+}
+
+/// Takes values to the viewers of a session that follow them.
+pub trait ParameterPublisher: Send + Sync {
+    /// Publishes values, in the order of the calls, after what was answered before. Never blocks: of a parameter whose
+    /// values come faster than they can be sent, the newest is enough.
+    fn publish(&self, parameters: Vec<Parameter>);
 }
 
 /// The answer of a parameter request.

@@ -18,6 +18,7 @@
 
 CHECK(sizeof(telelink_status) == 4);
 CHECK(sizeof(telelink_qos) == 4);
+CHECK(sizeof(telelink_parameter_kind) == 4);
 CHECK(sizeof(telelink_connection_status) == 4);
 CHECK(TELELINK_ABI_VERSION == 0);
 
@@ -90,7 +91,7 @@ AT(telelink_client_message, struct_size, 0);
 AT(telelink_client_message, payload, 8);
 AT(telelink_client_message, receive_time_ns, 24);
 
-SIZE(telelink_session_callbacks, 88);
+SIZE(telelink_session_callbacks, 120);
 AT(telelink_session_callbacks, struct_size, 0);
 AT(telelink_session_callbacks, context, 8);
 AT(telelink_session_callbacks, drop, 16);
@@ -102,6 +103,10 @@ AT(telelink_session_callbacks, on_client_unadvertise, 56);
 AT(telelink_session_callbacks, on_message, 64);
 AT(telelink_session_callbacks, on_connection_graph_subscribe, 72);
 AT(telelink_session_callbacks, on_connection_graph_unsubscribe, 80);
+AT(telelink_session_callbacks, on_parameters_subscribe, 88);
+AT(telelink_session_callbacks, on_parameters_unsubscribe, 96);
+AT(telelink_session_callbacks, on_get_parameters, 104);
+AT(telelink_session_callbacks, on_set_parameters, 112);
 
 SIZE(telelink_session_policy, 56);
 AT(telelink_session_policy, struct_size, 0);
@@ -134,7 +139,7 @@ AT(telelink_ice_server, urls_count, 8);
 AT(telelink_ice_server, username, 16);
 AT(telelink_ice_server, password, 32);
 
-SIZE(telelink_session_options, 320);
+SIZE(telelink_session_options, 352);
 AT(telelink_session_options, struct_size, 0);
 AT(telelink_session_options, url, 8);
 AT(telelink_session_options, token, 24);
@@ -168,10 +173,15 @@ AT(telelink_session_options, roles, 264);
 AT(telelink_session_options, roles_count, 272);
 AT(telelink_session_options, default_role, 280);
 AT(telelink_session_options, control_lease, 288);
-AT(telelink_session_options, video_codec, 296);
-AT(telelink_session_options, video_encoder, 300);
-AT(telelink_session_options, video_max_bitrate, 304);
-AT(telelink_session_options, video_max_framerate, 312);
+AT(telelink_session_options, parameter_handler, 296);
+AT(telelink_session_options, parameter_store, 304);
+AT(telelink_session_options, idle_window_ms, 312);
+AT(telelink_session_options, after_idle, 320);
+AT(telelink_session_options, reserved, 324);
+AT(telelink_session_options, video_codec, 328);
+AT(telelink_session_options, video_encoder, 332);
+AT(telelink_session_options, video_max_bitrate, 336);
+AT(telelink_session_options, video_max_framerate, 344);
 
 SIZE(telelink_role, 128);
 AT(telelink_role, struct_size, 0);
@@ -204,6 +214,93 @@ AT(telelink_control_lease, call, 64);
 AT(telelink_control_lease, call_count, 72);
 AT(telelink_control_lease, set, 80);
 AT(telelink_control_lease, set_count, 88);
+
+SIZE(telelink_parameter_data, 16);
+
+SIZE(telelink_bool_array, 16);
+AT(telelink_bool_array, data, 0);
+AT(telelink_bool_array, len, 8);
+
+SIZE(telelink_integer_array, 16);
+AT(telelink_integer_array, data, 0);
+AT(telelink_integer_array, len, 8);
+
+SIZE(telelink_float_array, 16);
+AT(telelink_float_array, data, 0);
+AT(telelink_float_array, len, 8);
+
+SIZE(telelink_string_array, 16);
+AT(telelink_string_array, data, 0);
+AT(telelink_string_array, len, 8);
+
+SIZE(telelink_parameter_value_array, 16);
+AT(telelink_parameter_value_array, data, 0);
+AT(telelink_parameter_value_array, len, 8);
+
+SIZE(telelink_parameter_array, 16);
+AT(telelink_parameter_array, data, 0);
+AT(telelink_parameter_array, len, 8);
+
+SIZE(telelink_parameter_value, 24);
+AT(telelink_parameter_value, kind, 0);
+AT(telelink_parameter_value, reserved, 4);
+AT(telelink_parameter_value, data, 8);
+
+SIZE(telelink_parameter, 40);
+AT(telelink_parameter, name, 0);
+AT(telelink_parameter, value, 16);
+
+SIZE(telelink_parameter_info, 168);
+AT(telelink_parameter_info, struct_size, 0);
+AT(telelink_parameter_info, parameter, 8);
+AT(telelink_parameter_info, kind, 48);
+AT(telelink_parameter_info, read_only, 52);
+AT(telelink_parameter_info, deletable, 56);
+AT(telelink_parameter_info, reserved, 60);
+AT(telelink_parameter_info, description, 64);
+AT(telelink_parameter_info, min, 80);
+AT(telelink_parameter_info, max, 104);
+AT(telelink_parameter_info, step, 128);
+AT(telelink_parameter_info, allowed, 152);
+AT(telelink_parameter_info, allowed_count, 160);
+
+SIZE(telelink_get_parameters_request, 48);
+AT(telelink_get_parameters_request, struct_size, 0);
+AT(telelink_get_parameters_request, client, 8);
+AT(telelink_get_parameters_request, request_id, 16);
+AT(telelink_get_parameters_request, names, 32);
+AT(telelink_get_parameters_request, names_count, 40);
+
+SIZE(telelink_set_parameters_request, 48);
+AT(telelink_set_parameters_request, struct_size, 0);
+AT(telelink_set_parameters_request, client, 8);
+AT(telelink_set_parameters_request, request_id, 16);
+AT(telelink_set_parameters_request, parameters, 32);
+AT(telelink_set_parameters_request, parameters_count, 40);
+
+SIZE(telelink_parameter_handler, 40);
+AT(telelink_parameter_handler, struct_size, 0);
+AT(telelink_parameter_handler, context, 8);
+AT(telelink_parameter_handler, drop, 16);
+AT(telelink_parameter_handler, on_get, 24);
+AT(telelink_parameter_handler, on_set, 32);
+
+SIZE(telelink_parameter_declaration, 192);
+AT(telelink_parameter_declaration, struct_size, 0);
+AT(telelink_parameter_declaration, context, 8);
+AT(telelink_parameter_declaration, drop, 16);
+AT(telelink_parameter_declaration, validate, 24);
+AT(telelink_parameter_declaration, on_change, 32);
+AT(telelink_parameter_declaration, name, 40);
+AT(telelink_parameter_declaration, value, 56);
+AT(telelink_parameter_declaration, description, 80);
+AT(telelink_parameter_declaration, min, 96);
+AT(telelink_parameter_declaration, max, 120);
+AT(telelink_parameter_declaration, step, 144);
+AT(telelink_parameter_declaration, allowed, 168);
+AT(telelink_parameter_declaration, allowed_count, 176);
+AT(telelink_parameter_declaration, read_only, 184);
+AT(telelink_parameter_declaration, deletable, 188);
 
 SIZE(telelink_asset_request, 32);
 AT(telelink_asset_request, struct_size, 0);

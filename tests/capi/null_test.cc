@@ -24,6 +24,9 @@ TEST(Null, FreeDoesNothing) {
   telelink_session_snapshot_free(nullptr);
   telelink_service_responder_free(nullptr);
   telelink_asset_responder_free(nullptr);
+  telelink_parameter_list_free(nullptr);
+  telelink_parameter_responder_free(nullptr);
+  telelink_parameter_store_free(nullptr);
   telelink_session_free(nullptr);
   telelink_test_server_free(nullptr);
   telelink_test_viewer_free(nullptr);
@@ -44,6 +47,9 @@ TEST(Null, InitIsRefused) {
   EXPECT_REFUSED("service", telelink_service_init(nullptr, sizeof(telelink_service)));
   EXPECT_REFUSED("callbacks", telelink_asset_callbacks_init(nullptr, sizeof(telelink_asset_callbacks)));
   EXPECT_REFUSED("folder", telelink_asset_folder_init(nullptr, sizeof(telelink_asset_folder)));
+  EXPECT_REFUSED("handler", telelink_parameter_handler_init(nullptr, sizeof(telelink_parameter_handler)));
+  EXPECT_REFUSED("declaration", telelink_parameter_declaration_init(nullptr, sizeof(telelink_parameter_declaration)));
+  EXPECT_REFUSED("info", telelink_parameter_info_init(nullptr, sizeof(telelink_parameter_info)));
   EXPECT_REFUSED("stats", telelink_session_stats_init(nullptr, sizeof(telelink_session_stats)));
   EXPECT_REFUSED("stats", telelink_viewer_stats_init(nullptr, sizeof(telelink_viewer_stats)));
   EXPECT_REFUSED("stats", telelink_channel_stats_init(nullptr, sizeof(telelink_channel_stats)));
@@ -89,6 +95,51 @@ TEST(Null, ContextAndChannelAreRefused) {
   EXPECT_STREQ(telelink_last_error_message(), "payload.data is NULL but payload.len is 1");
   EXPECT_EQ(telelink_channel_log(channel, no_bytes), TELELINK_STATUS_OK);
   telelink_channel_free(channel);
+}
+
+TEST(Null, ParametersAreRefused) {
+  const auto one = telelink_parameter_of("/a", telelink_integer_value(1));
+  telelink_parameter_list* list = nullptr;
+  EXPECT_REFUSED("out", telelink_parameter_list_create(&one, 1, nullptr));
+  EXPECT_EQ(telelink_parameter_list_create(nullptr, 1, &list), TELELINK_STATUS_NULL_ARGUMENT);
+  EXPECT_STREQ(telelink_last_error_message(), "parameters.data is NULL but parameters.len is 1");
+  ASSERT_EQ(telelink_parameter_list_create(nullptr, 0, &list), TELELINK_STATUS_OK);
+  EXPECT_EQ(telelink_parameter_list_count(list), 0U);
+  telelink_parameter_info info;
+  ASSERT_EQ(telelink_parameter_info_init(&info, sizeof info), TELELINK_STATUS_OK);
+  EXPECT_REFUSED("info", telelink_parameter_list_info(list, 0, nullptr));
+  EXPECT_REFUSED("list", telelink_parameter_list_info(nullptr, 0, &info));
+  EXPECT_EQ(telelink_parameter_list_count(nullptr), 0U);
+  EXPECT_EQ(telelink_parameter_list_data(nullptr), nullptr);
+  telelink_parameter_list_free(list);
+
+  EXPECT_REFUSED("responder", telelink_parameter_responder_respond(nullptr, &one, 1));
+  EXPECT_REFUSED("responder", telelink_parameter_responder_fail(nullptr, text("no")));
+  EXPECT_REFUSED("answer", telelink_parameter_answer_set(nullptr, &one, 1));
+  EXPECT_REFUSED("session", telelink_session_publish_parameter_values(nullptr, &one, 1));
+}
+
+TEST(Null, ParameterStoresAreRefused) {
+  telelink_parameter_declaration declaration;
+  ASSERT_EQ(telelink_parameter_declaration_init(&declaration, sizeof declaration), TELELINK_STATUS_OK);
+  telelink_parameter_list* list = nullptr;
+  telelink_parameter_value value = telelink_unset_value();
+  EXPECT_REFUSED("out", telelink_parameter_store_create(nullptr));
+  EXPECT_REFUSED("store", telelink_parameter_store_declare(nullptr, &declaration));
+  EXPECT_REFUSED("store", telelink_parameter_store_remove(nullptr, text("/a")));
+  EXPECT_REFUSED("store", telelink_parameter_store_get(nullptr, text("/a"), &list));
+  EXPECT_REFUSED("store", telelink_parameter_store_scalar(nullptr, text("/a"), &value));
+  EXPECT_REFUSED("store", telelink_parameter_store_list(nullptr, &list));
+  EXPECT_REFUSED("store", telelink_parameter_store_set(nullptr, text("/a"), value));
+  EXPECT_REFUSED("check", telelink_parameter_check_refuse(nullptr, text("no")));
+
+  telelink_parameter_store* store = nullptr;
+  ASSERT_EQ(telelink_parameter_store_create(&store), TELELINK_STATUS_OK);
+  EXPECT_REFUSED("declaration", telelink_parameter_store_declare(store, nullptr));
+  EXPECT_REFUSED("out", telelink_parameter_store_get(store, text("/a"), nullptr));
+  EXPECT_REFUSED("value_out", telelink_parameter_store_scalar(store, text("/a"), nullptr));
+  EXPECT_REFUSED("out", telelink_parameter_store_list(store, nullptr));
+  telelink_parameter_store_free(store);
 }
 
 TEST(Null, ViewsOfChannelsAndViewersHaveDefaults) {
@@ -147,6 +198,8 @@ TEST(Null, SessionIsRefused) {
   EXPECT_REFUSED("session", telelink_session_last_error(nullptr));
   EXPECT_REFUSED("session", telelink_session_close(nullptr, 0));
   EXPECT_REFUSED("session", telelink_session_close(nullptr, 1));
+  EXPECT_REFUSED("session", telelink_session_resume(nullptr));
+  EXPECT_REFUSED("session", telelink_test_inject_panic(nullptr, TELELINK_TEST_PANIC_POINT_OWNER));
   EXPECT_REFUSED("session", telelink_session_add_services(nullptr, nullptr, 0));
   EXPECT_REFUSED("session", telelink_session_remove_services(nullptr, nullptr, 0));
   EXPECT_REFUSED("session", telelink_session_publish_status(nullptr, TELELINK_STATUS_LEVEL_INFO, no_text, no_text));

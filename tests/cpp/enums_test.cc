@@ -1,5 +1,6 @@
 // The enums of C++ are those of C: every value, and none more.
 #include <telelink/telelink.hpp>
+#include <telelink/testing.hpp>
 
 #include <gtest/gtest.h>
 
@@ -13,12 +14,15 @@ constexpr bool same(A a, B b) {
   return static_cast<long>(a) == static_cast<long>(b);
 }
 
+using telelink::AfterIdle;
 using telelink::Capabilities;
 using telelink::ConnectionStatus;
 using telelink::LogLevel;
+using telelink::ParameterKind;
 using telelink::Qos;
 using telelink::Status;
 using telelink::StatusLevel;
+using telelink::testing::PanicPoint;
 
 static_assert(same(Qos::lossy, TELELINK_QOS_LOSSY));
 static_assert(same(Qos::reliable, TELELINK_QOS_RELIABLE));
@@ -53,9 +57,31 @@ static_assert(same(ConnectionStatus::connected, TELELINK_CONNECTION_STATUS_CONNE
 static_assert(same(ConnectionStatus::shutting_down, TELELINK_CONNECTION_STATUS_SHUTTING_DOWN));
 static_assert(same(ConnectionStatus::shutdown, TELELINK_CONNECTION_STATUS_SHUTDOWN));
 
+static_assert(same(ParameterKind::unset, TELELINK_PARAMETER_KIND_UNSET));
+static_assert(same(ParameterKind::boolean, TELELINK_PARAMETER_KIND_BOOL));
+static_assert(same(ParameterKind::integer, TELELINK_PARAMETER_KIND_INTEGER));
+static_assert(same(ParameterKind::floating, TELELINK_PARAMETER_KIND_FLOAT));
+static_assert(same(ParameterKind::string, TELELINK_PARAMETER_KIND_STRING));
+static_assert(same(ParameterKind::bytes, TELELINK_PARAMETER_KIND_BYTES));
+static_assert(same(ParameterKind::bool_array, TELELINK_PARAMETER_KIND_BOOL_ARRAY));
+static_assert(same(ParameterKind::integer_array, TELELINK_PARAMETER_KIND_INTEGER_ARRAY));
+static_assert(same(ParameterKind::float_array, TELELINK_PARAMETER_KIND_FLOAT_ARRAY));
+static_assert(same(ParameterKind::string_array, TELELINK_PARAMETER_KIND_STRING_ARRAY));
+static_assert(same(ParameterKind::array, TELELINK_PARAMETER_KIND_ARRAY));
+static_assert(same(ParameterKind::dict, TELELINK_PARAMETER_KIND_DICT));
+
 static_assert(same(StatusLevel::info, TELELINK_STATUS_LEVEL_INFO));
 static_assert(same(StatusLevel::warning, TELELINK_STATUS_LEVEL_WARNING));
 static_assert(same(StatusLevel::error, TELELINK_STATUS_LEVEL_ERROR));
+
+static_assert(same(AfterIdle::wait, TELELINK_AFTER_IDLE_WAIT));
+static_assert(same(AfterIdle::end, TELELINK_AFTER_IDLE_END));
+
+static_assert(same(PanicPoint::owner, TELELINK_TEST_PANIC_POINT_OWNER));
+static_assert(same(PanicPoint::callbacks, TELELINK_TEST_PANIC_POINT_CALLBACKS));
+static_assert(same(PanicPoint::handlers, TELELINK_TEST_PANIC_POINT_HANDLERS));
+static_assert(same(PanicPoint::gateway, TELELINK_TEST_PANIC_POINT_GATEWAY));
+static_assert(same(PanicPoint::room, TELELINK_TEST_PANIC_POINT_ROOM));
 
 static_assert(same(LogLevel::off, TELELINK_LOG_LEVEL_OFF));
 static_assert(same(LogLevel::error, TELELINK_LOG_LEVEL_ERROR));
@@ -103,6 +129,8 @@ constexpr bool known(Status status) {
       return same(status, TELELINK_STATUS_LIBRARY_MISSING);
     case Status::duplicate_identity:
       return same(status, TELELINK_STATUS_DUPLICATE_IDENTITY);
+    case Status::idle:
+      return same(status, TELELINK_STATUS_IDLE);
     case Status::removed:
       return same(status, TELELINK_STATUS_REMOVED);
     case Status::unsupported_version:
@@ -126,7 +154,7 @@ TEST(Enums, EveryStatusThatTheLibraryNamesIsKnown) {
       ++named;
     }
   }
-  EXPECT_EQ(named, 19);
+  EXPECT_EQ(named, 20);
 }
 
 }  // namespace

@@ -48,7 +48,12 @@ async fn a_url_nobody_answers_is_tried_again_until_stopped() {
     assert_eq!(robot.session.status(), ConnectionStatus::Connecting);
     let (session, diary) = (robot.session, robot.diary);
     tokio::task::spawn_blocking(move || session.close_timeout(LIMIT)).await.unwrap().unwrap();
-    assert_eq!(diary.lines(), ["connecting", "shutting down", "shutdown"]);
+    // The reason is told once, however often it fails (S-10). Every other reason, too: on a loaded machine an attempt may
+    // run out of time instead.
+    let mut lines = diary.lines();
+    assert_eq!(lines[..2], ["connecting", "connecting (ConnectFailed)"]);
+    lines.dedup();
+    assert_eq!(lines, ["connecting", "connecting (ConnectFailed)", "shutting down", "shutdown"]);
 }
 
 #[test]

@@ -90,11 +90,22 @@ impl Robot {
     }
 
     pub fn start_with(url: &str, room: String, token: TokenSource, options: SessionOptions) -> Self {
+        Self::start_direct(url, room, token, options, |_| {})
+    }
+
+    pub fn start_direct(
+        url: &str,
+        room: String,
+        token: TokenSource,
+        options: SessionOptions,
+        change: impl FnOnce(&mut DirectOptions),
+    ) -> Self {
         let context = Context::new();
         let diary = Arc::new(Diary::default());
         let options = SessionOptions { listener: Some(diary.clone()), ..options };
         let mut direct = DirectOptions::new(url, token);
         direct.livekit_library = Some(library_file());
+        change(&mut direct);
         let session = Session::start(&context, options, direct).expect("the session starts");
         Self { room, context, diary, session, url: url.to_owned() }
     }

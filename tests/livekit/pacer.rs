@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use telelink::room::{DataTrack, FrameReceiver, Joined};
+use telelink::room::{DataFrame, DataTrack, DropCause, FrameReceiver, FrameSource, Joined};
 
 use crate::data_tracks::{drain, flowing, number, publish, published, Slot, WARM_UP};
 use crate::rig::{join, quiet, room_name, LIMIT};
-use crate::support::wait_until;
+use crate::support::{wait_until, within};
 
 const CHANNELS: usize = 50;
 const TICKS: u64 = 60;
@@ -249,4 +249,43 @@ async fn the_pacer_finds_its_pace_when_overloaded() {
     }
     robot.room.close().await;
     viewer.room.close().await;
+}
+
+/// A source whose first frame is a bug.
+struct Broken {
+    slot: Slot,
+    panics: AtomicU64,
+}
+
+impl FrameSource for Broken {
+    fn take(&self) -> Option<DataFrame> {
+        assert_ne!(self.panics.fetch_add(1, Ordering::Relaxed), 0, "a bug in a frame source");
+        FrameSource::take(&self.slot)
+    }
+
+    fn dropped(&self, cause: DropCause) {
+        FrameSource::dropped(&self.slot, cause);
+    }
+}
+
+#[tokio::test]
+async fn s_267_a_panic_of_a_frame_source_does_not_end_the_rooms_data_tracks() {
+    let room = room_name("pacer-panic");
+    let (robot, mut viewer) = (join(&room, "robot").await, join(&room, "viewer").await);
+    let broken = Arc::new(Broken { slot: Slot::default(), panics: AtomicU64::new(0) });
+    let bad =
+        within("publishing", LIMIT, robot.room.publish_data_track("bad", broken.clone())).await.expect("publishes");
+    let slot = Arc::new(Slot::default());
+    let good = publish(&robot, "good", &slot).await;
+    let first = published(&mut viewer).await;
+    let second = published(&mut viewer).await;
+    let remote = [first, second].into_iter().find(|track| track.name == "good").expect("published");
+    let mut receiver = viewer.room.subscribe_data_track(&remote, 8).expect("subscribes");
+    bad.notify();
+    wait_until("the panic", LIMIT, || broken.panics.load(Ordering::Relaxed) > 0).await;
+    flowing(&slot, &good, &mut receiver).await;
+    // The broken one, too, when it is no longer broken.
+    broken.slot.put(1, 8);
+    bad.notify();
+    wait_until("its frame is taken", LIMIT, || broken.slot.frame.lock().is_none()).await;
 }

@@ -4,4 +4,6 @@ mod exports;
 mod folders;
 mod layers;
 mod purity;
+mod races;
+mod readme;
 mod source;

@@ -6,7 +6,7 @@
 mod server;
 mod token;
 
-pub use server::Server;
+pub use server::{Place, Server};
 pub use token::{token, TokenOptions, API_KEY, API_SECRET};
 
 use std::future::Future;

@@ -32,6 +32,7 @@ enum class Status : std::int32_t {
   library_missing = 202,      ///< the LiveKit library is missing or wrong
   duplicate_identity = 204,   ///< another device joined with the same identity
   removed = 205,              ///< the server's operator removed this device
+  idle = 206,                 ///< no viewer came, or none was left, for the idle window
   unsupported_version = 301,  ///< header and library belong to different versions
   internal = 900,             ///< a fault of telelink
   panic = 901,                ///< a fault of telelink; the process goes on

@@ -9,6 +9,7 @@
 #include <telelink/detail/session_tables.hpp>
 #include <telelink/detail/view.hpp>
 #include <telelink/graph.hpp>
+#include <telelink/parameter.hpp>
 #include <telelink/result.hpp>
 #include <telelink/service.hpp>
 #include <telelink/session_options.hpp>
@@ -83,6 +84,10 @@ class Session {
     return detail::check(telelink_session_close(handle_.get(), ms < 0 ? 0 : static_cast<std::uint64_t>(ms)));
   }
 
+  /// Joins again after the idle window has ended the room; in a room, starts the countdown anew. Does not wait for the
+  /// join.
+  Result<void> resume() const { return detail::check(telelink_session_resume(handle_.get())); }
+
   /// Offers one more service. Status::duplicate when there is one of that name.
   template <class Mode = detail::Mode>
   Result<void> add_service(Service service) const {
@@ -135,6 +140,13 @@ class Session {
     const auto c = detail::graph_of(graph);
     if (!c) return c.error();
     return detail::check(telelink_session_publish_connection_graph(handle_.get(), c->get()));
+  }
+
+  /// Tells viewers new values of parameters: each viewer those that it follows. A ParameterStore does this by itself.
+  /// Status::not_supported without Capabilities::parameters; Status::invalid_value when one cannot be sent.
+  Result<void> publish_parameter_values(const std::vector<Parameter>& parameters) const {
+    const detail::ParameterTables tables{parameters};
+    return detail::check(telelink_session_publish_parameter_values(handle_.get(), tables.data(), tables.size()));
   }
 
   /// A registered viewer by its number. Status::not_found when it has left.

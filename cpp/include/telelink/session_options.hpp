@@ -5,6 +5,8 @@
 #include <telelink/channel.hpp>
 #include <telelink/client.hpp>
 #include <telelink/lease.hpp>
+#include <telelink/parameter.hpp>
+#include <telelink/parameter_store.hpp>
 #include <telelink/result.hpp>
 #include <telelink/rights.hpp>
 #include <telelink/service.hpp>
@@ -51,7 +53,8 @@ constexpr Capabilities operator|(Capabilities a, Capabilities b) noexcept {
 /// callback. What a callback throws is reported on standard error and goes no further. The functions are destroyed,
 /// exactly once, when none of them can run any more.
 struct SessionCallbacks {
-  /// The connection changed; `reason` is null, or why.
+  /// The connection changed; `reason` is null, or why. While joining fails again and again, `connecting` is told again
+  /// for each other reason.
   std::function<void(ConnectionStatus status, const Error* reason)> on_status = {};
   /// A viewer subscribed to a channel it was not subscribed to.
   std::function<void(ClientView client, ChannelView channel)> on_subscribe = {};
@@ -67,6 +70,17 @@ struct SessionCallbacks {
   std::function<void(ClientView client)> on_connection_graph_subscribe = {};
   /// The last viewer that followed the connection graph does no longer: by itself or its leaving.
   std::function<void(ClientView client)> on_connection_graph_unsubscribe = {};
+  /// These parameters have their first subscriber among the viewers.
+  std::function<void(const std::vector<std::string>& names)> on_parameters_subscribe = {};
+  /// These parameters have lost their last subscriber.
+  std::function<void(const std::vector<std::string>& names)> on_parameters_unsubscribe = {};
+  /// A viewer asks for parameters: answers with them. Only without SessionOptions::parameter_store and
+  /// parameter_handler, which are the better way: they can answer later. This and on_set_parameters run on handler
+  /// threads of the session, beside the events. Default: the viewer gets an error.
+  std::function<std::vector<Parameter>(const GetParametersRequest& request)> on_get_parameters = {};
+  /// A viewer sets parameters: answers with what is stored now, which all viewers that follow them get too. Otherwise
+  /// as on_get_parameters. Default: nothing is set.
+  std::function<std::vector<Parameter>(const SetParametersRequest& request)> on_set_parameters = {};
 };
 
 /// A LiveKit API key pair: the library makes a fresh token for every join.
@@ -84,6 +98,12 @@ struct IceServer {
   std::vector<std::string> urls = {};  ///< `stun:` and `turn:` URLs
   std::string username = {};           ///< for TURN
   std::string password = {};           ///< for TURN; never logged
+};
+
+/// What a session does when SessionOptions::idle_window has passed and it has left its room.
+enum class AfterIdle : std::int32_t {
+  wait = 0,  ///< it is connecting, with the reason Status::idle, until Session::resume() makes it join again
+  end = 1,   ///< it ends: shutdown, with the reason Status::idle
 };
 
 /// What a slow or hostile viewer can cost.
@@ -157,6 +177,15 @@ struct SessionOptions {
   bool auto_reconnect = true;               ///< join again, with back-off, when the room is lost
   std::vector<IceServer> ice_servers = {};  ///< replace those that the LiveKit server names
   std::string livekit_library = {};         ///< file of the LiveKit library; empty: searched
+
+  /// Answers viewers' requests about parameters by itself. Implies Capabilities::parameters.
+  std::optional<ParameterStore> parameter_store = std::nullopt;
+  /// Or: answers them. Implies Capabilities::parameters.
+  std::optional<ParameterHandler> parameter_handler = std::nullopt;
+  /// Leave the room after this long without a viewer, from 1 s; it counts from the join and from the last viewer's
+  /// leaving. Default 0: stay for ever.
+  std::chrono::milliseconds idle_window{0};
+  AfterIdle after_idle = AfterIdle::wait;  ///< what comes then
 };
 
 }  // namespace telelink

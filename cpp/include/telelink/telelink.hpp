@@ -48,6 +48,8 @@
 #include <telelink/asset.hpp>            // files that viewers can fetch
 #include <telelink/rights.hpp>           // Rights: who may do what
 #include <telelink/lease.hpp>            // ControlLease: one viewer at a time holds control
+#include <telelink/parameter.hpp>        // values that viewers read, set and follow
+#include <telelink/parameter_store.hpp>  // ParameterStore: declare()
 #include <telelink/session_options.hpp>  // SessionOptions and SessionCallbacks
 #include <telelink/session_stats.hpp>    // SessionStats: figures
 #include <telelink/session.hpp>          // Session: start()

@@ -24,6 +24,7 @@
 #include <telelink/detail/handle.hpp>
 #include <telelink/detail/view.hpp>
 #include <telelink/result.hpp>
+#include <telelink/session.hpp>
 #include <telelink/testing.h>
 
 #include <chrono>
@@ -89,6 +90,20 @@ inline std::string string(telelink_bytes bytes) {
 }
 
 }  // namespace detail
+
+/// A part of the library that can be made to panic.
+enum class PanicPoint : std::int32_t {
+  owner = 0,      ///< ends the session: shutdown, with the reason Status::panic
+  callbacks = 1,  ///< the next event is lost
+  handlers = 2,   ///< the next request fails
+  gateway = 3,    ///< when it joins again: ends the session
+  room = 4,       ///< the next viewer's control stream starts anew
+};
+
+/// Makes a part of the library panic at its next step: shows that the robot survives a fault of telelink.
+inline Result<void> inject_panic(const Session& session, PanicPoint point) {
+  return detail::check(telelink_test_inject_panic(session.c(), static_cast<std::int32_t>(point)));
+}
 
 /// A viewer in a room. The destructor leaves the room. For one thread at a time, and not for callbacks.
 class Viewer {

@@ -5,6 +5,7 @@ mod peer;
 
 pub mod asset;
 pub mod json;
+pub mod panic;
 pub mod results;
 pub mod send;
 pub mod server;

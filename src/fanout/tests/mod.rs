@@ -1,5 +1,7 @@
 //! Tests of the hot path.
 
+#[cfg(telelink_loom)]
+mod interleavings;
 mod queue;
 mod slot;
 mod video;
@@ -130,4 +132,17 @@ fn a_route_copies_the_payload_once_and_skips_queues_that_are_closed() {
     route.log(&vec![0; 16 << 20], 1);
     assert_eq!((counters.read().oversize, counters.read().reliable_messages), (1, 1));
     assert!(fill(&a, 1000, &woken).unwrap().is_empty());
+}
+
+#[test]
+fn s_143_a_wake_up_lost_to_a_dropped_future_leaves_the_request_in_the_set() {
+    let signals = Signals::default();
+    let (woken, mut wait) = (Arc::new(Woken::default()), Box::pin(signals.wait()));
+    let waker = Waker::from(woken.clone());
+    assert!(wait.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    signals.reset(3, ResetCause::WriteFailure);
+    assert_eq!(woken.count(), 1);
+    // A room event won: the future that was woken is dropped unpolled.
+    drop(wait);
+    assert_eq!(signals.take().resets.len(), 1);
 }

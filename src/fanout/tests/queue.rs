@@ -193,3 +193,14 @@ fn many_producers_lose_and_reorder_nothing() {
     });
     assert_eq!((made.budget.used(), made.queue.stats().frames_sent), (0, 4000));
 }
+
+#[test]
+fn s_146_a_frame_for_a_closed_queue_is_dropped_without_another_reset() {
+    let made = made(16, 1000, 1000);
+    assert_eq!(made.queue.push(frame(1, 4)), Push::Queued);
+    made.queue.close();
+    assert_eq!(made.queue.push(frame(2, 4)), Push::Closed);
+    assert_eq!(made.queue.push(frame(3, 4000)), Push::Closed, "also one that would not have fitted");
+    assert_eq!(made.resets(), []);
+    assert_eq!((made.queue.stats().frames, made.budget.used()), (0, 0));
+}

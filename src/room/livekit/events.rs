@@ -100,6 +100,7 @@ fn on_disconnected(room: &Arc<RoomState>, identity: &Identity) {
     let gone = room.participants.lock().disconnected(identity);
     let Some(gone) = gone else { return };
     streams::sender_left(room, identity);
+    room.outbox.lock().left(&gone.sid);
     video_in::publisher_left(room, identity);
     room.emit(RoomEvent::ParticipantDisconnected { identity: gone.identity, sid: gone.sid });
 }

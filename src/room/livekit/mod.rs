@@ -7,7 +7,7 @@
 //! - `messages`, `schema`: the protobuf subset. `handle`: who owns handles.
 //! - `dispatch`: events to whoever waits for them.
 //! - `room`, `events`, `outbox`, `participants`: one room. `streams`, `data_tracks`, `pacer` (with `pace` and `ready`), `video`,
-//!   `video_in`, `stats`: what it carries.
+//!   `video_in`, `stats`: what it carries. `watchdog`: whether its link still lives.
 
 #[macro_use]
 mod schema;
@@ -32,6 +32,7 @@ mod stats;
 mod streams;
 mod video;
 mod video_in;
+mod watchdog;
 
 pub use connect::LivekitConnector;
 pub use library::{Library, LibraryOptions};

@@ -30,10 +30,15 @@ pub(super) struct Outbox {
     under_way: bool,
     /// Since `reconnecting`: the room has repeated what it knows about us.
     confirmed: bool,
-    /// The connections there at `reconnecting`. A new connection of ours forgets all of them first.
+    /// The connections there at `reconnecting` that have not been taken back since. A new connection of ours takes all of
+    /// them back first; then it announces those that are there, mostly the same ones under the same SIDs.
     company: Vec<Sid>,
+    /// Whether anybody was there at `reconnecting`.
+    had_company: bool,
     /// `reconnected` came and waits for a word about us, at most for [`SID_LIMIT`].
     waiting: bool,
+    /// Resumptions since the last new connection.
+    resumptions: u32,
     /// What follows the report of the reconnection. The library reconnects or gives up within some 16 s.
     held: Option<Vec<RoomEvent>>,
 }
@@ -56,7 +61,9 @@ impl Outbox {
             under_way: false,
             confirmed: false,
             company: Vec::new(),
+            had_company: false,
             waiting: false,
+            resumptions: 0,
             held: None,
         }
     }
@@ -88,12 +95,31 @@ impl Outbox {
     pub(super) fn reconnecting(&mut self, company: Vec<Sid>) -> bool {
         // One that follows on the heels of another is a reconnection of its own.
         let full = self.release();
-        (self.under_way, self.confirmed, self.company) = (true, false, company);
+        (self.under_way, self.confirmed, self.had_company, self.company) = (true, false, !company.is_empty(), company);
         // Lost again before it came back: what was held is still to be said after the next report.
         let held = self.held.take();
         self.emit(RoomEvent::Reconnecting);
         self.held = Some(held.unwrap_or_default());
         full
+    }
+
+    /// Between the library's `reconnecting` and `reconnected`.
+    pub(super) fn is_reconnecting(&self) -> bool {
+        self.under_way
+    }
+
+    /// Whether the connection has been resumed that often; then the count begins anew.
+    pub(super) fn take_resumptions(&mut self, often: u32) -> bool {
+        let many = self.resumptions >= often;
+        if many {
+            self.resumptions = 0;
+        }
+        many
+    }
+
+    /// The room has taken somebody's connection back.
+    pub(super) fn left(&mut self, sid: &Sid) {
+        self.company.retain(|known| known != sid);
     }
 
     /// The library has its link back.
@@ -106,7 +132,7 @@ impl Outbox {
             return Verdict::Reported(self.report(sid));
         }
         // A resumed connection would have told us about those who were there, and about us.
-        if !company.is_empty() {
+        if self.had_company {
             return Verdict::Reported(self.release());
         }
         Verdict::Waiting
@@ -151,14 +177,38 @@ impl Outbox {
 
     /// Sends what was held, after the report of a connection if there is one.
     fn flush(&mut self, connection: Option<bool>) {
-        let held = self.held.take();
+        let mut held = self.held.take().unwrap_or_default();
         if let Some(full) = connection {
+            if full {
+                drop_returns(&mut held);
+                self.resumptions = 0;
+            } else {
+                self.resumptions += 1;
+            }
             self.emit(RoomEvent::Reconnected { full });
         }
-        for event in held.unwrap_or_default() {
+        for event in held {
             self.emit(event);
         }
     }
+}
+
+/// A new connection of ours takes everybody back and announces those who are there again, under their old SIDs. Nobody
+/// left; and whoever takes the report as a new beginning has begun with these connections already, which the taking back
+/// would end.
+fn drop_returns(held: &mut Vec<RoomEvent>) {
+    let mut announced = Vec::new();
+    let mut kept: Vec<RoomEvent> = Vec::with_capacity(held.len());
+    for event in held.drain(..).rev() {
+        match &event {
+            RoomEvent::ParticipantConnected(participant) => announced.push(participant.sid.clone()),
+            RoomEvent::ParticipantDisconnected { sid, .. } if announced.contains(sid) => continue,
+            _ => {}
+        }
+        kept.push(event);
+    }
+    kept.reverse();
+    *held = kept;
 }
 
 #[cfg(test)]
@@ -244,6 +294,29 @@ mod tests {
     }
 
     #[test]
+    fn who_is_announced_again_under_the_same_sid_has_not_left() {
+        let (mut outbox, mut rx) = outbox();
+        let left = |sid: &str| RoomEvent::ParticipantDisconnected { identity: sid.into(), sid: sid.into() };
+        outbox.reconnecting(vec!["stays".into(), "goes".into()]);
+        for sid in ["stays", "goes"] {
+            outbox.left(&sid.into());
+            outbox.emit(left(sid));
+        }
+        outbox.emit(RoomEvent::ParticipantConnected(somebody("stays")));
+        assert_eq!(outbox.reconnected(&"old".into(), &[somebody("stays")]), Verdict::Reported(true));
+        let mut seen = Vec::new();
+        while let Ok(event) = rx.try_recv() {
+            match event {
+                RoomEvent::ParticipantDisconnected { sid, .. } => seen.push(format!("- {sid}")),
+                RoomEvent::ParticipantConnected(participant) => seen.push(format!("+ {}", participant.sid)),
+                RoomEvent::Reconnected { full } => seen.push(format!("full {full}")),
+                _ => {}
+            }
+        }
+        assert_eq!(seen, ["full true", "- goes", "+ stays"]);
+    }
+
+    #[test]
     fn a_reconnection_that_fails_ends_the_room() {
         let (mut outbox, mut rx) = outbox();
         outbox.reconnecting(vec![]);
@@ -258,6 +331,39 @@ mod tests {
         outbox.reconnecting(vec!["x".into()]);
         assert_eq!(outbox.reconnected(&"old".into(), &[somebody("x")]), Verdict::Reported(false));
         assert_eq!(names(&mut rx), ["reconnecting", "resumed"]);
+    }
+
+    #[test]
+    fn company_that_was_taken_back_and_announced_again_proves_nothing() {
+        // Measured on a link that was silent for 30 s: the viewers had never left, so their SIDs are the same.
+        let (mut outbox, mut rx) = outbox();
+        outbox.reconnecting(vec!["x".into(), "y".into()]);
+        outbox.left(&"x".into());
+        outbox.left(&"y".into());
+        assert_eq!(outbox.reconnected(&"old".into(), &[somebody("x"), somebody("y")]), Verdict::Reported(true));
+        assert!(!outbox.own_update(&"new".into()), "the same connection is not reported twice");
+        assert_eq!(names(&mut rx), ["reconnecting", "full"]);
+        // One who leaves for good while another stays is no sign.
+        outbox.reconnecting(vec!["x".into(), "y".into()]);
+        outbox.left(&"x".into());
+        assert_eq!(outbox.reconnected(&"new".into(), &[somebody("y")]), Verdict::Reported(false));
+        assert_eq!(names(&mut rx), ["reconnecting", "resumed"]);
+    }
+
+    #[test]
+    fn resumptions_are_counted_until_the_next_new_connection() {
+        let (mut outbox, _rx) = outbox();
+        let resume = |outbox: &mut Outbox, sid: &str| {
+            outbox.reconnecting(vec![]);
+            outbox.own_update(&sid.into());
+            outbox.reconnected(&sid.into(), &[]);
+        };
+        resume(&mut outbox, "old");
+        resume(&mut outbox, "old");
+        assert!(!outbox.take_resumptions(3) && outbox.take_resumptions(2) && !outbox.take_resumptions(1));
+        resume(&mut outbox, "old");
+        resume(&mut outbox, "new");
+        assert!(!outbox.take_resumptions(1));
     }
 
     #[test]

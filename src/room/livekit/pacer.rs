@@ -6,6 +6,7 @@
 //! is parked while there is nothing to send. The gap adapts to what is measured: frames accepted from us minus packets
 //! that the library's `_data_track` channel reports as sent (pace.rs).
 
+use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::thread;
@@ -33,6 +34,9 @@ const RETRY_LIMIT: Duration = Duration::from_secs(1);
 
 /// Bound of one gap, however many packets a frame has: the thread must see that it is to stop.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+
+/// Pause after a panic.
+const AFTER_PANIC: Duration = Duration::from_millis(100);
 
 /// A frame refused by the transport's full queue.
 pub(super) struct Pending {
@@ -90,7 +94,7 @@ impl Pacer {
         let place = queue.ready.insert(track);
         if !queue.running && !queue.stopped {
             let pacer = self.clone();
-            match thread::Builder::new().name("tl-pacer".into()).spawn(move || pacer.run()) {
+            match thread::Builder::new().name("tl-pacer".into()).spawn(move || pacer.keep_running()) {
                 Ok(_) => queue.running = true,
                 Err(error) => tracing::error!(target: "telelink::livekit", "the pacer thread did not start: {error}"),
             }
@@ -138,7 +142,16 @@ impl Pacer {
         }
     }
 
-    fn run(self: Arc<Self>) {
+    /// A panic of a frame source or of our own costs a frame, not the room's data tracks (S-267).
+    fn keep_running(self: Arc<Self>) {
+        while catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+            tracing::error!(target: "telelink::livekit", "the pacer panicked and goes on; please report it");
+            // Should it panic again and again, it does so slowly.
+            thread::sleep(AFTER_PANIC);
+        }
+    }
+
+    fn run(self: &Arc<Self>) {
         let mut measured = Instant::now();
         let mut free_at = measured;
         // Whether frames come more slowly than the gaps end. Then the thread waits for the next one at once, and wakes up

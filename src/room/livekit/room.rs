@@ -19,7 +19,7 @@ use super::participants::Participants;
 use super::streams::{self, OpenCounts};
 use super::video::{self, LocalVideos};
 use super::video_in::{self, RemoteVideos};
-use super::{events, stats};
+use super::{events, stats, watchdog};
 use crate::room::{
     BoxFuture, ByteSource, ByteStream, DataTrack, DisconnectReason, FrameReceiver, FrameSource, Identity, Joined,
     Participant, PublishError, RemoteDataTrack, RemoteVideoTrack, Room, RoomError, RoomEvent, RoomStats, Scenario, Sid,
@@ -54,6 +54,8 @@ pub(super) struct RoomState {
     pub(super) life: watch::Sender<Life>,
     /// Counts reconnections, from the moment the link is lost.
     pub(super) epoch: AtomicU64,
+    /// Counts writes on streams: whether the room sends anything.
+    pub(super) writes: AtomicU64,
     pub(super) remote_tracks: Mutex<RemoteTracks>,
     pub(super) local_videos: Mutex<LocalVideos>,
     pub(super) remote_videos: Mutex<RemoteVideos>,
@@ -93,6 +95,7 @@ impl RoomState {
             outbox: Mutex::new(Outbox::new(events, local.sid.clone())),
             life: watch::Sender::default(),
             epoch: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
             remote_tracks: Mutex::default(),
             local_videos: Mutex::default(),
             remote_videos: Mutex::new(videos),
@@ -104,6 +107,7 @@ impl RoomState {
         if state.library.request(&FfiRequest { ready_for_room_event: Some(ready), ..Default::default() }).is_err() {
             state.on_lost();
         }
+        watchdog::start(&state);
         Joined { room: Arc::new(LivekitRoom { state }), local, participants: others, events: receiver }
     }
 
@@ -258,17 +262,16 @@ impl Room for LivekitRoom {
             Scenario::FullReconnect => scenario::SIMULATE_FULL_RECONNECT,
             Scenario::ServerLeave => scenario::SIMULATE_SERVER_LEAVE,
         };
-        Box::pin(async move {
-            state.check_open()?;
-            let answer = dispatch::ask(&state.library, "the simulation", REQUEST_LIMIT, |id| FfiRequest {
-                simulate_scenario: Some(SimulateScenarioRequest {
-                    room_handle: state.id,
-                    scenario,
-                    request_async_id: Some(id),
-                }),
-                ..Default::default()
-            });
-            answer.await?.done()
-        })
+        Box::pin(async move { simulate(&state, scenario).await })
     }
+}
+
+/// Makes the library behave as if this had happened to its connection.
+pub(super) async fn simulate(room: &RoomState, scenario: i32) -> Result<(), RoomError> {
+    room.check_open()?;
+    let answer = dispatch::ask(&room.library, "the simulation", REQUEST_LIMIT, |id| FfiRequest {
+        simulate_scenario: Some(SimulateScenarioRequest { room_handle: room.id, scenario, request_async_id: Some(id) }),
+        ..Default::default()
+    });
+    answer.await?.done()
 }

@@ -10,20 +10,25 @@ use crate::room::{RoomError, RoomStats};
 /// Label of the channel that carries every data track of a room.
 const DATA_TRACK_CHANNEL: &str = "_data_track";
 
-/// Measures one room.
-pub(super) async fn measure(room: Arc<RoomState>) -> Result<RoomStats, RoomError> {
+/// What the library says of one room.
+pub(super) async fn ask(room: &RoomState) -> Result<SessionStats, RoomError> {
     room.check_open()?;
     let answer = dispatch::ask(&room.library, "the statistics", REQUEST_LIMIT, |id| FfiRequest {
         get_session_stats: Some(GetSessionStatsRequest { room_handle: room.id, request_async_id: Some(id) }),
         ..Default::default()
     });
-    let session = match answer.await? {
+    match answer.await? {
         Answer::Stats(answer) => match (answer.result, answer.error) {
-            (Some(result), _) => result,
-            (None, error) => return Err(RoomError::Transport(error.unwrap_or_default())),
+            (Some(result), _) => Ok(result),
+            (None, error) => Err(RoomError::Transport(error.unwrap_or_default())),
         },
-        other => return Err(other.unexpected()),
-    };
+        other => Err(other.unexpected()),
+    }
+}
+
+/// Measures one room.
+pub(super) async fn measure(room: Arc<RoomState>) -> Result<RoomStats, RoomError> {
+    let session = ask(&room).await?;
     let pacer = room.pacer.stats();
     Ok(RoomStats {
         ice_rtt_ms: rtt_ms(&session.publisher_stats).or_else(|| rtt_ms(&session.subscriber_stats)),

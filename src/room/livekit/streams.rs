@@ -135,6 +135,7 @@ impl Pump {
     async fn write(&mut self, buffer: &mut Vec<u8>) -> Result<(), RoomError> {
         // The request borrows the buffer's memory and gives it back: no copy but the encoding itself.
         let bytes = bytes::Bytes::from(std::mem::take(buffer));
+        self.room.writes.fetch_add(1, Ordering::Relaxed);
         let answer = dispatch::ask(&self.room.library, "a write", WRITE_DEADLINE, |id| FfiRequest {
             byte_stream_write: Some(ByteStreamWriterWriteRequest {
                 writer_handle: self.writer.id(),

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::context::Schema;
 use crate::protocol::{self, texts, StatusLevel};
 
-use super::{ClientChannel, ClientId, ClientMessage, Core, Event, Now, SessionCapability};
+use super::{ClientChannel, ClientId, ClientMessage, Core, Event, Now, Replies, SessionCapability};
 
 /// Channels one viewer may advertise at a time (S-191).
 const MAX_CHANNELS: usize = 256;
@@ -20,11 +20,11 @@ impl Core {
             return self.reply_status(id, StatusLevel::Error, texts::NO_CLIENT_PUBLISH);
         }
         let mut refused = 0;
-        let mut replies = Vec::new();
+        let mut replies = Replies::default();
         for channel in channels {
             let Some(registration) = self.clients.get(&id) else { return };
             if registration.channels.contains_key(&channel.id) {
-                replies.push((StatusLevel::Warning, texts::already_advertised(channel.id)));
+                replies.add(StatusLevel::Warning, || texts::already_advertised(channel.id));
                 continue;
             }
             if registration.channels.len() >= MAX_CHANNELS {
@@ -33,7 +33,7 @@ impl Core {
             }
             match schema_of(&channel) {
                 Ok(schema) => self.record(id, channel, schema),
-                Err(text) => replies.push((StatusLevel::Error, text)),
+                Err(text) => replies.add(StatusLevel::Error, || text),
             }
         }
         self.reply_statuses(id, replies, |n| format!("{n} more channels were not accepted"));

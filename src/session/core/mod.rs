@@ -10,10 +10,12 @@ mod assets;
 mod channels;
 mod client_publish;
 mod graph;
+mod idle;
 mod lease;
 mod parameters;
 mod participants;
 mod ping;
+mod recalls;
 mod requests;
 mod resets;
 mod rights;
@@ -33,7 +35,7 @@ use bytes::Bytes;
 use indexmap::IndexMap;
 
 use crate::context::{ChannelId, ChannelRef};
-use crate::fanout::{ResetCause, Slot};
+use crate::fanout::{Held, ResetCause, Slot};
 use crate::protocol::{FromViewer, ServerInfo, Status, StatusLevel, ToViewer};
 use crate::room::{Identity, Participant, Sid};
 
@@ -56,9 +58,11 @@ pub(crate) use video::{PublisherId, VideoMetadata, VideoNews};
 
 use channels::ChannelState;
 use graph::GraphState;
+use idle::Idle;
 use lease::Lease;
 use parameters::ParameterSubscriptions;
 use participants::Registration;
+use recalls::Recalls;
 use requests::Requests;
 use resets::Resets;
 use rights::Questions;
@@ -114,6 +118,10 @@ pub(crate) enum Input {
         sid: Sid,
         message: FromViewer,
     },
+    /// The last control stream of this connection has ended.
+    HungUp {
+        sid: Sid,
+    },
     /// Something unreadable on a stream bound to `sid` (S-74a).
     Malformed {
         sid: Sid,
@@ -161,6 +169,10 @@ pub(crate) enum Input {
     PublishParameters(Vec<Parameter>),
     PublishStatus(Status),
     RemoveStatus(Vec<String>),
+    /// How long the session stays in a room without viewers.
+    IdleWindow(Option<Duration>),
+    /// The application wants the session to stay: the countdown of the idle window starts anew.
+    Stay,
     /// The application's answer to [`Effect::Authorize`], one for each subject that it came to.
     Authorized {
         question: QuestionKey,
@@ -210,8 +222,10 @@ pub(crate) enum Effect {
     ForgetChannel(ChannelId),
     /// Tell the application.
     Event(Event),
-    /// Run a handler of the application.
-    Call { client: ClientId, request: RequestId, work: Work },
+    /// The idle window has passed: leave the room. Always the last of its list.
+    Leave,
+    /// Run a handler of the application. `held` lives as long as the request's responder.
+    Call { client: ClientId, request: RequestId, work: Work, held: Held },
     /// Ask the application whether a viewer may.
     Authorize(Question),
     /// Tell the application who holds control, without waiting for anything.
@@ -236,6 +250,23 @@ pub(crate) enum Event {
     ParametersUnsubscribe(Vec<String>),
 }
 
+/// The statuses that answer one request: the first ones, and how many there would be. A request that names a million ids
+/// does not make a million texts.
+#[derive(Default)]
+struct Replies {
+    first: Vec<(StatusLevel, String)>,
+    total: usize,
+}
+
+impl Replies {
+    fn add(&mut self, level: StatusLevel, text: impl FnOnce() -> String) {
+        self.total += 1;
+        if self.first.len() < MAX_REPLIES {
+            self.first.push((level, text()));
+        }
+    }
+}
+
 /// The state of one session.
 pub(crate) struct Core {
     config: Config,
@@ -256,7 +287,9 @@ pub(crate) struct Core {
     status: StatusBoard,
     videos: Videos,
     resets: Resets,
+    recalls: Recalls,
     rtt: RttTracker,
+    idle: Idle,
     questions: Questions,
     lease: Option<Lease>,
     effects: Vec<Effect>,
@@ -283,7 +316,9 @@ impl Core {
             status: StatusBoard::default(),
             videos: Videos::default(),
             resets: Resets::default(),
+            recalls: Recalls::default(),
             rtt: RttTracker::default(),
+            idle: Idle::default(),
             questions: Questions::default(),
             lease,
             effects: Vec::new(),
@@ -300,6 +335,7 @@ impl Core {
             Input::ParticipantActive(participant) => self.participant_active(participant, now),
             Input::ParticipantDisconnected { sid } => self.participant_disconnected(&sid),
             Input::Message { sid, message } => self.message(&sid, message, now),
+            Input::HungUp { sid } => self.hung_up(&sid, now),
             Input::Malformed { sid, reason } => self.malformed(&sid, &reason, now),
             Input::Reset { client, cause, discarded } => self.reset(client, cause, discarded, now),
             Input::Channels { added, removed } => self.channels_changed(added, &removed),
@@ -314,11 +350,14 @@ impl Core {
             Input::PublishParameters(parameters) => self.publish_parameters(parameters),
             Input::PublishStatus(status) => self.publish_status(status),
             Input::RemoveStatus(ids) => self.remove_status(ids),
+            Input::IdleWindow(window) => self.set_idle_window(window),
+            Input::Stay => self.stay(),
             Input::Authorized { question, allowed } => self.authorized(question, &allowed, now),
             Input::Heartbeat { client, at } => self.heartbeat(client, at),
             Input::PublishGraph(graph) => return self.publish_graph(graph),
             Input::Tick => self.tick(now),
         }
+        self.watch_idle(now);
         Ok(())
     }
 
@@ -331,10 +370,12 @@ impl Core {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let deadlines = [
             self.resets.deadline(),
+            self.recalls.deadline(),
             self.status.deadline(),
             self.requests.deadline(),
             self.questions_deadline(),
             self.lease_deadline(),
+            self.idle.deadline(),
             self.videos.deadline(),
         ];
         deadlines.into_iter().flatten().min()
@@ -384,8 +425,10 @@ impl Core {
         self.tick_lease(now);
         self.tick_questions(now);
         self.tick_resets(now);
+        self.tick_recalls(now);
         self.tick_warnings(now);
         self.tick_requests(now);
+        self.tick_idle(now);
         self.tick_videos(now);
     }
 
@@ -395,6 +438,10 @@ impl Core {
             tracing::debug!(%sid, "a message of an unregistered viewer was dropped");
             return;
         };
+        self.recalls.spoke(id);
+        if let Some(registration) = self.clients.get_mut(&id) {
+            registration.spoke = true;
+        }
         self.check_rights(id, message, now);
     }
 
@@ -455,16 +502,11 @@ impl Core {
 
     /// Answers one request with several statuses. One request can name a million ids; its answers must not fill the
     /// viewer's own queue. Those that do not fit share one status, made from their number.
-    fn reply_statuses(
-        &mut self,
-        client: ClientId,
-        replies: Vec<(StatusLevel, String)>,
-        more: impl Fn(usize) -> String,
-    ) {
+    fn reply_statuses(&mut self, client: ClientId, replies: Replies, more: impl Fn(usize) -> String) {
         // A viewer with a queue more than half full is not asked for work, so a quarter of the queue always fits.
         let most = (self.config.limits.message_backlog_size / 4).clamp(1, MAX_REPLIES);
-        let left = replies.len().saturating_sub(most);
-        for (level, text) in replies.into_iter().take(most) {
+        let left = replies.total.saturating_sub(most);
+        for (level, text) in replies.first.into_iter().take(most) {
             self.reply_status(client, level, text);
         }
         if left > 0 {

@@ -40,6 +40,20 @@ pub(super) struct FollowedParameters {
     bytes: usize,
 }
 
+#[cfg(test)]
+impl ParameterSubscriptions {
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.by_name.keys()
+    }
+}
+
+#[cfg(test)]
+impl FollowedParameters {
+    pub(super) fn names(&self) -> impl Iterator<Item = &String> {
+        self.names.iter()
+    }
+}
+
 impl Core {
     pub(super) fn get_parameters(&mut self, id: ClientId, names: Vec<String>, request_id: Option<String>, now: Now) {
         let Some((client, slot)) = self.admit_parameters(id) else { return };

@@ -37,6 +37,8 @@ pub(super) struct Registration {
     pub(super) pongs: PongLog,
     pub(super) rights: ViewerRights,
     pub(super) refusals: Refusals,
+    /// A message has come from this registration.
+    pub(super) spoke: bool,
     malformed_reported: Option<Instant>,
     overflow_reported: Option<Instant>,
 }
@@ -56,6 +58,12 @@ impl Core {
     pub(super) fn joined(&mut self, participants: Vec<Participant>, now: Now) {
         self.in_room = true;
         self.start_eager_tracks();
+        if self.has_known_speakers() {
+            for participant in &participants {
+                self.note_present(participant);
+            }
+            return self.greet_later(None, now);
+        }
         // Those present at the join are treated like those who become active later (S-20).
         for participant in participants {
             self.participant_active(participant, now);
@@ -67,6 +75,7 @@ impl Core {
         self.in_room = false;
         self.end_control_with_room();
         self.drop_graph_subscribers();
+        self.note_speakers();
         let clients: Vec<ClientId> = self.clients.keys().copied().collect();
         for client in clients {
             self.remove(client);
@@ -76,22 +85,20 @@ impl Core {
         self.present.clear();
         self.refused.clear();
         self.resets.clear();
+        self.recalls.left();
     }
 
     /// Every stream is void: all viewers start anew, outside the rate limit of resets (S-27).
     pub(super) fn reconnected(&mut self, participants: Vec<Participant>, now: Now) {
         self.end_control_with_room();
+        self.note_speakers();
         let clients: Vec<ClientId> = self.clients.keys().copied().collect();
         for client in clients {
             self.remove(client);
         }
         self.resets.clear();
         self.present = participants.into_iter().map(|p| (p.identity.clone(), p)).collect();
-        let mut participants: Vec<Participant> = self.present.values().cloned().collect();
-        participants.sort_by_key(|p| p.joined_at_ms);
-        for participant in participants {
-            self.register_if_accepted(&participant, Some((ResetCause::TransportReconnect, 0)), now);
-        }
+        self.greet_later(Some(ResetCause::TransportReconnect), now);
     }
 
     pub(super) fn participant_connected(&mut self, participant: Participant) {
@@ -101,6 +108,9 @@ impl Core {
     pub(super) fn participant_active(&mut self, participant: Participant, now: Now) {
         if !self.note_present(&participant) {
             tracing::debug!(identity = %participant.identity, "a stale event of an older connection was ignored");
+            return;
+        }
+        if self.recalls.is_greeting_due() {
             return;
         }
         let current = self.by_identity.get(&participant.identity).and_then(|id| self.clients.get(id));
@@ -221,6 +231,7 @@ impl Core {
             pongs: PongLog::default(),
             rights: ViewerRights::default(),
             refusals: Refusals::default(),
+            spoke: false,
             malformed_reported: None,
             overflow_reported: None,
         };
@@ -262,6 +273,7 @@ impl Core {
         let Some(registration) = self.clients.shift_remove(&id) else { return };
         self.forget_question(&registration.rights);
         self.end_control_of(id, ControlLost::Left);
+        self.recalls.forget(id);
         let client = registration.client;
         tracing::info!(client = %id, identity = %client.identity, "viewer removed");
         if self.by_identity.get(&client.identity) == Some(&id) {

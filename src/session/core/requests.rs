@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::fanout::{Admission, Slot};
-use crate::protocol::ToViewer;
+use crate::fanout::{Admission, ByteAdmission, Slot};
+use crate::protocol::{texts, Parameter, ParameterValue, StatusLevel, ToViewer};
+use crate::session::asset::AssetAnswer;
 use crate::session::parameter::ParameterAnswer;
+use crate::session::service::ServiceAnswer;
 use crate::session::{AssetHandler, AssetRequest, GetParametersRequest, SetParametersRequest};
 
 use super::assets::AssetReply;
@@ -18,6 +20,8 @@ use super::{ClientId, Core, Effect, Now, ServiceHandler, ServiceRequest};
 
 /// Requests of one kind that one viewer may have open (P-186).
 const MAX_OPEN: usize = 32;
+/// Bytes of the requests of one viewer whose responders the application still has; one larger request passes alone.
+const MAX_OPEN_BYTES: usize = 32 << 20;
 
 /// One request in progress; never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,12 +32,13 @@ pub(super) struct Slots {
     pub(super) services: Admission,
     pub(super) assets: Admission,
     pub(super) parameters: Admission,
+    bytes: ByteAdmission,
 }
 
 impl Default for Slots {
     fn default() -> Self {
         let places = || Admission::new(MAX_OPEN);
-        Self { services: places(), assets: places(), parameters: places() }
+        Self { services: places(), assets: places(), parameters: places(), bytes: ByteAdmission::new(MAX_OPEN_BYTES) }
     }
 }
 
@@ -43,6 +48,35 @@ pub(crate) enum Work {
     Asset { handler: AssetHandler, request: AssetRequest, reply: AssetReply },
     Get { source: ParameterSource, request: GetParametersRequest },
     Set { source: ParameterSource, request: SetParametersRequest },
+}
+
+impl Work {
+    /// Memory that the request takes, roughly.
+    fn weight(&self) -> usize {
+        match self {
+            Self::Service { request, .. } => request.payload.len() + request.encoding.len(),
+            Self::Asset { request, .. } => request.uri.len(),
+            Self::Get { request, .. } => request.names.iter().map(|name| size_of::<String>() + name.len()).sum(),
+            Self::Set { request, .. } => request.parameters.iter().map(weight_of).sum(),
+        }
+    }
+}
+
+fn weight_of(parameter: &Parameter) -> usize {
+    size_of::<Parameter>() + parameter.name.len() + parameter.value.as_ref().map_or(0, weight_of_value)
+}
+
+fn weight_of_value(value: &ParameterValue) -> usize {
+    let inside = match value {
+        ParameterValue::String(text) => text.len(),
+        ParameterValue::Array(values) => values.iter().map(weight_of_value).sum(),
+        // The nodes of a map are at least half full.
+        ParameterValue::Dict(map) => {
+            map.iter().map(|(key, value)| 2 * size_of::<String>() + key.len() + 2 * weight_of_value(value)).sum()
+        }
+        ParameterValue::Integer(_) | ParameterValue::Float(_) | ParameterValue::Bool(_) => 0,
+    };
+    size_of::<ParameterValue>() + inside
 }
 
 /// What the application made of a request. Large answers become frames where they are given, off the owner task.
@@ -105,6 +139,8 @@ impl Core {
         timeout: Option<Duration>,
         now: Now,
     ) {
+        let held = self.clients.get(&client).and_then(|r| r.slots.bytes.take(work.weight()));
+        let Some(held) = held else { return self.refuse_request(client, kind, slot) };
         self.requests.last += 1;
         let request = RequestId(self.requests.last);
         // A time-out too large for the clock is none.
@@ -113,7 +149,19 @@ impl Core {
             self.requests.deadlines.insert((at, request));
         }
         self.requests.open.insert(request, Open { client, kind, slot, deadline });
-        self.effects.push(Effect::Call { client, request, work });
+        self.effects.push(Effect::Call { client, request, work, held });
+    }
+
+    /// The viewer's requests hold too many bytes: as when they are too many.
+    fn refuse_request(&mut self, client: ClientId, kind: Kind, slot: Slot) {
+        let frame = match kind {
+            Kind::Service(reply) => reply.encode(ServiceAnswer::Failure(texts::TOO_MANY_SERVICE_CALLS.to_owned())),
+            Kind::Asset(reply) => reply.encode(AssetAnswer::Failure(texts::TOO_MANY_ASSET_REQUESTS.to_owned())),
+            Kind::Get { .. } | Kind::Set { .. } => {
+                return self.reply_status(client, StatusLevel::Error, texts::TOO_MANY_PARAMETER_REQUESTS);
+            }
+        };
+        self.effects.push(Effect::Answer { client, frame, slot });
     }
 
     pub(super) fn answered(&mut self, request: RequestId, outcome: Outcome) {

@@ -50,6 +50,11 @@ impl Resets {
         self.history.clear();
     }
 
+    /// Whether any viewer's next registration waits for its time.
+    pub(super) fn anybody_waits(&self) -> bool {
+        self.history.values().any(|h| h.waiting.is_some())
+    }
+
     /// Whether the identity's next registration waits for its time.
     pub(super) fn is_waiting(&self, identity: &Identity) -> bool {
         self.history.get(identity).is_some_and(|h| h.waiting.is_some())

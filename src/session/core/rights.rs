@@ -16,7 +16,7 @@ use crate::protocol::{texts, FromViewer, StatusLevel, SubscribeChannel, ToViewer
 use crate::session::rights::{Action, RoleRules};
 use crate::session::Client;
 
-use super::{ClientId, Core, Effect, Now, SessionCapability};
+use super::{ClientId, Core, Effect, Now, Replies, SessionCapability};
 
 /// No answer in this time means refused (design.md decision 6).
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -357,8 +357,11 @@ impl Core {
         for channel in refused {
             *only_video.entry(channel.id).or_insert(true) &= channel.request_video_track;
         }
-        let text = |(channel, video)| if video { texts::no_video(channel) } else { texts::unknown_channel(channel) };
-        let replies = only_video.into_iter().map(text).map(|text| (StatusLevel::Error, text)).collect();
+        let text = |channel, video| if video { texts::no_video(channel) } else { texts::unknown_channel(channel) };
+        let mut replies = Replies::default();
+        for (channel, video) in only_video {
+            replies.add(StatusLevel::Error, || text(channel, video));
+        }
         self.reply_statuses(id, replies, |n| format!("{n} more channels could not be subscribed"));
     }
 }

@@ -8,7 +8,10 @@ use crate::context::ChannelId;
 use crate::protocol::{texts, StatusLevel, SubscribeChannel};
 
 use super::channels::VideoCapability;
-use super::{ClientId, Core, Event};
+use super::{ClientId, Core, Event, Replies};
+
+/// Distinct unknown channels of one request that are told apart; what is named beyond is only counted.
+const MAX_UNKNOWN: usize = 1024;
 
 /// How a viewer is subscribed to a channel: data or video, never both (P-71).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,10 +22,19 @@ pub(super) enum Mode {
 
 impl Core {
     pub(super) fn subscribe(&mut self, id: ClientId, requested: &[SubscribeChannel]) {
-        // Each channel once, in order of first mention; data wins over video whatever the order (P-75).
-        let mut modes: IndexMap<u64, Mode> = IndexMap::with_capacity(requested.len());
+        // Each channel once, in order of first mention; data wins over video whatever the order (P-75). Bounded by the
+        // channels there are: of ids that nobody has, a hostile list can name a million.
+        let mut modes: IndexMap<u64, Mode> = IndexMap::new();
+        let (mut unknown, mut beyond) = (0, 0);
         for entry in requested {
             let mode = if entry.request_video_track { Mode::Video } else { Mode::Data };
+            if !self.channels.contains_key(&ChannelId::from(entry.id)) && !modes.contains_key(&entry.id) {
+                if unknown == MAX_UNKNOWN {
+                    beyond += 1;
+                    continue;
+                }
+                unknown += 1;
+            }
             let slot = modes.entry(entry.id).or_insert(mode);
             if mode == Mode::Data {
                 *slot = Mode::Data;
@@ -31,13 +43,15 @@ impl Core {
         let mut routes = BTreeSet::new();
         let mut new = Vec::new();
         let (mut data, mut watched, mut unwatched) = (Vec::new(), Vec::new(), Vec::new());
-        let mut refusals = Vec::new();
+        let mut refusals = Replies::default();
         for (channel, mode) in modes {
             let channel = ChannelId::from(channel);
             match (self.channels.get(&channel).map(|state| state.video), mode) {
                 // An existing subscription stays as it is (P-73).
-                (None | Some(VideoCapability::No), Mode::Video) => refusals.push(texts::no_video(channel.get())),
-                (None, Mode::Data) => refusals.push(format!("Unknown channel ID: {channel}")),
+                (None | Some(VideoCapability::No), Mode::Video) => {
+                    refusals.add(StatusLevel::Error, || texts::no_video(channel.get()));
+                }
+                (None, Mode::Data) => refusals.add(StatusLevel::Error, || texts::unknown_channel(channel.get())),
                 (Some(_), mode) => {
                     let was = self.set_mode(id, channel, mode);
                     if was == Some(mode) {
@@ -58,7 +72,7 @@ impl Core {
                 }
             }
         }
-        let refusals = refusals.into_iter().map(|text| (StatusLevel::Error, text)).collect();
+        refusals.total += beyond;
         self.reply_statuses(id, refusals, |n| format!("{n} more channels could not be subscribed"));
         self.withdraw_video_warnings(id, &unwatched);
         self.update_routes(&routes);

@@ -13,6 +13,7 @@ use crate::room::{Identity, RoomError};
 use crate::session::callbacks::run_callback;
 use crate::session::core::{Effect, Question};
 use crate::session::handlers::{Lane, QUESTIONS};
+use crate::session::panics::contain_task;
 use crate::session::sink::RouteOutput;
 use crate::session::tracks::{run_track, TrackControl};
 use crate::session::video_publisher::ChannelVideo;
@@ -22,6 +23,8 @@ use super::{now, ChannelIo, Driver, Viewer};
 
 /// S-23: how long a control stream may take to open.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pause before a data track whose task panicked is published again.
+const TRACK_PAUSE: Duration = Duration::from_secs(1);
 
 impl Driver {
     pub(super) fn apply(&mut self, effect: Effect) {
@@ -65,7 +68,8 @@ impl Driver {
                     self.core.listener_overflow(overflow.client, now());
                 }
             }
-            Effect::Call { client, request, work } => self.run_request(client, request, work),
+            Effect::Leave => self.leave_idle(),
+            Effect::Call { client, request, work, held } => self.run_request(client, request, work, held),
             Effect::Authorize(question) => self.authorize(question),
             Effect::Control(event) => {
                 if let Some(deadman) = &self.shared.deadman {
@@ -101,12 +105,18 @@ impl Driver {
         let queue = Arc::new(ViewerQueue::new(id.get(), limits, self.budget.clone(), self.signals.clone()));
         let (signals, source) = (self.signals.clone(), queue.clone());
         let open = room.room.open_byte_stream(CONTROL_TOPIC, std::slice::from_ref(&client.identity), source);
+        let (panics, switches) = (self.shared.panics.clone(), self.shared.switches.clone());
         let stream = room.tasks.spawn(async move {
-            let ended = match tokio::time::timeout(OPEN_TIMEOUT, open).await {
-                Ok(Ok(stream)) => stream.ended().await,
-                Ok(Err(error)) => Err(error),
-                Err(_) => Err(RoomError::Timeout("opening the control stream")),
+            let serve = async {
+                switches.room.check();
+                match tokio::time::timeout(OPEN_TIMEOUT, open).await {
+                    Ok(Ok(stream)) => stream.ended().await,
+                    Ok(Err(error)) => Err(error),
+                    Err(_) => Err(RoomError::Timeout("opening the control stream")),
+                }
             };
+            let ended = contain_task("control stream", &panics, serve).await;
+            let ended = ended.unwrap_or_else(|| Err(RoomError::Transport("an internal error".into())));
             if let Err(error) = ended {
                 tracing::warn!(client = %id, %error, "the control stream of a viewer failed");
                 signals.reset(id.get(), ResetCause::WriteFailure);
@@ -160,7 +170,16 @@ impl Driver {
         let Some(room) = &mut self.room else { return };
         let control = TrackControl::new();
         let (handle, slots) = (room.room.clone(), room.publish_slots.clone());
-        room.tasks.spawn(run_track(handle, channel.id().get(), slot, control.clone(), slots));
+        let (id, keeper, panics) = (channel.id().get(), control.clone(), self.shared.panics.clone());
+        room.tasks.spawn(async move {
+            loop {
+                let run = run_track(handle.clone(), id, slot.clone(), keeper.clone(), slots.clone());
+                if contain_task("data track", &panics, run).await.is_some() {
+                    break;
+                }
+                tokio::time::sleep(TRACK_PAUSE).await;
+            }
+        });
         if let Some(old) = self.io(channel).track.replace(control) {
             old.stop.cancel();
         }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use crate::fanout::{Push, Slot};
+use crate::fanout::{Held, Push, Slot};
 use crate::session::asset::AssetResponder;
 use crate::session::core::{Outcome, ParameterSource, RequestId, Work};
 use crate::session::handlers::{Job, Lane};
@@ -14,26 +14,31 @@ use super::Driver;
 
 impl Driver {
     /// Runs a request on the handler pool.
-    pub(super) fn run_request(&self, client: ClientId, id: RequestId, work: Work) {
+    pub(super) fn run_request(&self, client: ClientId, id: RequestId, work: Work, held: Held) {
         let inputs = self.shared.inputs.clone();
+        // Owned by the responder, which lives as long as anybody can answer.
+        let answered = move |outcome| {
+            let _held = &held;
+            inputs.answered(id, outcome);
+        };
         let (lane, job): (Lane, Job) = match work {
             Work::Service { handler, request, reply } => {
-                let answer = move |answer| inputs.answered(id, Outcome::Frame(reply.encode(answer)));
+                let answer = move |answer| answered(Outcome::Frame(reply.encode(answer)));
                 let responder = ServiceResponder::new(answer);
                 (Lane::Parallel, Box::new(move || handler(request, responder)))
             }
             Work::Asset { handler, request, reply } => {
-                let answer = move |answer| inputs.answered(id, Outcome::Frame(reply.encode(answer)));
+                let answer = move |answer| answered(Outcome::Frame(reply.encode(answer)));
                 let responder = AssetResponder::new(answer);
                 (Lane::Parallel, Box::new(move || handler(request, responder)))
             }
             Work::Get { source, request } => {
-                let answer = move |answer| inputs.answered(id, Outcome::Parameters(answer));
+                let answer = move |answer| answered(Outcome::Parameters(answer));
                 let responder = ParameterResponder::new(answer);
                 (Lane::InOrder, Box::new(move || get(&source, request, responder)))
             }
             Work::Set { source, request } => {
-                let answer = move |answer| inputs.answered(id, Outcome::Parameters(answer));
+                let answer = move |answer| answered(Outcome::Parameters(answer));
                 let responder = ParameterResponder::new(answer);
                 (Lane::InOrder, Box::new(move || set(&source, request, responder)))
             }

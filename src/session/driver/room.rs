@@ -12,14 +12,14 @@ use crate::protocol::CONTROL_TOPIC;
 use crate::room::{ConnectionQuality, DisconnectReason, Identity, Joined, Room, RoomEvent, RoomEvents, VideoTrack};
 use crate::session::core::{Input, PublisherId};
 use crate::session::inbox::Inboxes;
-use crate::session::inputs::RoomEnd;
+use crate::session::inputs::{EndReason, RoomEnd};
 use crate::session::tracks::publish_slots;
 
 use super::statistics::Measured;
 use super::Driver;
 
 /// S-33: how long leaving a room may take before it is given up.
-pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(in crate::session) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Refusals under way at once; a flood of incompatible joins cannot pile up more streams.
 const MAX_REFUSALS: usize = 64;
 
@@ -34,17 +34,36 @@ pub(super) struct InRoom {
     /// Our video tracks.
     pub(super) videos: HashMap<PublisherId, Arc<dyn VideoTrack>>,
     pub(super) publish_slots: Arc<tokio::sync::Semaphore>,
-    pub(super) end: Option<tokio::sync::oneshot::Sender<RoomEnd>>,
+    pub(super) end: tokio::sync::oneshot::Sender<RoomEnd>,
     pub(super) entered: Instant,
     pub(super) local: Identity,
     pub(super) quality: Option<ConnectionQuality>,
     pub(super) measured: Arc<parking_lot::Mutex<Measured>>,
 }
 
+/// The end of a room, and who waits for it.
+struct Ended {
+    end: RoomEnd,
+    to: tokio::sync::oneshot::Sender<RoomEnd>,
+}
+
+impl Ended {
+    fn report(self) {
+        // The gateway may have been stopped meanwhile.
+        let _ = self.to.send(self.end);
+    }
+}
+
 impl Driver {
     pub(super) fn enter(&mut self, joined: Joined, end: tokio::sync::oneshot::Sender<RoomEnd>) {
+        // A gateway joins when it has learned of the end of the room before. Should it be early, that room ends here:
+        // two rooms would share the viewers' registrations.
+        self.lose_room(DisconnectReason::Other);
         self.joins += 1;
+        // What was asked for before this room is done.
+        self.shared.resumed.send_replace(false);
         tracing::info!(identity = %joined.local.identity, sid = %joined.local.sid, "joined the room");
+        *self.shared.room.lock() = Some(joined.room.clone());
         self.room = Some(InRoom {
             room: joined.room,
             events: joined.events,
@@ -53,7 +72,7 @@ impl Driver {
             refusals: Arc::new(tokio::sync::Semaphore::new(MAX_REFUSALS)),
             videos: HashMap::new(),
             publish_slots: publish_slots(),
-            end: Some(end),
+            end,
             entered: Instant::now(),
             local: joined.local.identity,
             quality: None,
@@ -62,26 +81,57 @@ impl Driver {
         self.tell(Input::Joined { participants: joined.participants });
     }
 
-    /// Leaves the room, if there is one, within [`CLOSE_TIMEOUT`].
+    /// Leaves the room, if there is one, and answers when it and those before it have been left, each within
+    /// [`CLOSE_TIMEOUT`]: a process that exits then leaves no ghost behind.
     pub(super) fn leave(&mut self, done: tokio::sync::oneshot::Sender<()>) {
-        let Some(room) = self.end_room(DisconnectReason::ClientInitiated) else {
-            let _ = done.send(());
-            return;
-        };
+        let end = self.end_room(EndReason::Disconnected(DisconnectReason::ClientInitiated));
+        if let Some((room, end)) = end {
+            end.report();
+            self.close(room, None);
+        }
+        let closing = std::mem::take(&mut self.closing);
         tokio::spawn(async move {
-            if tokio::time::timeout(CLOSE_TIMEOUT, room.close()).await.is_err() {
-                let seconds = CLOSE_TIMEOUT.as_secs();
-                tracing::warn!(seconds, "the room was not left in time; the server will find out by itself");
+            for room in closing {
+                let _ = room.await;
             }
             let _ = done.send(());
         });
     }
 
+    /// The idle window has passed. The gateway hears of it when the room has been left.
+    pub(super) fn leave_idle(&mut self) {
+        if let Some((room, end)) = self.end_room(EndReason::Idle) {
+            self.close(room, Some(end));
+        }
+    }
+
+    /// The application wants the session to stay in the room, or to come back to it.
+    pub(super) fn resume(&mut self) {
+        if self.room.is_some() {
+            self.tell(Input::Stay);
+        } else {
+            self.shared.resumed.send_replace(true);
+        }
+    }
+
+    /// Closes a room in the background, at most [`CLOSE_TIMEOUT`] long, and reports its end then if that is still to do.
+    fn close(&mut self, room: Arc<dyn Room>, end: Option<Ended>) {
+        self.closing.retain(|room| !room.is_finished());
+        self.closing.push(tokio::spawn(async move {
+            if tokio::time::timeout(CLOSE_TIMEOUT, room.close()).await.is_err() {
+                let seconds = CLOSE_TIMEOUT.as_secs();
+                tracing::warn!(seconds, "the room was not left in time; the server will find out by itself");
+            }
+            end.into_iter().for_each(Ended::report);
+        }));
+    }
+
     /// Forgets the room: every viewer is cleaned up, every task of the room ends.
-    fn end_room(&mut self, reason: DisconnectReason) -> Option<Arc<dyn Room>> {
+    fn end_room(&mut self, reason: EndReason) -> Option<(Arc<dyn Room>, Ended)> {
         self.room.as_ref()?;
         self.tell(Input::Left);
         let mut ended = self.room.take()?;
+        *self.shared.room.lock() = None;
         // Tracks and streams go with the room; what is in flight is dropped (S-162).
         ended.tasks.abort_all();
         for channel in self.channels.values_mut() {
@@ -90,10 +140,8 @@ impl Driver {
                 slot.detach();
             }
         }
-        if let Some(end) = ended.end.take() {
-            let _ = end.send(RoomEnd { reason, lived: ended.entered.elapsed() });
-        }
-        Some(ended.room)
+        let end = RoomEnd { reason, lived: ended.entered.elapsed() };
+        Some((ended.room, Ended { end, to: ended.end }))
     }
 
     pub(super) fn take_room_events(&mut self) {
@@ -125,7 +173,13 @@ impl Driver {
             RoomEvent::ByteStreamOpened { topic, sender, sender_sid, reader } => {
                 if topic != CONTROL_TOPIC {
                     tracing::warn!(topic, identity = %sender, "a byte stream of another topic was ignored");
-                } else if !room.inboxes.open(sender.clone(), sender_sid.clone(), reader, &self.shared.inputs) {
+                } else if !room.inboxes.open(
+                    sender.clone(),
+                    sender_sid.clone(),
+                    reader,
+                    &self.shared.inputs,
+                    &self.shared.panics,
+                ) {
                     tracing::warn!(identity = %sender, "one control stream too many was refused");
                     if let Some(sid) = sender_sid {
                         let reason = "too many control streams are open".to_owned();
@@ -174,10 +228,9 @@ impl Driver {
 
     /// The room ended by itself. It is closed in the background: joining again never waits for it (P-208).
     fn lose_room(&mut self, reason: DisconnectReason) {
-        if let Some(room) = self.end_room(reason) {
-            tokio::spawn(async move {
-                let _ = tokio::time::timeout(CLOSE_TIMEOUT, room.close()).await;
-            });
+        if let Some((room, end)) = self.end_room(EndReason::Disconnected(reason)) {
+            end.report();
+            self.close(room, None);
         }
     }
 }

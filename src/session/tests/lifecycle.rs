@@ -70,7 +70,7 @@ async fn a_lost_room_ends_with_its_reason_and_the_next_one_starts_anew() {
     viewer.barrier().await;
     stage.server.disconnect("robot", DisconnectReason::ServerShutdown);
     let end = (&mut stage.end).await.unwrap();
-    assert_eq!(end.reason, DisconnectReason::ServerShutdown);
+    assert_eq!(end.reason, EndReason::Disconnected(DisconnectReason::ServerShutdown));
     stage.log.wait(&format!("- {} /r", viewer.sid)).await;
     assert!(!channel.is_wanted());
     let late = stage.reliable("/late");

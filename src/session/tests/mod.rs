@@ -6,7 +6,12 @@ mod clients;
 mod graph;
 mod handlers;
 mod input;
+mod inputs;
+#[cfg(telelink_loom)]
+mod interleavings;
 mod lifecycle;
+mod panics;
+mod races;
 mod requests;
 mod rights;
 mod stats;
@@ -14,6 +19,7 @@ mod streams;
 mod tracks;
 mod video;
 
+use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -7,12 +7,15 @@
 #include <telelink/detail/callback.hpp>
 #include <telelink/detail/view.hpp>
 #include <telelink/lease.hpp>
+#include <telelink/parameter.hpp>
 #include <telelink/rights.hpp>
 #include <telelink/service.hpp>
 #include <telelink/session_options.hpp>
 #include <telelink/telelink.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <memory>
 #include <string>
@@ -79,6 +82,43 @@ struct SessionTrampolines {
   static void on_connection_graph_unsubscribe(void* context, const telelink_client* client) noexcept {
     Contain<Mode>::run("on_connection_graph_unsubscribe",
                        [&] { self(context).on_connection_graph_unsubscribe(ClientView{client}); });
+  }
+
+  static void on_parameters_subscribe(void* context, const telelink_str* names, std::size_t count) noexcept {
+    Contain<Mode>::run("on_parameters_subscribe",
+                       [&] { self(context).on_parameters_subscribe(strings(names, count)); });
+  }
+
+  static void on_parameters_unsubscribe(void* context, const telelink_str* names, std::size_t count) noexcept {
+    Contain<Mode>::run("on_parameters_unsubscribe",
+                       [&] { self(context).on_parameters_unsubscribe(strings(names, count)); });
+  }
+
+  static void on_get_parameters(void* context, const telelink_client* client, telelink_str request_id,
+                                const telelink_str* names, std::size_t count,
+                                const telelink_parameter_answer* answer) noexcept {
+    Contain<Mode>::run("on_get_parameters", [&] {
+      const GetParametersRequest request{ClientView{client}, optional_text(request_id), strings(names, count)};
+      give(answer, self(context).on_get_parameters(request), "on_get_parameters");
+    });
+  }
+
+  static void on_set_parameters(void* context, const telelink_client* client, telelink_str request_id,
+                                const telelink_parameter* wanted, std::size_t count,
+                                const telelink_parameter_answer* answer) noexcept {
+    Contain<Mode>::run("on_set_parameters", [&] {
+      const SetParametersRequest request{ClientView{client}, optional_text(request_id), parameters(wanted, count)};
+      give(answer, self(context).on_set_parameters(request), "on_set_parameters");
+    });
+  }
+
+ private:
+  static void give(const telelink_parameter_answer* answer, const std::vector<Parameter>& values, const char* where) {
+    const ParameterTables tables{values};
+    if (telelink_parameter_answer_set(answer, tables.data(), tables.size()) != TELELINK_STATUS_OK) {
+      std::fprintf(stderr, "telelink: %s gave an answer that cannot be sent: %s\n", where,
+                   telelink_last_error_message());
+    }
   }
 };
 
@@ -148,19 +188,24 @@ class SessionTables {
         callbacks_{std::make_unique<SessionCallbacks>(std::move(options_.callbacks))},
         policy_{std::make_unique<Policy>(Policy{std::move(options_.channel_filter), std::move(options_.qos),
                                                 std::move(options_.authorize), std::move(options_.suppress_video)})},
-        token_callback_{std::make_unique<TokenCallback>(std::move(options_.token_callback))} {
+        token_callback_{std::make_unique<TokenCallback>(std::move(options_.token_callback))},
+        parameter_handler_{options_.parameter_handler
+                               ? std::make_unique<ParameterHandler>(*std::move(options_.parameter_handler))
+                               : nullptr} {
     // An `_init` fails only when header and library differ; then the call that is given the struct says so.
     (void)telelink_session_options_init(&c_, sizeof c_);
     (void)telelink_session_callbacks_init(&callbacks_c_, sizeof callbacks_c_);
     (void)telelink_session_policy_init(&policy_c_, sizeof policy_c_);
     (void)telelink_token_callbacks_init(&token_c_, sizeof token_c_);
     (void)telelink_api_key_init(&key_c_, sizeof key_c_);
+    (void)telelink_parameter_handler_init(&parameters_c_, sizeof parameters_c_);
     fill_texts();
     fill_key();
     fill_limits();
     fill_ice_servers();
     fill_callbacks();
     if (options_.rights) rights_.fill(*options_.rights, c_);
+    fill_parameters();
   }
 
   SessionTables(const SessionTables&) = delete;
@@ -182,6 +227,10 @@ class SessionTables {
       token_c_.context = token_callback_.release();
       token_c_.drop = &Contain<Mode>::template drop<TokenCallback>;
     }
+    if (c_.parameter_handler != nullptr) {
+      parameters_c_.context = parameter_handler_.release();
+      parameters_c_.drop = &Contain<Mode>::template drop<ParameterHandler>;
+    }
     return &c_;
   }
 
@@ -198,6 +247,10 @@ class SessionTables {
     c_.supported_encodings_count = encodings_.size();
     c_.capabilities = static_cast<std::uint32_t>(options_.capabilities);
     c_.auto_reconnect = options_.auto_reconnect ? 1 : 0;
+    // A negative window is as wrong as one of a millisecond: that is what C refuses.
+    const auto idle = options_.idle_window.count();
+    c_.idle_window_ms = idle < 0 ? 1 : static_cast<std::uint64_t>(idle);
+    c_.after_idle = static_cast<std::int32_t>(options_.after_idle);
     c_.video_codec = static_cast<std::int32_t>(options_.video.codec);
     c_.video_encoder = static_cast<std::int32_t>(options_.video.encoder);
     c_.video_max_bitrate = options_.video.max_bitrate;
@@ -254,6 +307,12 @@ class SessionTables {
     if (callbacks_->on_connection_graph_unsubscribe) {
       callbacks_c_.on_connection_graph_unsubscribe = &Events::on_connection_graph_unsubscribe;
     }
+    if (callbacks_->on_parameters_subscribe) callbacks_c_.on_parameters_subscribe = &Events::on_parameters_subscribe;
+    if (callbacks_->on_parameters_unsubscribe) {
+      callbacks_c_.on_parameters_unsubscribe = &Events::on_parameters_unsubscribe;
+    }
+    if (callbacks_->on_get_parameters) callbacks_c_.on_get_parameters = &Events::on_get_parameters;
+    if (callbacks_->on_set_parameters) callbacks_c_.on_set_parameters = &Events::on_set_parameters;
     c_.callbacks = &callbacks_c_;
 
     using Questions = QuestionTrampolines<Mode>;
@@ -267,6 +326,15 @@ class SessionTables {
     if (*token_callback_) c_.token_callbacks = &token_c_;
   }
 
+  void fill_parameters() noexcept {
+    if (options_.parameter_store) c_.parameter_store = options_.parameter_store->c();
+    if (parameter_handler_ == nullptr) return;
+    using Requests = ParameterTrampolines<Mode>;
+    if (parameter_handler_->get) parameters_c_.on_get = &Requests::on_get;
+    if (parameter_handler_->set) parameters_c_.on_set = &Requests::on_set;
+    c_.parameter_handler = &parameters_c_;
+  }
+
   SessionOptions options_;
   std::vector<telelink_pair> metadata_;
   std::vector<telelink_str> encodings_;
@@ -276,6 +344,7 @@ class SessionTables {
   std::unique_ptr<SessionCallbacks> callbacks_;
   std::unique_ptr<Policy> policy_;
   std::unique_ptr<TokenCallback> token_callback_;
+  std::unique_ptr<ParameterHandler> parameter_handler_;
   std::vector<telelink_pair> attributes_ = {};
   std::vector<std::vector<telelink_str>> ice_urls_ = {};
   std::vector<telelink_ice_server> ice_ = {};
@@ -285,6 +354,7 @@ class SessionTables {
   telelink_session_policy policy_c_ = {};
   telelink_token_callbacks token_c_ = {};
   telelink_api_key key_c_ = {};
+  telelink_parameter_handler parameters_c_ = {};
 };
 
 }  // namespace telelink::detail

@@ -170,6 +170,7 @@ fn s_27_a_full_reconnect_restarts_every_viewer_outside_the_rate_limit() {
     }
     assert!(robot.subscribed.is_empty());
     assert_eq!(robot.routes[&a.id().get()], (vec![], false));
+    robot.pass(Duration::from_millis(500));
     let again = robot.current("S1").unwrap();
     assert_ne!(again, ann);
     let text = "The session was restarted: transport reconnect, 0 messages discarded";
@@ -177,6 +178,7 @@ fn s_27_a_full_reconnect_restarts_every_viewer_outside_the_rate_limit() {
     assert_eq!(robot.open.len(), 2);
     // Who is not in the room any more is gone.
     robot.input(Input::Reconnected { participants: vec![who("bob", "S2", 1001)] });
+    robot.pass(Duration::from_millis(500));
     assert_eq!((robot.current("S1"), robot.open.len()), (None, 1));
 }
 

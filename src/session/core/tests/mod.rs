@@ -4,11 +4,13 @@ mod assets;
 mod channels;
 mod client_publish;
 mod graph;
+mod idle;
 mod joining;
 mod lease;
 mod model;
 mod parameters;
 mod races;
+mod recalls;
 mod requests;
 mod resets;
 mod rights;
@@ -57,6 +59,7 @@ enum Step {
     Call(u32),
     /// Work that is no service call.
     Asked,
+    Leave,
     /// A question about rights.
     Authorize(ClientId, Action, Vec<String>),
     Taken(ClientId),
@@ -247,6 +250,7 @@ impl Robot {
                 self.routes.remove(&channel.get());
                 Step::Forget(channel.get())
             }
+            Effect::Leave => Step::Leave,
             Effect::Event(event) => Step::Told(self.told(&event)),
             Effect::Call { request: id, work: Work::Service { request, reply, .. }, .. } => {
                 let call_id = request.call_id;
@@ -334,8 +338,12 @@ impl Robot {
         self.take().into_iter().filter_map(told).collect()
     }
 
+    /// Joins a room and waits until those who are there have been greeted.
     fn joined(&mut self, participants: Vec<Participant>) {
         self.input(Input::Joined { participants });
+        if self.core.recalls.is_greeting_due() {
+            self.pass(Duration::from_millis(500));
+        }
     }
 
     /// Registers a viewer of the newest version and forgets the steps of it.

@@ -37,6 +37,14 @@ enum Action {
     Follow(usize),
     Forget(usize),
     PublishGraph(usize),
+    FollowParameters(usize, Vec<u8>),
+    ForgetParameters(usize, Vec<u8>),
+    PublishParameters(Vec<u8>),
+    PublishStatus(u8),
+    AddService(u8),
+    RemoveService(u8),
+    WriteFailure(usize),
+    Stay,
 }
 
 fn actions() -> impl Strategy<Value = Vec<Action>> {
@@ -44,6 +52,7 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
     let some = || prop::collection::vec(0..9usize, 0..4);
     let channels = || prop::collection::vec((0..12usize, any::<bool>()), 0..4);
     let ids = || prop::collection::vec(0..4u32, 0..4);
+    let names = || prop::collection::vec(0..4u8, 0..4);
     let action = prop_oneof![
         6 => connection().prop_map(Action::Active),
         1 => connection().prop_map(Action::Connected),
@@ -58,6 +67,14 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
         3 => connection().prop_map(Action::Reset),
         1 => (0..40usize).prop_map(Action::StaleReset),
         1 => (0..12usize).prop_map(Action::Oversize),
+        4 => (connection(), names()).prop_map(|(c, names)| Action::FollowParameters(c, names)),
+        2 => (connection(), names()).prop_map(|(c, names)| Action::ForgetParameters(c, names)),
+        1 => names().prop_map(Action::PublishParameters),
+        1 => (0..3u8).prop_map(Action::PublishStatus),
+        1 => (0..3u8).prop_map(Action::AddService),
+        1 => (0..3u8).prop_map(Action::RemoveService),
+        2 => connection().prop_map(Action::WriteFailure),
+        1 => Just(Action::Stay),
         1 => Just(Action::Leave),
         2 => some().prop_map(Action::Join),
         1 => some().prop_map(Action::FullReconnect),
@@ -75,17 +92,27 @@ struct Model {
     made: usize,
     in_room: bool,
     graph: ConnectionGraph,
+    services: BTreeSet<u8>,
 }
 
 impl Model {
     fn new() -> Self {
         let options = SessionOptions {
-            capabilities: vec![SessionCapability::ClientPublish, SessionCapability::ConnectionGraph],
+            capabilities: vec![
+                SessionCapability::ClientPublish,
+                SessionCapability::Parameters,
+                SessionCapability::ConnectionGraph,
+                SessionCapability::Services,
+            ],
+            supported_encodings: vec!["json".into()],
             limits: crate::session::Limits { eager_data_tracks: 2, ..Default::default() },
             ..Default::default()
         };
+        let mut robot = Robot::outside(options);
+        robot.input(Input::IdleWindow(Some(seconds(30))));
         Self {
-            robot: Robot::outside(options),
+            robot,
+            services: BTreeSet::new(),
             channels: Vec::new(),
             made: 0,
             in_room: false,
@@ -136,7 +163,34 @@ impl Model {
                 self.graph = graph(*bits);
                 robot.input(Input::PublishGraph(self.graph.clone()));
             }
-            Action::Pass(ms) => robot.pass(Duration::from_millis(*ms)),
+            Action::Pass(ms) => {
+                robot.take();
+                robot.pass(Duration::from_millis(*ms));
+                // The driver leaves the room when it is told to, and only an empty one is left (S-28).
+                if robot.take().contains(&Step::Leave) {
+                    assert!(self.in_room && robot.open.is_empty());
+                    robot.input(Input::Left);
+                    self.in_room = false;
+                }
+            }
+            Action::PublishParameters(names) => {
+                let value = Some(crate::protocol::ParameterValue::Integer(1));
+                let parameters = names.iter().map(|n| Parameter { name: name(n), value: value.clone(), kind: None });
+                robot.input(Input::PublishParameters(parameters.collect()));
+            }
+            Action::PublishStatus(n) => {
+                let status = Status { level: StatusLevel::Info, message: "x".into(), id: Some(n.to_string()) };
+                robot.input(Input::PublishStatus(status));
+            }
+            Action::AddService(n) => {
+                let added = robot.try_input(Input::AddServices(vec![Service::new(name(n), "t", |_, _| {})]));
+                assert_eq!(added.is_ok(), self.services.insert(*n), "one of a name");
+            }
+            Action::RemoveService(n) => {
+                robot.input(Input::RemoveServices(vec![name(n)]));
+                self.services.remove(n);
+            }
+            Action::Stay => robot.input(Input::Stay),
             // Without a room there are no events of one.
             _ if !self.in_room => {}
             Action::Follow(n) => robot.says(&sid(n), FromViewer::SubscribeConnectionGraph),
@@ -162,6 +216,19 @@ impl Model {
             }
             Action::Publish(n, channel_id) => {
                 robot.says(&sid(n), FromViewer::MessageData { channel_id: *channel_id, data: Bytes::new() });
+            }
+            Action::FollowParameters(n, names) => {
+                let names = names.iter().map(name).collect();
+                robot.says(&sid(n), FromViewer::SubscribeParameterUpdates { names });
+            }
+            Action::ForgetParameters(n, names) => {
+                let names = names.iter().map(name).collect();
+                robot.says(&sid(n), FromViewer::UnsubscribeParameterUpdates { names });
+            }
+            Action::WriteFailure(n) => {
+                if let Some(client) = robot.current(&sid(n)) {
+                    robot.input(Input::Reset { client, cause: ResetCause::WriteFailure, discarded: 0 });
+                }
             }
             Action::Reset(n) => {
                 if let Some(client) = robot.current(&sid(n)) {
@@ -200,6 +267,10 @@ impl Model {
             advertised.extend(registration.channels.keys().map(|channel| (*id, *channel)));
         }
         assert_eq!((&subscribed, &advertised), (&robot.subscribed, &robot.advertised));
+        // First and last subscribers of parameters: the union of what the viewers follow, in both directions of the index.
+        let followed: BTreeSet<String> = core.clients.values().flat_map(|r| r.parameters.names().cloned()).collect();
+        assert_eq!(followed, robot.followed);
+        assert_eq!(core.parameters.names().cloned().collect::<BTreeSet<_>>(), followed);
         // Routes equal the union of the viewers' subscriptions.
         for channel in &self.channels {
             let state = &core.channels[&channel.id()];
@@ -236,6 +307,7 @@ impl Model {
         for client in &robot.open {
             let view = robot.view(*client);
             assert_eq!(view.channel_ids(), ids.iter().copied().collect::<Vec<_>>());
+            assert_eq!(view.services.len(), self.services.len());
         }
     }
 }
@@ -256,6 +328,11 @@ fn graph(bits: usize) -> ConnectionGraph {
         graph.set_advertised_service("/s", ["d"]);
     }
     graph
+}
+
+/// Name of a parameter or service.
+fn name(n: &u8) -> String {
+    format!("n{n}")
 }
 
 fn subscriptions_mode(video: bool) -> crate::session::core::subscriptions::Mode {
@@ -286,6 +363,7 @@ proptest! {
         // The end: everything that began ends.
         model.robot.input(Input::Left);
         prop_assert!(model.robot.subscribed.is_empty() && model.robot.advertised.is_empty());
+        prop_assert!(model.robot.followed.is_empty() && !model.robot.graph_followed);
         prop_assert!(model.robot.open.is_empty() && model.robot.tracks.is_empty());
     }
 }

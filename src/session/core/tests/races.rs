@@ -1,4 +1,6 @@
-//! The race catalogue (session.md section 9), as orders of inputs.
+//! The race catalogue (session.md section 9), as orders of inputs. Those that need streams are in session/tests/races.rs,
+//! those of data tracks in session/tests/tracks.rs. Video (S-155 to S-157, S-275) and compressed point clouds (S-170,
+//! S-171) have none yet; tests/repository/races.rs lists them.
 
 use super::*;
 
@@ -272,6 +274,29 @@ fn s_169_disconnect_of_somebody_never_registered() {
     robot.disconnect("S3");
     assert_eq!(robot.take(), []);
     assert_eq!(robot.current("S1"), Some(ann));
+}
+
+#[test]
+fn s_172_a_warnings_replay_and_its_clearing_in_either_order() {
+    for subscribe_first in [true, false] {
+        let mut robot = Robot::new();
+        let big = robot.lossy("/big");
+        robot.viewer("ann", "S1");
+        let bob = robot.viewer("bob", "S2");
+        robot.subscribe("S1", &[&big]);
+        robot.input(Input::Oversize { channel: big.id(), dropped: 1 });
+        robot.elapsed += seconds(60);
+        if subscribe_first {
+            robot.subscribe("S2", &[&big]);
+            robot.input(Input::Tick);
+        } else {
+            robot.input(Input::Tick);
+            robot.subscribe("S2", &[&big]);
+        }
+        assert!(robot.view(bob).statuses.is_empty(), "no warning is left behind: {subscribe_first}");
+        let replayed = robot.view(bob).count(|frame| matches!(frame, ToViewer::Status(_)));
+        assert_eq!(replayed, usize::from(subscribe_first));
+    }
 }
 
 #[test]

@@ -1,0 +1,55 @@
+//! The owner's mailbox: bounded, with callers that wait for room (design.md decision 9).
+
+use super::*;
+
+use crate::session::inputs::{Call, Inputs};
+
+fn call() -> Call {
+    Call::Core(Input::Tick, None)
+}
+
+fn full() -> Arc<Inputs> {
+    let inputs = Arc::<Inputs>::default();
+    for _ in 0..1024 {
+        inputs.call(call(), Instant::now()).unwrap();
+    }
+    inputs
+}
+
+#[test]
+fn a_full_mailbox_makes_callers_wait_until_their_deadline() {
+    let inputs = full();
+    let before = Instant::now();
+    let error = inputs.call(call(), Instant::now() + Duration::from_millis(30)).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Timeout);
+    assert!(before.elapsed() >= Duration::from_millis(30));
+    assert_eq!(inputs.take().calls.len(), 1024, "the one that gave up is not among them");
+}
+
+#[test]
+fn a_caller_that_waits_goes_on_when_the_owner_has_looked() {
+    let inputs = full();
+    let waiter = inputs.clone();
+    let caller = std::thread::spawn(move || waiter.call(call(), Instant::now() + Duration::from_secs(60)));
+    let mut taken = inputs.take().calls.len();
+    // The caller may have come before the look or after it.
+    while taken < 1025 {
+        std::thread::yield_now();
+        taken += inputs.take().calls.len();
+    }
+    assert_eq!(caller.join().unwrap(), Ok(()));
+}
+
+#[test]
+fn the_gateway_never_waits_and_nobody_waits_for_a_closed_session() {
+    let inputs = full();
+    inputs.post(Call::Finish);
+    let waiter = inputs.clone();
+    let caller = std::thread::spawn(move || waiter.call(call(), Instant::now() + Duration::from_secs(60)));
+    inputs.close();
+    assert_eq!(caller.join().unwrap().unwrap_err().kind, ErrorKind::Closed);
+    assert_eq!(inputs.call(call(), Instant::now()).unwrap_err().kind, ErrorKind::Closed);
+    assert!(inputs.take().calls.is_empty());
+    let asked = inputs.ask(Call::Stats, Duration::from_secs(60));
+    assert_eq!(asked.unwrap_err().kind, ErrorKind::Closed);
+}
