@@ -14,3 +14,4 @@ mod leaving;
 mod outages;
 mod requests;
 mod rig;
+mod rights;
