@@ -61,7 +61,7 @@ pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, Sessi
 pub use panics::PanicPoint;
 pub use parameter::{
     GetParametersRequest, Parameter, ParameterHandler, ParameterPublisher, ParameterResponder, ParameterType,
-    ParameterValue, SetParametersRequest,
+    ParameterValue, SetParametersRequest, MAX_PARAMETER_DEPTH,
 };
 pub use parameter_store::{ParameterKind, ParameterOptions, ParameterStore};
 pub use rights::{Action, Authorizer, Policy, RoleRules, ROLE_ATTRIBUTE};
