@@ -237,8 +237,7 @@ impl Control {
 
     pub(crate) fn publish_parameters(&self, parameters: Vec<Parameter>) -> Result<(), Error> {
         if !self.capabilities.contains(&SessionCapability::Parameters) {
-            let text = "the session was started without the parameters capability";
-            return Err(Error::new(ErrorKind::NotSupported, text));
+            return Err(Error::not_offered("parameters"));
         }
         self.inputs.call(Call::Core(Input::PublishParameters(parameters), None), Instant::now() + CALL_TIMEOUT)
     }
