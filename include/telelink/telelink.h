@@ -129,6 +129,10 @@ enum telelink_status
    */
   TELELINK_STATUS_REMOVED = 205,
   /**
+   * No viewer came, or none was left, for the idle window.
+   */
+  TELELINK_STATUS_IDLE = 206,
+  /**
    * Header and library belong to different versions.
    */
   TELELINK_STATUS_UNSUPPORTED_VERSION = 301,
@@ -294,6 +298,31 @@ typedef int32_t telelink_action;
 #endif // __cplusplus
 
 /**
+ * What a session does when telelink_session_options.idle_window_ms has passed and it has left its room.
+ */
+enum telelink_after_idle
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * It is connecting, with the reason TELELINK_STATUS_IDLE, until telelink_session_resume() makes it join again.
+   */
+  TELELINK_AFTER_IDLE_WAIT = 0,
+  /**
+   * It ends: shutdown, with the reason TELELINK_STATUS_IDLE.
+   */
+  TELELINK_AFTER_IDLE_END = 1,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_after_idle telelink_after_idle;
+#else
+typedef int32_t telelink_after_idle;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What viewers may do; the values are bits of telelink_session_options.capabilities.
  */
 enum telelink_capability
@@ -368,6 +397,76 @@ enum telelink_log_level
 typedef enum telelink_log_level telelink_log_level;
 #else
 typedef int32_t telelink_log_level;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a telelink_parameter_value holds.
+ *
+ * The wire tells integers from floats, and byte arrays from strings, but not what an empty array is made of, unless it
+ * is one of floats: others arrive as TELELINK_PARAMETER_KIND_ARRAY without elements. An array whose elements are all
+ * bools, integers, floats or strings arrives as an array of that kind, however it was sent. Byte arrays can only be the
+ * value of a parameter, not stand inside an array or dictionary.
+ */
+enum telelink_parameter_kind
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Nothing. In what a viewer wants to set, a wish to delete the parameter.
+   */
+  TELELINK_PARAMETER_KIND_UNSET = 0,
+  /**
+   * `boolean`.
+   */
+  TELELINK_PARAMETER_KIND_BOOL = 1,
+  /**
+   * `integer`.
+   */
+  TELELINK_PARAMETER_KIND_INTEGER = 2,
+  /**
+   * `number`: finite.
+   */
+  TELELINK_PARAMETER_KIND_FLOAT = 3,
+  /**
+   * `string`.
+   */
+  TELELINK_PARAMETER_KIND_STRING = 4,
+  /**
+   * `bytes`.
+   */
+  TELELINK_PARAMETER_KIND_BYTES = 5,
+  /**
+   * `bools`.
+   */
+  TELELINK_PARAMETER_KIND_BOOL_ARRAY = 6,
+  /**
+   * `integers`.
+   */
+  TELELINK_PARAMETER_KIND_INTEGER_ARRAY = 7,
+  /**
+   * `floats`: finite.
+   */
+  TELELINK_PARAMETER_KIND_FLOAT_ARRAY = 8,
+  /**
+   * `strings`.
+   */
+  TELELINK_PARAMETER_KIND_STRING_ARRAY = 9,
+  /**
+   * `values`: any others, also mixed and nested. On top, numbers cannot be mixed with other values.
+   */
+  TELELINK_PARAMETER_KIND_ARRAY = 10,
+  /**
+   * `entries`: a dictionary; of equal names the last counts. Arrives in the byte order of the names.
+   */
+  TELELINK_PARAMETER_KIND_DICT = 11,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_parameter_kind telelink_parameter_kind;
+#else
+typedef int32_t telelink_parameter_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -590,6 +689,38 @@ typedef struct telelink_connection_graph telelink_connection_graph;
  * A set of channels, and the sessions that carry what is logged to them. Most programs have one.
  */
 typedef struct telelink_context telelink_context;
+
+/**
+ * What `on_get_parameters` or `on_set_parameters` of telelink_session_callbacks answers. Borrowed, valid during the
+ * callback.
+ */
+typedef struct telelink_parameter_answer telelink_parameter_answer;
+
+/**
+ * A new value that `validate` looks at. Borrowed, valid during the callback.
+ */
+typedef struct telelink_parameter_check telelink_parameter_check;
+
+/**
+ * Parameters that are kept: everything that its elements point to lives in it and never changes.
+ */
+typedef struct telelink_parameter_list telelink_parameter_list;
+
+/**
+ * Answers one request about parameters: once, from any thread, also after the callback has returned.
+ */
+typedef struct telelink_parameter_responder telelink_parameter_responder;
+
+/**
+ * A typed map of parameters that answers viewers by itself: put it into telelink_session_options, of one session or more.
+ *
+ * Every change is published to the viewers that follow the parameter, whoever made it. Of what a viewer wants to set, each
+ * parameter is decided by itself: one that is unknown, read-only, of the wrong type, out of range or refused by `validate`
+ * keeps its value, the answer reports what is stored, and the reason goes to the robot's log.
+ *
+ * At most 16,384 parameters, names of 1,024 bytes, values of about 1 MiB, and 12 MiB together.
+ */
+typedef struct telelink_parameter_store telelink_parameter_store;
 
 /**
  * Answers one call of a service: once, from any thread, also after the callback has returned.
@@ -961,6 +1092,395 @@ typedef struct telelink_log_callbacks {
 } telelink_log_callbacks;
 
 /**
+ * Some bools. Owns nothing; the rules of telelink_str hold.
+ */
+typedef struct telelink_bool_array {
+  /**
+   * First element; may be NULL when `len` is 0.
+   */
+  const bool *data;
+  /**
+   * Number of elements.
+   */
+  size_t len;
+} telelink_bool_array;
+
+/**
+ * Some integers. Owns nothing; the rules of telelink_str hold.
+ */
+typedef struct telelink_integer_array {
+  /**
+   * First element; may be NULL when `len` is 0.
+   */
+  const int64_t *data;
+  /**
+   * Number of elements.
+   */
+  size_t len;
+} telelink_integer_array;
+
+/**
+ * Some floats. Owns nothing; the rules of telelink_str hold.
+ */
+typedef struct telelink_float_array {
+  /**
+   * First element; may be NULL when `len` is 0.
+   */
+  const double *data;
+  /**
+   * Number of elements.
+   */
+  size_t len;
+} telelink_float_array;
+
+/**
+ * Some strings. Owns nothing; the rules of telelink_str hold.
+ */
+typedef struct telelink_string_array {
+  /**
+   * First element; may be NULL when `len` is 0.
+   */
+  const struct telelink_str *data;
+  /**
+   * Number of elements.
+   */
+  size_t len;
+} telelink_string_array;
+
+/**
+ * Some values. Owns nothing; the rules of telelink_str hold.
+ */
+typedef struct telelink_parameter_value_array {
+  /**
+   * First element; may be NULL when `len` is 0.
+   */
+  const struct telelink_parameter_value *data;
+  /**
+   * Number of elements.
+   */
+  size_t len;
+} telelink_parameter_value_array;
+
+/**
+ * Some names with values. Owns nothing; the rules of telelink_str hold.
+ */
+typedef struct telelink_parameter_array {
+  /**
+   * First element; may be NULL when `len` is 0.
+   */
+  const struct telelink_parameter *data;
+  /**
+   * Number of elements.
+   */
+  size_t len;
+} telelink_parameter_array;
+
+/**
+ * The member that telelink_parameter_value.kind names.
+ */
+typedef union telelink_parameter_data {
+  /**
+   * TELELINK_PARAMETER_KIND_BOOL.
+   */
+  bool boolean;
+  /**
+   * TELELINK_PARAMETER_KIND_INTEGER.
+   */
+  int64_t integer;
+  /**
+   * TELELINK_PARAMETER_KIND_FLOAT.
+   */
+  double number;
+  /**
+   * TELELINK_PARAMETER_KIND_STRING.
+   */
+  struct telelink_str string;
+  /**
+   * TELELINK_PARAMETER_KIND_BYTES.
+   */
+  struct telelink_bytes bytes;
+  /**
+   * TELELINK_PARAMETER_KIND_BOOL_ARRAY.
+   */
+  struct telelink_bool_array bools;
+  /**
+   * TELELINK_PARAMETER_KIND_INTEGER_ARRAY.
+   */
+  struct telelink_integer_array integers;
+  /**
+   * TELELINK_PARAMETER_KIND_FLOAT_ARRAY.
+   */
+  struct telelink_float_array floats;
+  /**
+   * TELELINK_PARAMETER_KIND_STRING_ARRAY.
+   */
+  struct telelink_string_array strings;
+  /**
+   * TELELINK_PARAMETER_KIND_ARRAY.
+   */
+  struct telelink_parameter_value_array values;
+  /**
+   * TELELINK_PARAMETER_KIND_DICT.
+   */
+  struct telelink_parameter_array entries;
+} telelink_parameter_data;
+
+/**
+ * A value of a parameter. Owns nothing: built in place, for example with telelink_float_value(), and read in place.
+ */
+typedef struct telelink_parameter_value {
+  /**
+   * A telelink_parameter_kind.
+   */
+  int32_t kind;
+  /**
+   * Not used; 0.
+   */
+  uint32_t reserved;
+  /**
+   * The value.
+   */
+  union telelink_parameter_data data;
+} telelink_parameter_value;
+
+/**
+ * A name with a value: a parameter, or an entry of a dictionary. Owns nothing.
+ */
+typedef struct telelink_parameter {
+  /**
+   * Name.
+   */
+  struct telelink_str name;
+  /**
+   * Value.
+   */
+  struct telelink_parameter_value value;
+} telelink_parameter;
+
+/**
+ * What is known of a parameter. Its views live as long as the list it was asked of.
+ */
+typedef struct telelink_parameter_info {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Name and value.
+   */
+  struct telelink_parameter parameter;
+  /**
+   * A telelink_parameter_kind: the declared type, which an empty array does not show by itself.
+   */
+  int32_t kind;
+  /**
+   * Viewers cannot change it: 0 or 1.
+   */
+  uint32_t read_only;
+  /**
+   * Viewers can delete it: 0 or 1.
+   */
+  uint32_t deletable;
+  /**
+   * Not used; 0.
+   */
+  uint32_t reserved;
+  /**
+   * For people.
+   */
+  struct telelink_str description;
+  /**
+   * Smallest value, or unset.
+   */
+  struct telelink_parameter_value min;
+  /**
+   * Largest value, or unset.
+   */
+  struct telelink_parameter_value max;
+  /**
+   * Distance between values, or unset.
+   */
+  struct telelink_parameter_value step;
+  /**
+   * The values that a string may have; none: any.
+   */
+  const struct telelink_str *allowed;
+  /**
+   * Number of these.
+   */
+  size_t allowed_count;
+} telelink_parameter_info;
+
+/**
+ * A viewer wants to know values. Borrowed, valid during the callback.
+ */
+typedef struct telelink_get_parameters_request {
+  /**
+   * Size of this struct as the library knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Who asks.
+   */
+  const struct telelink_client *client;
+  /**
+   * The viewer's id of the request; `data` is NULL when it gave none.
+   */
+  struct telelink_str request_id;
+  /**
+   * Which parameters; none: all.
+   */
+  const struct telelink_str *names;
+  /**
+   * Number of names.
+   */
+  size_t names_count;
+} telelink_get_parameters_request;
+
+/**
+ * A viewer wants to change values. Borrowed, valid during the callback.
+ */
+typedef struct telelink_set_parameters_request {
+  /**
+   * Size of this struct as the library knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Who asks.
+   */
+  const struct telelink_client *client;
+  /**
+   * The viewer's id of the request; `data` is NULL when it gave none, and then it gets no answer.
+   */
+  struct telelink_str request_id;
+  /**
+   * The parameters as wanted; one that is unset is to be deleted.
+   */
+  const struct telelink_parameter *parameters;
+  /**
+   * Number of parameters.
+   */
+  size_t parameters_count;
+} telelink_set_parameters_request;
+
+/**
+ * Reads and writes the robot's parameters for viewers. Set up with telelink_parameter_handler_init(). A
+ * telelink_parameter_store does this by itself.
+ *
+ * Requests run on handler threads of the session and may block; those of one viewer run one at a time, in their order.
+ * None runs on the stack of a telelink call, none after `drop` has begun. `drop` runs exactly once, last: when the
+ * session was freed and every running callback has returned; before returning when telelink_session_create() fails. No
+ * lock of the library is held meanwhile.
+ */
+typedef struct telelink_parameter_handler {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Passed first to the functions below. Consumed with the handler, also on failure.
+   */
+  void *context;
+  /**
+   * Exactly once, after the last request; may be NULL.
+   */
+  void (*drop)(void *context);
+  /**
+   * A viewer asks: answer with the values; leave out what is unknown. `request` is borrowed for the callback;
+   * `responder` is owned by it: telelink_parameter_responder_free() it, now or later. Required.
+   */
+  void (*on_get)(void *context,
+                 const struct telelink_get_parameters_request *request,
+                 struct telelink_parameter_responder *responder);
+  /**
+   * A viewer sets: apply what can be applied and answer with the values as they are now. Other viewers learn of it by
+   * telelink_session_publish_parameter_values() alone. Ownership as for `on_get`. Required.
+   */
+  void (*on_set)(void *context,
+                 const struct telelink_set_parameters_request *request,
+                 struct telelink_parameter_responder *responder);
+} telelink_parameter_handler;
+
+/**
+ * A parameter to be declared. Set up with telelink_parameter_declaration_init(). What it names is copied.
+ *
+ * `validate` and `on_change` run on the thread that sets a value, inside that call; for viewers on a handler thread of
+ * their session. They may use the store themselves, and may block; no lock of the library is held. `on_change` functions
+ * of a store run one at a time, in the order of the changes: while one runs, changes by others are left to its thread,
+ * and of several to one parameter the newest is told. `validate` calls can overlap. `drop` runs exactly once, last: when
+ * the parameter was removed or its store has gone, and every running callback has returned; before returning when
+ * telelink_parameter_store_declare() fails.
+ */
+typedef struct telelink_parameter_declaration {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Passed first to the functions below. Consumed with the declaration, also on failure.
+   */
+  void *context;
+  /**
+   * Exactly once, after the last callback; may be NULL.
+   */
+  void (*drop)(void *context);
+  /**
+   * Asked about every new value that is of the right type and in range. telelink_parameter_check_refuse() refuses it.
+   * May be NULL.
+   */
+  void (*validate)(void *context,
+                   const struct telelink_parameter *parameter,
+                   const struct telelink_parameter_check *check);
+  /**
+   * The value has changed. Unset: a viewer has deleted the parameter. May be NULL.
+   */
+  void (*on_change)(void *context, const struct telelink_parameter *parameter);
+  /**
+   * Name. Required.
+   */
+  struct telelink_str name;
+  /**
+   * First value: it fixes the type. An array that is declared as one of bools, say, stays one also when it is empty.
+   * Required.
+   */
+  struct telelink_parameter_value value;
+  /**
+   * For people; stays on the robot. Default empty.
+   */
+  struct telelink_str description;
+  /**
+   * Smallest value of a number, or of the elements of an array of numbers: an integer, or for floats a number. Default
+   * unset: none.
+   */
+  struct telelink_parameter_value min;
+  /**
+   * Largest value, likewise. Default unset: none.
+   */
+  struct telelink_parameter_value max;
+  /**
+   * Distance between values, positive, counted from `min`, else from 0; `min` and `max` are always allowed. Default
+   * unset: any.
+   */
+  struct telelink_parameter_value step;
+  /**
+   * The values that a string, or each element of an array of strings, may have. Default none: any.
+   */
+  const struct telelink_str *allowed;
+  /**
+   * Number of these.
+   */
+  size_t allowed_count;
+  /**
+   * Viewers cannot change it (the robot can): 0 or 1. Default 0.
+   */
+  uint32_t read_only;
+  /**
+   * Viewers can delete it: 0 or 1. Default 0.
+   */
+  uint32_t deletable;
+} telelink_parameter_declaration;
+
+/**
  * What the viewers of one role may do, of what the session's capabilities offer: patterns of subjects for each action.
  * Set up with telelink_role_init(), which allows nothing.
  *
@@ -1237,7 +1757,8 @@ typedef struct telelink_session_callbacks {
    */
   void (*drop)(void *context);
   /**
-   * The connection changed. `reason` is TELELINK_STATUS_OK, or why, with `message` as its text. May be NULL.
+   * The connection changed. `reason` is TELELINK_STATUS_OK, or why, with `message` as its text. While joining fails
+   * again and again, TELELINK_CONNECTION_STATUS_CONNECTING is told again for each other reason. May be NULL.
    */
   void (*on_status)(void *context,
                     telelink_connection_status status,
@@ -1280,6 +1801,37 @@ typedef struct telelink_session_callbacks {
    * The last viewer that followed the connection graph does no longer: by itself or its leaving. May be NULL.
    */
   void (*on_connection_graph_unsubscribe)(void *context, const struct telelink_client *client);
+  /**
+   * These parameters have their first subscriber among the viewers. May be NULL.
+   */
+  void (*on_parameters_subscribe)(void *context, const struct telelink_str *names, size_t names_count);
+  /**
+   * These parameters have lost their last subscriber. May be NULL.
+   */
+  void (*on_parameters_unsubscribe)(void *context, const struct telelink_str *names, size_t names_count);
+  /**
+   * A viewer asks for parameters, for all of them without names: telelink_parameter_answer_set(). `request_id.data` is
+   * NULL when the viewer gave none. Only when the options have neither parameter_handler nor parameter_store, which are
+   * the better way: they can answer later. May be NULL: the viewer gets an error status. This and `on_set_parameters`
+   * run on handler threads of the session, beside the events; they may block.
+   */
+  void (*on_get_parameters)(void *context,
+                            const struct telelink_client *client,
+                            struct telelink_str request_id,
+                            const struct telelink_str *names,
+                            size_t names_count,
+                            const struct telelink_parameter_answer *answer);
+  /**
+   * A viewer sets parameters, or deletes those that are unset: telelink_parameter_answer_set() with what is stored now.
+   * That goes to the viewer if it gave a `request_id`, and to all viewers that follow those parameters. Otherwise as
+   * `on_get_parameters`. May be NULL: nothing is set, and nothing published.
+   */
+  void (*on_set_parameters)(void *context,
+                            const struct telelink_client *client,
+                            struct telelink_str request_id,
+                            const struct telelink_parameter *parameters,
+                            size_t parameters_count,
+                            const struct telelink_parameter_answer *answer);
 } telelink_session_callbacks;
 
 /**
@@ -1496,6 +2048,28 @@ typedef struct telelink_session_options {
    * the encoding "json". Default NULL: off.
    */
   const struct telelink_control_lease *control_lease;
+  /**
+   * Optional: answers viewers' requests about parameters; implies TELELINK_CAPABILITY_PARAMETERS. Its context is
+   * consumed. Default: the `on_get_parameters` and `on_set_parameters` of the callbacks do.
+   */
+  const struct telelink_parameter_handler *parameter_handler;
+  /**
+   * Or: a store that answers them by itself. Borrowed; lives on as long as the session, also when it is freed.
+   */
+  const struct telelink_parameter_store *parameter_store;
+  /**
+   * Leave the room after this long without a viewer, milliseconds, from 1,000; it counts from the join and from the
+   * last viewer's leaving. Default 0: stay for ever.
+   */
+  uint64_t idle_window_ms;
+  /**
+   * What comes then: a telelink_after_idle. Default TELELINK_AFTER_IDLE_WAIT.
+   */
+  int32_t after_idle;
+  /**
+   * Not used; 0.
+   */
+  uint32_t reserved;
   /**
    * Codec of video tracks, a telelink_video_codec. TELELINK_VIDEO_CODEC or FOXGLOVE_VIDEO_CODEC in the environment
    * (av1, h264, h265, vp8, vp9) overrides it. Default TELELINK_VIDEO_CODEC_AUTO.
@@ -2501,6 +3075,327 @@ TELELINK_API telelink_status telelink_log_set_callbacks(int32_t level, const str
 TELELINK_API telelink_status telelink_log_to_stderr(int32_t level);
 
 /**
+ * Copies parameters, to be kept after a callback for example.
+ *
+ * @param parameters  Borrowed for the call and copied, with everything they point to.
+ * @param count       Number of parameters.
+ * @param out         Receives the copy; free it with telelink_parameter_list_free(). Written only on success.
+ * @return TELELINK_STATUS_OK             copied
+ *         TELELINK_STATUS_NULL_ARGUMENT  `parameters` or `out` is NULL, or a view has no data
+ *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
+ *         TELELINK_STATUS_INVALID_VALUE  a value has no form on the wire: NaN, an infinity, nested more than 64 deep, an
+ *                                        array that mixes numbers with others, bytes inside another value, an unknown
+ *                                        kind; the message names the parameter
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_parameter_list_create(const struct telelink_parameter *parameters,
+                                               size_t count,
+                                               struct telelink_parameter_list **out);
+
+/**
+ * The number of parameters of a list.
+ *
+ * @param list  Borrowed. NULL gives 0.
+ * @return The number.
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API size_t telelink_parameter_list_count(const struct telelink_parameter_list *list);
+
+/**
+ * The parameters of a list.
+ *
+ * @param list  Borrowed. NULL gives NULL.
+ * @return The first of telelink_parameter_list_count() parameters. Borrowed: lives as long as `list`.
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API const struct telelink_parameter *telelink_parameter_list_data(const struct telelink_parameter_list *list);
+
+/**
+ * What is known of a parameter of a list that came from telelink_parameter_store_list(). In other lists only name, value
+ * and the kind of the value are known.
+ *
+ * @param list   Borrowed.
+ * @param index  Less than telelink_parameter_list_count().
+ * @param info   Set up with telelink_parameter_info_init(); written. Its views live as long as `list`.
+ * @return TELELINK_STATUS_OK             here it is
+ *         TELELINK_STATUS_NULL_ARGUMENT  `list` or `info` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    `info` was not set up
+ *         TELELINK_STATUS_NOT_FOUND      there are fewer parameters
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_parameter_list_info(const struct telelink_parameter_list *list,
+                                             size_t index,
+                                             struct telelink_parameter_info *info);
+
+/**
+ * Frees a list and everything its elements point to.
+ *
+ * @param list  Consumed. NULL does nothing.
+ * @threading Any thread, but nobody may use this handle meanwhile. Never blocks. Allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API void telelink_parameter_list_free(struct telelink_parameter_list *list);
+
+/**
+ * Fills info with the defaults.
+ *
+ * @param info         Written.
+ * @param struct_size  sizeof *info.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `info` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_parameter_info_init(struct telelink_parameter_info *info, size_t struct_size);
+
+/**
+ * Says what a callback of telelink_session_callbacks answers. Calling it again replaces the answer; without it the answer
+ * has no parameters.
+ *
+ * @param answer      Borrowed.
+ * @param parameters  Borrowed for the call and copied. Unset ones are left out.
+ * @param count       Number of parameters; may be 0.
+ * @return TELELINK_STATUS_OK             noted
+ *         TELELINK_STATUS_NULL_ARGUMENT  `answer` or `parameters` is NULL, or a view has no data
+ *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
+ *         TELELINK_STATUS_INVALID_VALUE  a value cannot be sent, as for telelink_parameter_list_create()
+ * @threading During the callback. Never blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_parameter_answer_set(const struct telelink_parameter_answer *answer,
+                                              const struct telelink_parameter *parameters,
+                                              size_t count);
+
+/**
+ * Fills handler with the defaults.
+ *
+ * @param handler      Written.
+ * @param struct_size  sizeof *handler.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `handler` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_parameter_handler_init(struct telelink_parameter_handler *handler,
+                                                size_t struct_size);
+
+/**
+ * Answers a request with values. Unset parameters are left out.
+ *
+ * An answer to a viewer that has left, or of a session that was freed, is dropped and still TELELINK_STATUS_OK.
+ *
+ * @param responder   Borrowed; still has to be freed.
+ * @param parameters  Borrowed for the call and copied.
+ * @param count       Number of parameters; may be 0.
+ * @return TELELINK_STATUS_OK                 answered
+ *         TELELINK_STATUS_ALREADY_RESPONDED  the request was answered before; nothing was sent
+ *         TELELINK_STATUS_NULL_ARGUMENT      `responder` or `parameters` is NULL, or a view has no data
+ *         TELELINK_STATUS_INVALID_UTF8       a text is not UTF-8
+ *         TELELINK_STATUS_INVALID_VALUE      a value cannot be sent, as for telelink_parameter_list_create(); nothing was
+ *                                            sent, the request can still be answered
+ *         TELELINK_STATUS_CLOSED             the process was forked from one that uses telelink
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_parameter_responder_respond(const struct telelink_parameter_responder *responder,
+                                                     const struct telelink_parameter *parameters,
+                                                     size_t count);
+
+/**
+ * Answers a request with an error status.
+ *
+ * @param responder  Borrowed; still has to be freed.
+ * @param message    Borrowed. Shown to the viewer.
+ * @return As telelink_parameter_responder_respond().
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_parameter_responder_fail(const struct telelink_parameter_responder *responder,
+                                                  struct telelink_str message);
+
+/**
+ * Frees a responder. If nothing was answered, the viewer is told that the request was dropped.
+ *
+ * @param responder  Consumed. NULL does nothing.
+ * @threading Any thread, but nobody may use this handle meanwhile. Never blocks. Allowed inside callbacks, also after
+ *            the session was freed.
+ * @since 0.1
+ */
+TELELINK_API void telelink_parameter_responder_free(struct telelink_parameter_responder *responder);
+
+/**
+ * Makes an empty store.
+ *
+ * @param out  Receives the store; free it with telelink_parameter_store_free(). Written only on success.
+ * @return TELELINK_STATUS_OK             made
+ *         TELELINK_STATUS_NULL_ARGUMENT  `out` is NULL
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_parameter_store_create(struct telelink_parameter_store **out);
+
+/**
+ * Gives a store up. It lives on as long as a session uses it; with the last of them it goes, and the `drop` of each
+ * parameter runs.
+ *
+ * @param store  Consumed. NULL does nothing.
+ * @threading Any thread, but nobody may use this handle meanwhile. Never blocks. Allowed inside callbacks, also its own.
+ * @since 0.1
+ */
+TELELINK_API
+void telelink_parameter_store_free(struct telelink_parameter_store *store);
+
+/**
+ * Fills declaration with the defaults.
+ *
+ * @param declaration  Written.
+ * @param struct_size  sizeof *declaration.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `declaration` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_parameter_declaration_init(struct telelink_parameter_declaration *declaration,
+                                                    size_t struct_size);
+
+/**
+ * Declares a parameter. Its context is consumed, on failure too (not if `struct_size` is wrong: then nothing of it can be
+ * read).
+ *
+ * @param store        Borrowed.
+ * @param declaration  Borrowed. Set up with telelink_parameter_declaration_init().
+ * @return TELELINK_STATUS_OK             declared
+ *         TELELINK_STATUS_DUPLICATE      there is a parameter of that name
+ *         TELELINK_STATUS_NULL_ARGUMENT  `store` or `declaration` is NULL, or a view has no data
+ *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
+ *         TELELINK_STATUS_INVALID_VALUE  the name is empty or too long, the value is missing, breaks the rules or cannot
+ *                                        be sent (see telelink_parameter_list_create()), the rules do not go with its
+ *                                        type, or the store is full; the message says which
+ *         TELELINK_STATUS_STRUCT_SIZE    `declaration` was not set up
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_parameter_store_declare(const struct telelink_parameter_store *store,
+                                                 const struct telelink_parameter_declaration *declaration);
+
+/**
+ * Refuses the value that `validate` was asked about. Of several reasons the last counts.
+ *
+ * @param check   Borrowed.
+ * @param reason  Borrowed. For people.
+ * @return TELELINK_STATUS_OK             refused
+ *         TELELINK_STATUS_NULL_ARGUMENT  `check` is NULL, or `reason` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `reason` is not UTF-8; refused all the same
+ * @threading During the callback.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_parameter_check_refuse(const struct telelink_parameter_check *check,
+                                                struct telelink_str reason);
+
+/**
+ * Takes a parameter away. Its callbacks are not called any more, except for one that is running.
+ *
+ * @param store  Borrowed.
+ * @param name   Borrowed.
+ * @return TELELINK_STATUS_OK             taken away
+ *         TELELINK_STATUS_NOT_FOUND      there is none of that name
+ *         TELELINK_STATUS_NULL_ARGUMENT  `store` is NULL, or `name` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `name` is not UTF-8
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_parameter_store_remove(const struct telelink_parameter_store *store,
+                                                struct telelink_str name);
+
+/**
+ * A parameter as it is now.
+ *
+ * @param store  Borrowed.
+ * @param name   Borrowed.
+ * @param out    Receives a list of one parameter; free it with telelink_parameter_list_free(). Written only on success.
+ * @return TELELINK_STATUS_OK             here it is
+ *         TELELINK_STATUS_NOT_FOUND      there is none of that name
+ *         TELELINK_STATUS_NULL_ARGUMENT  `store` or `out` is NULL, or `name` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `name` is not UTF-8
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_parameter_store_get(const struct telelink_parameter_store *store,
+                                             struct telelink_str name,
+                                             struct telelink_parameter_list **out);
+
+/**
+ * The value of a bool, integer or float as it is now. Allocates nothing: for control loops.
+ *
+ * @param store      Borrowed.
+ * @param name       Borrowed.
+ * @param value_out  Receives the value; written only on success.
+ * @return TELELINK_STATUS_OK             here it is
+ *         TELELINK_STATUS_NOT_FOUND      there is none of that name
+ *         TELELINK_STATUS_INVALID_VALUE  it is neither a bool nor a number
+ *         TELELINK_STATUS_NULL_ARGUMENT  `store` or `value_out` is NULL, or `name` has no data
+ *         TELELINK_STATUS_INVALID_UTF8   `name` is not UTF-8
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_parameter_store_scalar(const struct telelink_parameter_store *store,
+                                                struct telelink_str name,
+                                                struct telelink_parameter_value *value_out);
+
+/**
+ * All parameters by name, with what is known of them (telelink_parameter_list_info()).
+ *
+ * @param store  Borrowed.
+ * @param out    Receives the list; free it with telelink_parameter_list_free(). Written only on success.
+ * @return TELELINK_STATUS_OK             here it is
+ *         TELELINK_STATUS_NULL_ARGUMENT  `store` or `out` is NULL
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_parameter_store_list(const struct telelink_parameter_store *store,
+                                              struct telelink_parameter_list **out);
+
+/**
+ * Changes a value. An integer will do for a float. What is no change is neither published nor told.
+ *
+ * @param store  Borrowed.
+ * @param name   Borrowed.
+ * @param value  Borrowed for the call and copied.
+ * @return TELELINK_STATUS_OK             set
+ *         TELELINK_STATUS_NOT_FOUND      there is none of that name
+ *         TELELINK_STATUS_INVALID_VALUE  of another type, out of range, not allowed, refused by `validate`, or not to be
+ *                                        sent (see telelink_parameter_list_create()); the message says why
+ *         TELELINK_STATUS_NULL_ARGUMENT  `store` is NULL, or a view has no data
+ *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
+ * @threading Any thread, allowed inside callbacks. Calls `validate` and `on_change`, and takes as long as they do.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_parameter_store_set(const struct telelink_parameter_store *store,
+                                             struct telelink_str name,
+                                             struct telelink_parameter_value value);
+
+/**
  * Fills a role with the defaults: it may do nothing.
  *
  * @param role  Written.
@@ -2628,6 +3523,20 @@ telelink_status telelink_session_create(const struct telelink_context *context,
 TELELINK_API telelink_status telelink_session_close(const struct telelink_session *session, uint64_t timeout_ms);
 
 /**
+ * Joins again after the idle window has ended the room. In a room it starts the countdown of that window anew; while
+ * connecting it changes nothing. Does not wait for the join.
+ *
+ * @param session  Borrowed.
+ * @return TELELINK_STATUS_OK             on its way
+ *         TELELINK_STATUS_NULL_ARGUMENT  `session` is NULL
+ *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+ *         TELELINK_STATUS_CLOSED         the session is closed
+ * @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_session_resume(const struct telelink_session *session);
+
+/**
  * Closes the session and frees it. Waits until running callbacks have returned; none starts afterwards, and each
  * `drop` has run.
  *
@@ -2745,6 +3654,28 @@ TELELINK_API
 telelink_status telelink_session_remove_status(const struct telelink_session *session,
                                                const struct telelink_str *ids,
                                                size_t count);
+
+/**
+ * Tells viewers new values of parameters: each viewer those that it follows. A telelink_parameter_store does this by
+ * itself.
+ *
+ * @param session     Borrowed.
+ * @param parameters  Borrowed for the call and copied. Unset ones are not told.
+ * @param count       Number of parameters; may be 0.
+ * @return TELELINK_STATUS_OK             on their way; or there is no room or viewer now
+ *         TELELINK_STATUS_NULL_ARGUMENT  `session` or `parameters` is NULL, or a view has no data
+ *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
+ *         TELELINK_STATUS_INVALID_VALUE  a value cannot be sent, as for telelink_parameter_list_create()
+ *         TELELINK_STATUS_NOT_SUPPORTED  the session's capabilities do not have TELELINK_CAPABILITY_PARAMETERS
+ *         TELELINK_STATUS_TIMEOUT        the session did not take it within 5 s
+ *         TELELINK_STATUS_CLOSED         the session is closed
+ * @threading Any thread, blocks up to 5 s, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_session_publish_parameter_values(const struct telelink_session *session,
+                                                          const struct telelink_parameter *parameters,
+                                                          size_t count);
 
 /**
  * A registered viewer, by the number that callbacks know it by.

@@ -9,7 +9,7 @@ use super::parameter::{
 };
 use super::status::{telelink_status, Failure};
 use super::view::{self, telelink_bytes, telelink_str};
-use crate::protocol::parameter::MAX_DEPTH;
+use crate::session::MAX_PARAMETER_DEPTH as MAX_DEPTH;
 use crate::session::{Parameter, ParameterKind, ParameterType, ParameterValue};
 
 impl From<ParameterKind> for telelink_parameter_kind {

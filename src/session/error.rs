@@ -15,6 +15,11 @@ impl Error {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into() }
     }
+
+    /// A call needs a capability that the session was started without.
+    pub(crate) fn not_offered(capability: &str) -> Self {
+        Self::new(ErrorKind::NotSupported, format!("the session was started without the {capability} capability"))
+    }
 }
 
 /// Kinds of [`Error`].

@@ -64,7 +64,7 @@ pub use options::{ChannelFilter, Limits, QosClassifier, SessionCapability, Sessi
 pub use panics::PanicPoint;
 pub use parameter::{
     GetParametersRequest, Parameter, ParameterHandler, ParameterPublisher, ParameterResponder, ParameterType,
-    ParameterValue, SetParametersRequest,
+    ParameterValue, SetParametersRequest, MAX_PARAMETER_DEPTH,
 };
 pub use parameter_store::{ParameterKind, ParameterOptions, ParameterStore};
 pub use rights::{Action, Authorizer, Policy, RoleRules, ROLE_ATTRIBUTE};
@@ -248,8 +248,7 @@ impl Control {
 
     pub(crate) fn publish_parameters(&self, parameters: Vec<Parameter>) -> Result<(), Error> {
         if !self.capabilities.contains(&SessionCapability::Parameters) {
-            let text = "the session was started without the parameters capability";
-            return Err(Error::new(ErrorKind::NotSupported, text));
+            return Err(Error::not_offered("parameters"));
         }
         self.inputs.call(Call::Core(Input::PublishParameters(parameters), None), Instant::now() + CALL_TIMEOUT)
     }

@@ -5,6 +5,7 @@ use std::sync::Weak;
 use super::responder::OneShot;
 use super::{Client, Error};
 
+pub use crate::protocol::parameter::MAX_DEPTH as MAX_PARAMETER_DEPTH;
 pub use crate::protocol::{Parameter, ParameterType, ParameterValue};
 
 /// A viewer wants to know values.

@@ -14,4 +14,5 @@ mod leaving;
 mod outages;
 mod requests;
 mod rig;
+mod rights;
 mod video;

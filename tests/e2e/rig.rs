@@ -11,7 +11,7 @@ use telelink::gateway::{DirectOptions, Session, TokenSource};
 use telelink::protocol::version;
 use telelink::room::livekit::{Library, LibraryOptions, LivekitConnector};
 use telelink::room::{JoinRequest, RoomOptions, Secret};
-use telelink::session::{Client, ConnectionStatus, Error, Listener, SessionOptions};
+use telelink::session::{Client, ConnectionStatus, Error, Listener, SessionOptions, ROLE_ATTRIBUTE};
 use telelink_viewer_client::{Viewer, ViewerOptions};
 
 use crate::support::{self, required_file, Server, TokenOptions};
@@ -115,6 +115,16 @@ impl Robot {
         let mut options = TokenOptions::default();
         options.attributes.extend(version.map(|version| (version::ATTRIBUTE.to_owned(), version.to_owned())));
         join_at(&self.url, Secret::new(support::token(&self.room, identity, &options))).await
+    }
+
+    /// A viewer whose token names a role, or none; greeted.
+    pub async fn viewer_as(&self, identity: &str, role: Option<&str>) -> Viewer {
+        let mut options = TokenOptions::default();
+        options.attributes.insert(version::ATTRIBUTE.to_owned(), version::SPOKEN.to_owned());
+        options.attributes.extend(role.map(|role| (ROLE_ATTRIBUTE.to_owned(), role.to_owned())));
+        let viewer = join_at(&self.url, Secret::new(support::token(&self.room, identity, &options))).await;
+        viewer.ready(LIMIT).await.expect("the robot greets the viewer");
+        viewer
     }
 
     /// A viewer that has been greeted.

@@ -7,12 +7,8 @@ use crate::source::{assert_none, rust_files};
 
 /// Rules that wait for the feature they are about.
 const MISSING: &[(u32, &str)] = &[
-    (155, "video"),
-    (156, "video"),
-    (157, "video"),
     (170, "compressed point clouds"),
     (171, "compressed point clouds"),
-    (275, "video"),
 ];
 
 fn catalogue() -> impl Iterator<Item = u32> {

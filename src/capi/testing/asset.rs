@@ -8,7 +8,7 @@ use crate::capi::guard::guard;
 use crate::capi::handle;
 use crate::capi::sized;
 use crate::capi::status::telelink_status;
-use crate::capi::view::{self, telelink_bytes, telelink_str};
+use crate::capi::view::{self, telelink_str};
 
 /// Asks the robot for an asset, without waiting for the answer.
 ///
@@ -73,17 +73,7 @@ pub unsafe extern "C" fn telelink_test_viewer_asset(
             Ok(data) => (String::new(), data, String::new()),
             Err(message) => (String::new(), Bytes::new(), message),
         };
-        let mut last = viewer.last.lock();
-        let (encoding, payload, message) = last.answer.insert(parts);
-        let value = telelink_test_answer {
-            struct_size: size,
-            encoding: telelink_str::of(encoding),
-            payload: telelink_bytes::of(payload),
-            message: telelink_str::of(message),
-            failed: failed.into(),
-            reserved: 0,
-        };
         // SAFETY: `read` has checked the size, which the caller vouches for.
-        unsafe { sized::write(answer, size, value, "answer") }
+        unsafe { viewer.keep_answer(failed, parts, answer, size) }
     })
 }

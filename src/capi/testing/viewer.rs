@@ -30,9 +30,36 @@ pub(super) struct Last {
     message: Option<Message>,
     pub(super) frame: Option<(u64, crate::room::VideoFrame)>,
     status: Option<Status>,
-    pub(super) answer: Option<(String, Bytes, String)>,
+    answer: Option<(String, Bytes, String)>,
     info: Option<ServerInfo>,
     pub(super) json: Option<String>,
+}
+
+impl telelink_test_viewer {
+    /// Keeps an answer - encoding, payload, text of the failure - and shows it to the caller until the next one.
+    ///
+    /// # Safety
+    /// `answer` must have `size` writable bytes.
+    pub(super) unsafe fn keep_answer(
+        &self,
+        failed: bool,
+        parts: (String, Bytes, String),
+        answer: *mut telelink_test_answer,
+        size: usize,
+    ) -> Result<(), Failure> {
+        let mut last = self.last.lock();
+        let (encoding, payload, message) = last.answer.insert(parts);
+        let value = telelink_test_answer {
+            struct_size: size,
+            encoding: telelink_str::of(encoding),
+            payload: telelink_bytes::of(payload),
+            message: telelink_str::of(message),
+            failed: failed.into(),
+            reserved: 0,
+        };
+        // SAFETY: the caller's promise.
+        unsafe { sized::write(answer, size, value, "answer") }
+    }
 }
 
 pub(super) fn ms(timeout_ms: u64) -> Duration {
@@ -491,17 +518,7 @@ pub unsafe extern "C" fn telelink_test_viewer_answer(
             Answer::Response(call) => (call.encoding, call.payload, String::new()),
             Answer::Failure(message) => (String::new(), Bytes::new(), message),
         };
-        let mut last = viewer.last.lock();
-        let (encoding, payload, message) = last.answer.insert(parts);
-        let value = telelink_test_answer {
-            struct_size: size,
-            encoding: telelink_str::of(encoding),
-            payload: telelink_bytes::of(payload),
-            message: telelink_str::of(message),
-            failed: failed.into(),
-            reserved: 0,
-        };
         // SAFETY: `read` has checked the size, which the caller vouches for.
-        unsafe { sized::write(answer, size, value, "answer") }
+        unsafe { viewer.keep_answer(failed, parts, answer, size) }
     })
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use indexmap::IndexSet;
 
 use crate::protocol::{texts, ConnectionGraphUpdate, GraphEntry, StatusLevel, ToViewer};
-use crate::session::{ConnectionGraph, ErrorKind};
+use crate::session::ConnectionGraph;
 
 use super::{Client, ClientId, Core, Effect, Error, Event, SessionCapability};
 
@@ -26,8 +26,7 @@ impl Core {
     /// when nothing has (P-147; design.md decision 7 lets it win over the skipping of S-220).
     pub(super) fn publish_graph(&mut self, graph: ConnectionGraph) -> Result<(), Error> {
         if !self.enabled(SessionCapability::ConnectionGraph) {
-            let text = "the session was started without the connection graph capability";
-            return Err(Error::new(ErrorKind::NotSupported, text));
+            return Err(Error::not_offered("connection graph"));
         }
         let old = std::mem::replace(&mut self.graph.content, graph);
         self.graph.whole = None;

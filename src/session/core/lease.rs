@@ -186,7 +186,7 @@ impl Core {
 
     fn control(&mut self, id: ClientId, operation: Operation, call: &ServiceCall, now: Now) {
         if call.encoding != ENCODING {
-            return self.fail_call(id, call, texts::UNSUPPORTED_ENCODING.to_owned());
+            return self.fail_call(id, call, texts::UNSUPPORTED_ENCODING);
         }
         if call.payload.len() > MAX_REQUEST {
             return self.fail_call(id, call, format!("The request is longer than {MAX_REQUEST} bytes"));
@@ -301,11 +301,6 @@ impl Core {
             }
             Err(error) => tracing::error!(%error, "the state of control could not be encoded"),
         }
-    }
-
-    fn fail_call(&mut self, id: ClientId, call: &ServiceCall, message: String) {
-        let (service_id, call_id) = (call.service_id, call.call_id);
-        self.send(id, &ToViewer::ServiceCallFailure { service_id, call_id, message });
     }
 }
 

@@ -236,11 +236,7 @@ impl Core {
                 let message = ToViewer::ParameterValues { parameters, id: None };
                 message.to_frame().inspect_err(|error| tracing::error!(%error, "parameters could not be sent")).ok()
             };
-            let frame = match frames.get(&selection) {
-                Some(frame) => frame.clone(),
-                None => frames.entry(selection.clone()).or_insert_with(|| make(&selection)).clone(),
-            };
-            if let Some(frame) = frame {
+            if let Some(frame) = frames.entry(selection).or_insert_with_key(make).clone() {
                 self.effects.push(Effect::Send { client, frame });
             }
         }

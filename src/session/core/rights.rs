@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use indexmap::{IndexMap, IndexSet};
 
 use crate::context::ChannelId;
-use crate::protocol::{texts, FromViewer, StatusLevel, SubscribeChannel, ToViewer};
+use crate::protocol::{texts, FromViewer, StatusLevel, SubscribeChannel};
 use crate::session::rights::{Action, RoleRules};
 use crate::session::Client;
 
@@ -298,9 +298,7 @@ impl Core {
             }
             FromViewer::ServiceCallRequest(call) => {
                 if self.service_name(call.service_id).is_some_and(|name| !may(name)) {
-                    let (service_id, call_id) = (call.service_id, call.call_id);
-                    let message = texts::NO_SERVICES.to_owned();
-                    return self.send(id, &ToViewer::ServiceCallFailure { service_id, call_id, message });
+                    return self.fail_call(id, &call, texts::NO_SERVICES);
                 }
                 FromViewer::ServiceCallRequest(call)
             }

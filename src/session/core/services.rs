@@ -57,7 +57,7 @@ impl Core {
             return Ok(());
         }
         if !self.enabled(SessionCapability::Services) {
-            return Err(Error::new(ErrorKind::NotSupported, "the session was started without the services capability"));
+            return Err(Error::not_offered("services"));
         }
         // All or nothing (S-200).
         let mut names: Vec<&str> = self.services.by_id.values().map(Service::name).collect();
@@ -112,9 +112,9 @@ impl Core {
     }
 
     pub(super) fn call_service(&mut self, id: ClientId, call: ServiceCall, now: Now) {
-        let (service_id, call_id) = (call.service_id, call.call_id);
         match self.admit(id, &call) {
             Ok((service, slot)) => {
+                let (service_id, call_id) = (call.service_id, call.call_id);
                 let Some(registration) = self.clients.get(&id) else { return };
                 let encoding = service.response_schema().map_or_else(|| call.encoding.clone(), |r| r.encoding.clone());
                 let request = ServiceRequest {
@@ -128,10 +128,14 @@ impl Core {
                 let work = Work::Service { handler: service.handler(), request, reply: reply.clone() };
                 self.start_request(id, slot, (Kind::Service(reply), work), service.call_timeout(), now);
             }
-            Err(message) => {
-                self.send(id, &ToViewer::ServiceCallFailure { service_id, call_id, message: message.to_owned() });
-            }
+            Err(text) => self.fail_call(id, &call, text),
         }
+    }
+
+    /// Refuses a call.
+    pub(super) fn fail_call(&mut self, id: ClientId, call: &ServiceCall, text: impl Into<String>) {
+        let (service_id, call_id, message) = (call.service_id, call.call_id, text.into());
+        self.send(id, &ToViewer::ServiceCallFailure { service_id, call_id, message });
     }
 
     /// The checks of P-87, in its order.
