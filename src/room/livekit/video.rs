@@ -30,7 +30,7 @@ pub(super) async fn publish(
     name: String,
     options: VideoTrackOptions,
 ) -> Result<Arc<dyn VideoTrack>, PublishError> {
-    room.check_open()?;
+    room.core.check_open()?;
     let source = new_source(&room, &options)?;
     let track = new_track(&room, &name, &source)?;
     let request = PublishTrackRequest {
@@ -193,7 +193,7 @@ fn unpublish_sid(room: &RoomState, sid: &Sid, done: impl FnOnce(Answer) + Send +
 
 /// Takes back a publication that no track stands for.
 pub(super) async fn unpublish(room: Arc<RoomState>, sid: Sid) {
-    if room.check_open().is_err() {
+    if room.core.check_open().is_err() {
         return;
     }
     let (tx, rx) = oneshot::channel();
@@ -212,7 +212,7 @@ impl VideoTrack for LocalVideo {
         if self.ended.load(Ordering::Acquire) {
             return Err(RoomError::NoSuchTrack(self.name.clone()));
         }
-        self.room.check_open()?;
+        self.room.core.check_open()?;
         self.room.library.capture(&self.source, picture)
     }
 
@@ -220,7 +220,7 @@ impl VideoTrack for LocalVideo {
         if self.ended.load(Ordering::Acquire) {
             return Err(RoomError::NoSuchTrack(self.name.clone()));
         }
-        self.room.check_open()?;
+        self.room.core.check_open()?;
         self.room.library.capture_encoded(&self.source, codec(self.options.codec), picture)
     }
 
@@ -237,7 +237,7 @@ impl VideoTrack for LocalVideo {
     fn stats(&self) -> BoxFuture<Result<VideoTrackStats, RoomError>> {
         let (room, track_handle) = (self.room.clone(), self.track.id());
         Box::pin(async move {
-            room.check_open()?;
+            room.core.check_open()?;
             let answer =
                 dispatch::ask(&room.library, "the statistics of a video track", REQUEST_LIMIT, |id| FfiRequest {
                     get_stats: Some(GetStatsRequest { track_handle, request_async_id: Some(id) }),
@@ -317,7 +317,7 @@ pub(super) fn on_republished(room: &RoomState, event: LocalTrackRepublished) {
     if let Some(track) = track {
         *track.sid.lock() = sid.clone();
     }
-    room.emit(RoomEvent::LocalVideoTrackRepublished { name: event.info.name, previous, sid });
+    room.core.emit(RoomEvent::LocalVideoTrackRepublished { name: event.info.name, previous, sid });
 }
 
 /// The server, or we, unpublished a track of ours.
@@ -325,6 +325,6 @@ pub(super) fn on_unpublished(room: &RoomState, sid: &Sid) {
     let track = room.local_videos.lock().find(|track| *track.sid.lock() == *sid);
     let Some(track) = track else { return };
     if !track.ended.swap(true, Ordering::AcqRel) {
-        room.emit(RoomEvent::LocalVideoTrackLost { name: track.name.clone(), sid: sid.clone() });
+        room.core.emit(RoomEvent::LocalVideoTrackLost { name: track.name.clone(), sid: sid.clone() });
     }
 }

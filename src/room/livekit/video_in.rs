@@ -63,7 +63,7 @@ pub(super) fn on_unpublished(room: &RoomState, sid: Sid) {
     drop(gone);
     let streams = dispatcher().take_videos(|video| video.room == room.id && video.sid == sid);
     drop(streams);
-    room.emit(RoomEvent::VideoTrackUnpublished { sid });
+    room.core.emit(RoomEvent::VideoTrackUnpublished { sid });
 }
 
 /// Somebody left: the room says nothing of each of its tracks, whose handles go here.
@@ -102,7 +102,7 @@ pub(super) async fn subscribe(
     track: RemoteVideoTrack,
     buffer: usize,
 ) -> Result<VideoReceiver, RoomError> {
-    room.check_open()?;
+    room.core.check_open()?;
     let (tx, rx) = oneshot::channel();
     {
         let mut videos = room.remote_videos.lock();
