@@ -11,7 +11,7 @@ use super::messages::{
     continual_gathering_policy, ice_transport_type, ConnectRequest, FfiRequest, IceServer, RoomOptions, RtcConfig,
 };
 use super::room::RoomState;
-use crate::room::livekit_common::join::{checked_url, failure, no_answer, GRACE};
+use crate::room::livekit_common::join::{checked_request, failure, no_answer, GRACE};
 use crate::room::livekit_common::redact::error_text;
 use crate::room::{self, BoxFuture, Connector, JoinError, JoinErrorKind, JoinRequest, Joined, RoomError};
 
@@ -37,11 +37,8 @@ impl Connector for LivekitConnector {
 }
 
 async fn join(library: Arc<Library>, request: JoinRequest) -> Result<Joined, JoinError> {
-    let url = checked_url(&request.url)?;
+    let url = checked_request(&request)?;
     let JoinRequest { token, options, .. } = request;
-    if token.expose().is_empty() {
-        return Err(JoinError::new(JoinErrorKind::Invalid, "the access token is empty"));
-    }
     let (tx, rx) = oneshot::channel();
     let limit = options.connect_timeout + GRACE;
     let (rooms_library, runtime) = (library.clone(), runtime::Handle::current());

@@ -10,15 +10,15 @@ use super::handle::Handle;
 use super::library::Library;
 use super::messages::{
     publish_error, push_error, DataTrackFrame, DataTrackOptions, DataTrackStreamEvent, DataTrackStreamReadRequest,
-    DataTrackSubscribeOptions, FfiRequest, LocalDataTrackTryPushRequest, LocalDataTrackUnpublishRequest, OwnedRemoteDataTrack,
-    PublishDataTrackRequest, SubscribeDataTrackRequest,
+    DataTrackSubscribeOptions, FfiRequest, LocalDataTrackTryPushRequest, LocalDataTrackUnpublishRequest,
+    OwnedRemoteDataTrack, PublishDataTrackRequest, SubscribeDataTrackRequest,
 };
 use super::room::RoomState;
 use crate::room::livekit_common::data_track::{self, Pushed, Wire};
 use crate::room::livekit_common::remote_tracks::BUFFER;
 use crate::room::{
-    frame_pipe, DataFrame, DataTrack, FrameReceiver, FrameSink, FrameSource, Identity, PublishError,
-    RemoteDataTrack, RoomError, RoomEvent, Sid,
+    frame_pipe, DataFrame, DataTrack, FrameReceiver, FrameSink, FrameSource, Identity, PublishError, RemoteDataTrack,
+    RoomError, RoomEvent, Sid,
 };
 
 /// Bound of a publication. It takes about 2 ms (livekit-ffi.md 5.3), more when many are under way.

@@ -52,7 +52,8 @@ pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {
         video::on_unpublished(room, &Sid::from(gone.publication_sid));
     } else if let Some(changed) = event.connection_quality_changed {
         if let Some(quality) = quality(changed.quality) {
-            room.core.emit(RoomEvent::QualityChanged { identity: Identity::from(changed.participant_identity), quality });
+            room.core
+                .emit(RoomEvent::QualityChanged { identity: Identity::from(changed.participant_identity), quality });
         }
     } else if event.reconnecting.is_some() {
         room.core.reconnecting();

@@ -8,11 +8,11 @@ use tokio::runtime;
 use tokio::sync::watch;
 
 use super::data_tracks;
-use super::participants::participant;
 use super::dispatch::{self, dispatcher};
 use super::handle::Handle;
 use super::library::Library;
 use super::messages::{self, scenario, ConnectResult, FfiRequest, ReadyForRoomEventRequest, SimulateScenarioRequest};
+use super::participants::participant;
 use super::streams::{self, Readers};
 use super::video::{self, LocalVideos};
 use super::video_in::{self, RemoteVideos};

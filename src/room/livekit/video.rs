@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -16,13 +15,11 @@ use super::messages::{
     UnpublishTrackRequest, VideoEncoding, VideoSourceResolution,
 };
 use super::room::{RoomState, REQUEST_LIMIT};
+use crate::room::livekit_common::video::{publish_failure, PUBLISH_LIMIT};
 use crate::room::{
     BoxFuture, EncodedPicture, PublishError, RoomError, RoomEvent, Sid, VideoCodec, VideoEncoder, VideoPicture,
     VideoTrack, VideoTrackOptions, VideoTrackStats,
 };
-
-/// Bound of a publication; it needs a negotiation with the server, some 100 ms. During a reconnection it waits.
-const PUBLISH_LIMIT: Duration = Duration::from_secs(20);
 
 /// Publishes a track of ours.
 pub(super) async fn publish(
@@ -120,12 +117,7 @@ fn publish_options(options: &VideoTrackOptions) -> TrackPublishOptions {
 fn published(answer: Answer) -> Result<OwnedTrackPublication, PublishError> {
     match answer {
         Answer::VideoPublished(PublishTrackCallback { publication: Some(publication), .. }) => Ok(publication),
-        Answer::VideoPublished(failed) => {
-            let text = failed.error.unwrap_or_default();
-            // Error texts are not a contract (livekit-ffi.md section 6): an unknown one is tried again like any other.
-            let refused = ["permission", "not allowed"].iter().any(|word| text.to_ascii_lowercase().contains(word));
-            Err(if refused { PublishError::NotAllowed } else { RoomError::Transport(text).into() })
-        }
+        Answer::VideoPublished(failed) => Err(publish_failure(failed.error.unwrap_or_default())),
         other => Err(other.unexpected().into()),
     }
 }

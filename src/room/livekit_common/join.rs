@@ -2,10 +2,19 @@
 
 use std::time::Duration;
 
-use crate::room::{JoinError, JoinErrorKind};
+use crate::room::{JoinError, JoinErrorKind, JoinRequest};
 
 /// How much longer than `connect_timeout` we wait for the library's own words about why it failed.
 pub(in crate::room) const GRACE: Duration = Duration::from_millis(500);
+
+/// The request's URL as the library wants it; a request that cannot work is refused here.
+pub(in crate::room) fn checked_request(request: &JoinRequest) -> Result<String, JoinError> {
+    let url = checked_url(&request.url)?;
+    if request.token.expose().is_empty() {
+        return Err(JoinError::new(JoinErrorKind::Invalid, "the access token is empty"));
+    }
+    Ok(url)
+}
 
 /// No answer in time.
 pub(in crate::room) fn no_answer(url: &str, connect_timeout: Duration) -> JoinError {
@@ -14,7 +23,7 @@ pub(in crate::room) fn no_answer(url: &str, connect_timeout: Duration) -> JoinEr
 }
 
 /// The URL as the library wants it, checked: its own error for a bad one is hard to understand.
-pub(in crate::room) fn checked_url(url: &str) -> Result<String, JoinError> {
+fn checked_url(url: &str) -> Result<String, JoinError> {
     let invalid = |why: &str| JoinError::new(JoinErrorKind::Invalid, format!("the LiveKit URL {why}"));
     let url = url.trim();
     let Some((scheme, rest)) = url.split_once("://") else {
@@ -44,7 +53,7 @@ pub(in crate::room) fn checked_url(url: &str) -> Result<String, JoinError> {
 }
 
 /// The part of a URL that may be shown: no user, password, or query.
-pub(in crate::room) fn shown(url: &str) -> String {
+fn shown(url: &str) -> String {
     let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
     let (authority, path) = rest.split_once('/').map_or((rest, None), |(authority, path)| (authority, Some(path)));

@@ -2,7 +2,7 @@
 //! the C surface of the prebuilt library, `livekit_static` through its Rust crates. Names neither of the two.
 //!
 //! - `core`: one room's state, and what its events mean for the port. `outbox`, `participants`: its parts.
-//! - `outgoing`, `incoming`: byte streams. `data_track`, `remote_tracks`: data tracks of ours and of others.
+//! - `outgoing`, `incoming`: byte streams. `data_track`, `remote_tracks`: data tracks of ours and of others. `video`: bounds.
 //! - `pacer` (with `pace` and `ready`): sends data-track frames. `watchdog`: whether the link still lives.
 //! - `join`: checks of a URL, sorting of failures. `redact`: no secrets in texts.
 
@@ -18,4 +18,5 @@ pub(in crate::room) mod participants;
 mod ready;
 pub(in crate::room) mod redact;
 pub(in crate::room) mod remote_tracks;
+pub(in crate::room) mod video;
 pub(in crate::room) mod watchdog;

@@ -59,7 +59,11 @@ impl Participants {
     }
 
     /// Changes one participant by hand; answers it if somebody else's entry changed.
-    pub(in crate::room) fn edit(&mut self, identity: &str, change: impl FnOnce(&mut Participant)) -> Option<Participant> {
+    pub(in crate::room) fn edit(
+        &mut self,
+        identity: &str,
+        change: impl FnOnce(&mut Participant),
+    ) -> Option<Participant> {
         let identity = Identity::from(identity);
         if identity == self.local.identity {
             change(&mut self.local);
