@@ -45,6 +45,13 @@ pub struct LibraryOptions {
     pub path: Option<PathBuf>,
 }
 
+impl LibraryOptions {
+    /// Whether a person has named the file: by [`path`](Self::path), or by one of the environment variables.
+    pub fn is_named(&self) -> bool {
+        search::named(self.path.as_deref()).is_some()
+    }
+}
+
 /// The loaded LiveKit library. One per process, thread-safe, stays loaded until the process ends.
 pub struct Library {
     request: Request,

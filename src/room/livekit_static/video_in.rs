@@ -104,20 +104,28 @@ pub(super) async fn subscribe(
 ) -> Result<VideoReceiver, RoomError> {
     room.check_open()?;
     let (tx, rx) = oneshot::channel();
-    let publication = {
+    let (publication, previous) = {
         let mut videos = room.remote_videos.lock();
         let Some((_, publication)) = videos.publications.get(&track.sid) else {
             return Err(RoomError::NoSuchTrack(track.name));
         };
         let publication = publication.clone();
         videos.waiting.insert(track.sid.clone(), tx);
-        publication
+        (publication, videos.decoding.remove(&track.sid))
     };
-    set_subscribed(&room, publication, true);
-    let handle = match tokio::time::timeout(SUBSCRIBE_LIMIT, rx).await {
-        Ok(Ok(answer)) => answer?,
-        Ok(Err(_)) => return Err(RoomError::Closed),
-        Err(_) => return Err(RoomError::Timeout("subscribing to a video track")),
+    // An earlier subscription that has not yet noticed that nobody wants it must not end this one.
+    drop(previous);
+    let handle = match publication.track() {
+        // It left the track subscribed, and nothing will be said of it again.
+        Some(RemoteTrack::Video(handle)) => handle,
+        _ => {
+            set_subscribed(&room, publication, true);
+            match tokio::time::timeout(SUBSCRIBE_LIMIT, rx).await {
+                Ok(Ok(answer)) => answer?,
+                Ok(Err(_)) => return Err(RoomError::Closed),
+                Err(_) => return Err(RoomError::Timeout("subscribing to a video track")),
+            }
+        }
     };
     let (sink, receiver) = video_pipe(buffer.clamp(*BUFFER.start(), *BUFFER.end()));
     let decoding = room.core.runtime.spawn(decode(Arc::downgrade(&room), track.sid.clone(), handle, sink));
