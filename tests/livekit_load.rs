@@ -35,6 +35,7 @@ const CASES: &[Case] = &[
             command.env(VARIABLE, "/nowhere/lib.so");
         },
         check: || {
+            assert!(LibraryOptions::default().is_named());
             let text = load_error(LibraryOptions::default());
             assert!(text.contains("/nowhere/lib.so (TELELINK_LIVEKIT_LIBRARY): no such file"), "{text}");
             assert!(!text.contains("loader"), "a named file is tried alone: {text}");
@@ -161,6 +162,8 @@ fn wrong_paths() {
 }
 
 fn nowhere() {
+    assert!(!LibraryOptions::default().is_named());
+    assert!(LibraryOptions { path: Some("/nowhere".into()) }.is_named());
     let error = Library::load(&LibraryOptions::default()).err().expect("there is none");
     let beside = std::env::current_exe().expect("a path");
     let expected =

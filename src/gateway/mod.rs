@@ -21,9 +21,14 @@ use crate::room::livekit::{Library, LibraryOptions, LivekitConnector};
 use crate::room::Connector;
 use crate::session::{Error, ErrorKind};
 
-/// The official LiveKit library, loaded once per process.
+/// LiveKit: its official library, loaded once per process. With the feature `livekit-static` the one that is linked in, unless
+/// somebody names a library file.
 fn livekit_connector(options: &DirectOptions) -> Result<Arc<dyn Connector>, Error> {
-    let library = Library::load(&LibraryOptions { path: options.livekit_library.clone() })
-        .map_err(|error| Error::new(ErrorKind::LibraryMissing, error.to_string()))?;
+    let wanted = LibraryOptions { path: options.livekit_library.clone() };
+    #[cfg(feature = "livekit-static")]
+    if !wanted.is_named() {
+        return Ok(Arc::new(crate::room::livekit_static::LivekitStaticConnector::new()));
+    }
+    let library = Library::load(&wanted).map_err(|error| Error::new(ErrorKind::LibraryMissing, error.to_string()))?;
     Ok(Arc::new(LivekitConnector::new(library)))
 }

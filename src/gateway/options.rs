@@ -66,7 +66,8 @@ pub struct DirectOptions {
     pub after_idle: AfterIdle,
     /// ICE servers that replace those the server names. Default none.
     pub ice_servers: Vec<IceServer>,
-    /// The LiveKit library file. Default: searched, see [`crate::room::livekit`].
+    /// The LiveKit library file. Default: searched, see [`crate::room::livekit`]; with the feature `livekit-static` the
+    /// LiveKit that is linked in, unless an environment variable names a file.
     pub livekit_library: Option<PathBuf>,
     /// Another way to rooms than the LiveKit library: the in-memory server of the tests. Default none.
     pub connector: Option<Arc<dyn Connector>>,

@@ -4,9 +4,13 @@
 //! pacing, slicing and the one write in flight live in the adapters. Data leaves by *pull*: the caller hands over a
 //! [`ByteSource`] or a [`FrameSource`] and the adapter takes the next bytes or frames when the room can carry them.
 //!
-//! Adapters: `livekit` (the official prebuilt LiveKit library) and `memory` (an in-process room with faults).
+//! Adapters: `livekit` (the official prebuilt LiveKit library), `livekit_static` (LiveKit's Rust crates, behind the feature of
+//! that name) and `memory` (an in-process room with faults).
 
 pub mod livekit;
+mod livekit_common;
+#[cfg(feature = "livekit-static")]
+pub mod livekit_static;
 pub mod memory;
 mod pipe;
 mod types;

@@ -11,7 +11,7 @@ use telelink::room::{
     RoomEvent, Scenario,
 };
 
-use crate::rig::{event, join, room_name, shared, NoFrames, LIMIT};
+use crate::rig::{event, room_name, shared, NoFrames, Rig, LIMIT};
 use crate::support::{wait_until, within};
 
 /// A newest-wins slot, as a channel has one.
@@ -84,12 +84,11 @@ pub async fn drain(receiver: &mut FrameReceiver) {
     while let Ok(Some(_)) = tokio::time::timeout(Duration::from_millis(300), receiver.recv()).await {}
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_track_can_be_unpublished_and_published_again_under_its_name() {
+pub async fn a_track_can_be_unpublished_and_published_again_under_its_name(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("again");
-    let mut viewer = join(&name, "viewer").await;
-    let robot = join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
+    let robot = rig.join(&name, "robot").await;
     let slot = Arc::new(Slot::default());
     let track = publish(&robot, "t", &slot).await;
     let duplicate = robot.room.publish_data_track("t", Arc::new(NoFrames)).await.err();
@@ -137,12 +136,11 @@ async fn a_track_can_be_unpublished_and_published_again_under_its_name() {
     viewer.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn tracks_of_a_participant_that_leaves_are_gone() {
+pub async fn tracks_of_a_participant_that_leaves_are_gone(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("leaver");
-    let mut viewer = join(&name, "viewer").await;
-    let robot = join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
+    let robot = rig.join(&name, "robot").await;
     let slot = Arc::new(Slot::default());
     let track = publish(&robot, "t", &slot).await;
     let remote = published(&mut viewer).await;
@@ -158,14 +156,13 @@ async fn tracks_of_a_participant_that_leaves_are_gone() {
     viewer.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn who_joins_later_sees_tracks_that_are_there() {
+pub async fn who_joins_later_sees_tracks_that_are_there(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("late");
-    let robot = join(&name, "robot").await;
+    let robot = rig.join(&name, "robot").await;
     let slot = Arc::new(Slot::default());
     let track = publish(&robot, "t", &slot).await;
-    let mut viewer = join(&name, "viewer").await;
+    let mut viewer = rig.join(&name, "viewer").await;
     let remote = published(&mut viewer).await;
     assert_eq!((remote.name.as_str(), remote.publisher.as_str()), ("t", "robot"));
     let mut receiver = viewer.room.subscribe_data_track(&remote, 16).expect("subscribes");
@@ -178,12 +175,11 @@ async fn who_joins_later_sees_tracks_that_are_there() {
     viewer.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_slow_reader_loses_frames_and_counts_them() {
+pub async fn a_slow_reader_loses_frames_and_counts_them(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("slow");
-    let mut viewer = join(&name, "viewer").await;
-    let robot = join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
+    let robot = rig.join(&name, "robot").await;
     let slot = Arc::new(Slot::default());
     let track = publish(&robot, "t", &slot).await;
     let remote = published(&mut viewer).await;
@@ -206,12 +202,11 @@ async fn a_slow_reader_loses_frames_and_counts_them() {
     viewer.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn our_tracks_survive_a_full_reconnect() {
+pub async fn our_tracks_survive_a_full_reconnect(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("republished");
-    let mut viewer = join(&name, "viewer").await;
-    let mut robot = join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
+    let mut robot = rig.join(&name, "robot").await;
     let slot = Arc::new(Slot::default());
     let track = publish(&robot, "t", &slot).await;
     let first = published(&mut viewer).await;

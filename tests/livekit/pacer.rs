@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use telelink::room::{DataFrame, DataTrack, DropCause, FrameReceiver, FrameSource, Joined};
 
 use crate::data_tracks::{drain, flowing, number, publish, published, Slot, WARM_UP};
-use crate::rig::{join, quiet, room_name, LIMIT};
+use crate::rig::{quiet, room_name, Rig, LIMIT};
 use crate::support::{wait_until, within};
 
 const CHANNELS: usize = 50;
@@ -99,12 +99,11 @@ impl Round {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn fifty_channels_notified_together_arrive() {
+pub async fn fifty_channels_notified_together_arrive(rig: &Rig) {
     let _quiet = quiet().await;
     let name = room_name("fifty");
-    let mut viewer = join(&name, "viewer").await;
-    let robot = join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
+    let robot = rig.join(&name, "robot").await;
     let mut tracks = Vec::new();
     for channel in 0..CHANNELS {
         let slot = Arc::new(Slot::default());
@@ -218,12 +217,11 @@ impl Overload {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_pacer_finds_its_pace_when_overloaded() {
+pub async fn the_pacer_finds_its_pace_when_overloaded(rig: &Rig) {
     let _quiet = quiet().await;
     let name = room_name("overload");
-    let mut viewer = join(&name, "viewer").await;
-    let robot = join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
+    let robot = rig.join(&name, "robot").await;
     let slots = [Arc::new(Slot::default()), Arc::new(Slot::default())];
     let mut tracks = Vec::new();
     let mut receivers = Vec::new();
@@ -268,10 +266,9 @@ impl FrameSource for Broken {
     }
 }
 
-#[tokio::test]
-async fn s_267_a_panic_of_a_frame_source_does_not_end_the_rooms_data_tracks() {
+pub async fn s_267_a_panic_of_a_frame_source_does_not_end_the_rooms_data_tracks(rig: &Rig) {
     let room = room_name("pacer-panic");
-    let (robot, mut viewer) = (join(&room, "robot").await, join(&room, "viewer").await);
+    let (robot, mut viewer) = (rig.join(&room, "robot").await, rig.join(&room, "viewer").await);
     let broken = Arc::new(Broken { slot: Slot::default(), panics: AtomicU64::new(0) });
     let bad =
         within("publishing", LIMIT, robot.room.publish_data_track("bad", broken.clone())).await.expect("publishes");

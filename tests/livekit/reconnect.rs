@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use telelink::room::{DisconnectReason, Identity, Joined, RoomError, RoomEvent, Scenario};
 
-use crate::rig::{event, join, room_name, shared, try_join, LIMIT};
+use crate::rig::{event, room_name, shared, Rig, LIMIT};
 use crate::streams::Feed;
 use crate::support::{token, wait_until, within, Server, TokenOptions};
 
@@ -19,12 +19,11 @@ async fn reconnected(joined: &mut Joined) -> bool {
     .await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_reconnect_changes_the_sid_and_voids_open_streams() {
+pub async fn a_full_reconnect_changes_the_sid_and_voids_open_streams(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("full");
-    let mut viewer = join(&name, "viewer").await;
-    let mut robot = join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
+    let mut robot = rig.join(&name, "robot").await;
     let feed = Arc::new(Feed::default());
     let opening = robot.room.open_byte_stream("t", &[Identity::from("viewer")], feed.clone());
     let stream = within("opening", LIMIT, opening).await.expect("opens");
@@ -77,10 +76,9 @@ async fn a_full_reconnect_changes_the_sid_and_voids_open_streams() {
     viewer.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_full_reconnect_alone_in_the_room_is_seen_too() {
+pub async fn a_full_reconnect_alone_in_the_room_is_seen_too(rig: &Rig) {
     let _shared = shared().await;
-    let mut robot = join(&room_name("alone"), "robot").await;
+    let mut robot = rig.join(&room_name("alone"), "robot").await;
     let before = robot.room.local().sid;
     within("the simulation", LIMIT, robot.room.simulate(Scenario::FullReconnect)).await.expect("simulates");
     assert!(reconnected(&mut robot).await);
@@ -88,12 +86,11 @@ async fn a_full_reconnect_alone_in_the_room_is_seen_too() {
     robot.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_signal_reconnect_keeps_streams() {
+pub async fn a_signal_reconnect_keeps_streams(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("signal");
-    let mut viewer = join(&name, "viewer").await;
-    let mut robot = join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
+    let mut robot = rig.join(&name, "robot").await;
     let feed = Arc::new(Feed::default());
     let opening = robot.room.open_byte_stream("t", &[Identity::from("viewer")], feed.clone());
     let stream = within("opening", LIMIT, opening).await.expect("opens");
@@ -115,10 +112,9 @@ async fn a_signal_reconnect_keeps_streams() {
     viewer.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_sends_us_away_ends_the_room() {
+pub async fn a_server_that_sends_us_away_ends_the_room(rig: &Rig) {
     let _shared = shared().await;
-    let mut robot = join(&room_name("leave"), "robot").await;
+    let mut robot = rig.join(&room_name("leave"), "robot").await;
     within("the simulation", LIMIT, robot.room.simulate(Scenario::ServerLeave)).await.expect("simulates");
     let outcome = event(&mut robot, "the consequence", |event| match event {
         RoomEvent::Disconnected { reason } => Some(Some(reason)),
@@ -131,11 +127,10 @@ async fn a_server_that_sends_us_away_ends_the_room() {
     robot.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_comes_back_is_a_full_reconnect() {
+pub async fn a_server_that_comes_back_is_a_full_reconnect(rig: &Rig) {
     let _shared = shared().await;
     let mut server = Server::start();
-    let mut robot = try_join(&server.url, token("back", "robot", &TokenOptions::default())).await.expect("joins");
+    let mut robot = rig.try_join(&server.url, token("back", "robot", &TokenOptions::default())).await.expect("joins");
     let before = robot.room.local().sid;
     let server = tokio::task::spawn_blocking(move || {
         server.restart(Duration::from_secs(2));
@@ -143,7 +138,7 @@ async fn a_server_that_comes_back_is_a_full_reconnect() {
     });
     assert!(reconnected(&mut robot).await);
     let server = server.await.expect("the server is back");
-    let viewer = try_join(&server.url, token("back", "viewer", &TokenOptions::default())).await.expect("joins");
+    let viewer = rig.try_join(&server.url, token("back", "viewer", &TokenOptions::default())).await.expect("joins");
     assert_eq!(viewer.participants.len(), 1);
     assert_ne!(viewer.participants[0].sid, before);
     // The library learns the new SID with the next change of the room.
@@ -152,12 +147,11 @@ async fn a_server_that_comes_back_is_a_full_reconnect() {
     viewer.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_stays_away_ends_the_room_and_its_streams() {
+pub async fn a_server_that_stays_away_ends_the_room_and_its_streams(rig: &Rig) {
     let _shared = shared().await;
     let mut server = Server::start();
-    let viewer = try_join(&server.url, token("away", "viewer", &TokenOptions::default())).await.expect("joins");
-    let mut robot = try_join(&server.url, token("away", "robot", &TokenOptions::default())).await.expect("joins");
+    let viewer = rig.try_join(&server.url, token("away", "viewer", &TokenOptions::default())).await.expect("joins");
+    let mut robot = rig.try_join(&server.url, token("away", "robot", &TokenOptions::default())).await.expect("joins");
     let feed = Arc::new(Feed::default());
     let opening = robot.room.open_byte_stream("t", &[Identity::from("viewer")], feed.clone());
     let stream = within("opening", LIMIT, opening).await.expect("opens");

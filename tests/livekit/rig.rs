@@ -1,4 +1,4 @@
-//! The one server and library of this process, and short ways to join.
+//! The one server of this process, the adapters, and short ways to join.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -10,6 +10,7 @@ use telelink::room::{
 };
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::stage::Stage;
 use crate::support::{self, required_file, Server, TokenOptions};
 
 /// How long any single expected thing may take on a loaded two-core machine.
@@ -22,14 +23,16 @@ pub fn url() -> &'static str {
     &SERVER.url
 }
 
-/// The library, loaded as a program would.
-pub fn library() -> Arc<Library> {
+/// The adapter over the library file, loaded as a program would.
+pub fn library() -> Arc<dyn Connector> {
     required_file("TELELINK_LIVEKIT_LIBRARY");
-    Library::load(&LibraryOptions::default()).expect("the LiveKit library loads")
+    Arc::new(LivekitConnector::new(Library::load(&LibraryOptions::default()).expect("the LiveKit library loads")))
 }
 
-pub fn connector() -> LivekitConnector {
-    LivekitConnector::new(library())
+/// The adapter over the crates that are linked in.
+#[cfg(feature = "livekit-static")]
+pub fn linked() -> Arc<dyn Connector> {
+    Arc::new(telelink::room::livekit_static::LivekitStaticConnector::new())
 }
 
 /// A room name nobody else uses.
@@ -38,17 +41,66 @@ pub fn room_name(test: &str) -> String {
     format!("{test}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
-pub async fn try_join(url: &str, token: String) -> Result<Joined, JoinError> {
-    let request = JoinRequest { url: url.into(), token: Secret::new(token), options: RoomOptions::default() };
-    connector().join(request).await
+/// One adapter under test, and short ways to join with it.
+#[derive(Clone)]
+pub struct Rig {
+    connector: Arc<dyn Connector>,
 }
 
-pub async fn join_with(room: &str, identity: &str, options: &TokenOptions) -> Joined {
-    try_join(url(), support::token(room, identity, options)).await.expect("joins")
+impl Rig {
+    /// An adapter, by what makes its connector.
+    pub fn new(connector: fn() -> Arc<dyn Connector>) -> Self {
+        Self { connector: connector() }
+    }
+
+    pub async fn try_join(&self, url: &str, token: String) -> Result<Joined, JoinError> {
+        let request = JoinRequest { url: url.into(), token: Secret::new(token), options: RoomOptions::default() };
+        self.connector.join(request).await
+    }
+
+    pub async fn join_with(&self, room: &str, identity: &str, options: &TokenOptions) -> Joined {
+        self.try_join(url(), support::token(room, identity, options)).await.expect("joins")
+    }
+
+    pub async fn join(&self, room: &str, identity: &str) -> Joined {
+        self.join_with(room, identity, &TokenOptions::default()).await
+    }
 }
 
-pub async fn join(room: &str, identity: &str) -> Joined {
-    join_with(room, identity, &TokenOptions::default()).await
+/// An adapter and the shared server, as a stage of the port suite.
+pub struct OnServer {
+    rig: Rig,
+    /// Keeps the rooms of one test apart from those of all others.
+    prefix: String,
+    _turn: RwLockReadGuard<'static, ()>,
+}
+
+impl OnServer {
+    pub async fn new(rig: Rig) -> Self {
+        Self { rig, prefix: room_name("port"), _turn: shared().await }
+    }
+
+    fn token_with(&self, room: &str, identity: &str, options: &TokenOptions) -> Secret {
+        Secret::new(support::token(&format!("{}-{room}", self.prefix), identity, options))
+    }
+}
+
+impl Stage for OnServer {
+    fn connector(&self) -> Arc<dyn Connector> {
+        self.rig.connector.clone()
+    }
+
+    fn url(&self) -> String {
+        url().to_owned()
+    }
+
+    fn token(&self, room: &str, identity: &str) -> Secret {
+        self.token_with(room, identity, &TokenOptions::default())
+    }
+
+    fn bad_token(&self, room: &str, identity: &str) -> Secret {
+        self.token_with(room, identity, &TokenOptions { ttl: -3000, ..TokenOptions::default() })
+    }
 }
 
 /// The first event that `pick` answers; fails the test when none comes in time or the events end.

@@ -4,7 +4,7 @@ use std::fs;
 
 use telelink::room::{DisconnectReason, JoinErrorKind, Joined, Participant, RoomError, RoomEvent};
 
-use crate::rig::{self, event, join, join_with, quiet, room_name, shared, try_join, url, LIMIT};
+use crate::rig::{self, event, quiet, room_name, shared, url, Rig, LIMIT};
 use crate::support::{self, wait_until, within, TokenOptions};
 
 async fn announced(joined: &mut Joined, who: &str) -> Participant {
@@ -26,17 +26,16 @@ async fn gone(joined: &mut Joined, who: &Participant) {
     .await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn both_sides_see_each_other_join_and_leave() {
+pub async fn both_sides_see_each_other_join_and_leave(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("join");
-    let mut a = join(&name, "a").await;
+    let mut a = rig.join(&name, "a").await;
     let options = TokenOptions {
         attributes: [("lang".to_owned(), "de".to_owned())].into(),
         name: "Bee".into(),
         ..TokenOptions::default()
     };
-    let b = join_with(&name, "b", &options).await;
+    let b = rig.join_with(&name, "b", &options).await;
 
     // Who was there before comes with the join, complete.
     assert_eq!(a.participants, []);
@@ -66,10 +65,9 @@ async fn both_sides_see_each_other_join_and_leave() {
     within("close", LIMIT, a.room.close()).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_closed_room_ends_its_events_and_refuses_calls() {
+pub async fn a_closed_room_ends_its_events_and_refuses_calls(rig: &Rig) {
     let _shared = shared().await;
-    let mut joined = join(&room_name("closed"), "a").await;
+    let mut joined = rig.join(&room_name("closed"), "a").await;
     within("close", LIMIT, joined.room.close()).await;
     within("a second close", LIMIT, joined.room.close()).await;
     within("the end of events", LIMIT, async { while joined.events.recv().await.is_some() {} }).await;
@@ -79,27 +77,25 @@ async fn a_closed_room_ends_its_events_and_refuses_calls() {
     assert_eq!(opened.err(), Some(RoomError::Closed));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn dropping_a_room_leaves_it() {
+pub async fn dropping_a_room_leaves_it(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("drop");
-    let b = join(&name, "b").await;
-    let mut a = join(&name, "a").await;
+    let b = rig.join(&name, "b").await;
+    let mut a = rig.join(&name, "a").await;
     let b_seen = a.participants[0].clone();
     drop(b);
     gone(&mut a, &b_seen).await;
     a.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_abandoned_join_leaves_nothing_behind() {
+pub async fn an_abandoned_join_leaves_nothing_behind(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("abandoned");
-    let mut a = join(&name, "a").await;
+    let mut a = rig.join(&name, "a").await;
     for _ in 0..5 {
         let token = support::token(&name, "ghost", &TokenOptions::default());
         // Long enough for the request to leave, too short for the answer.
-        let attempt = tokio::time::timeout(std::time::Duration::from_millis(5), try_join(url(), token)).await;
+        let attempt = tokio::time::timeout(std::time::Duration::from_millis(5), rig.try_join(url(), token)).await;
         if let Ok(Ok(joined)) = attempt {
             joined.room.close().await;
         }
@@ -114,19 +110,18 @@ async fn an_abandoned_join_leaves_nothing_behind() {
     let start = std::time::Instant::now();
     while found != 1 {
         assert!(start.elapsed() < LIMIT, "{found} participants are left in the room");
-        let witness = join(&name, "witness").await;
+        let witness = rig.join(&name, "witness").await;
         found = witness.participants.len();
         witness.room.close().await;
     }
     a.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_same_identity_joining_again_ends_the_first() {
+pub async fn the_same_identity_joining_again_ends_the_first(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("duplicate");
-    let mut first = join(&name, "a").await;
-    let second = join(&name, "a").await;
+    let mut first = rig.join(&name, "a").await;
+    let second = rig.join(&name, "a").await;
     let reason = event(&mut first, "the end", |event| match event {
         RoomEvent::Disconnected { reason } => Some(reason),
         _ => None,
@@ -139,56 +134,52 @@ async fn the_same_identity_joining_again_ends_the_first() {
     second.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn bad_tokens_are_unauthorized_and_not_quoted() {
+pub async fn bad_tokens_are_unauthorized_and_not_quoted(rig: &Rig) {
     let _shared = shared().await;
     let expired = TokenOptions { ttl: -3000, ..TokenOptions::default() };
     let good = support::token(&room_name("bad"), "a", &TokenOptions::default());
     let (body, _) = good.rsplit_once('.').expect("a token has dots");
     for token in ["garbage".to_owned(), format!("{body}.AAAA"), support::token("bad", "a", &expired)] {
-        let error = try_join(url(), token.clone()).await.err().expect("a bad token is refused");
+        let error = rig.try_join(url(), token.clone()).await.err().expect("a bad token is refused");
         assert_eq!(error.kind, JoinErrorKind::Unauthorized, "{error}");
         assert!(!error.to_string().contains(&token) && !error.to_string().contains("eyJ"), "{error}");
         assert!(error.to_string().contains(url()), "{error}");
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_is_not_there_is_unreachable() {
+pub async fn a_server_that_is_not_there_is_unreachable(rig: &Rig) {
     let _shared = shared().await;
     // Bound but not listening: nobody else can take the port, and connections to it are refused.
     let holder = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
     let port = holder.local_addr().expect("an address").port();
     let token = support::token("none", "a", &TokenOptions::default());
-    let error = try_join(&format!("ws://127.0.0.1:{port}/?secret=1"), token).await.err().expect("nobody there");
+    let error = rig.try_join(&format!("ws://127.0.0.1:{port}/?secret=1"), token).await.err().expect("nobody there");
     assert_eq!(error.kind, JoinErrorKind::Unreachable, "{error}");
     assert!(!error.to_string().contains("secret"), "{error}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_never_answers_is_a_timeout() {
+pub async fn a_server_that_never_answers_is_a_timeout(rig: &Rig) {
     let _shared = shared().await;
     // Accepts in the kernel and says nothing.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = silent.local_addr().expect("an address");
     let token = support::token("none", "a", &TokenOptions::default());
     let start = std::time::Instant::now();
-    let error = within("the timeout", LIMIT, try_join(&format!("ws://{address}"), token)).await.err().expect("no room");
+    let error =
+        within("the timeout", LIMIT, rig.try_join(&format!("ws://{address}"), token)).await.err().expect("no room");
     assert_eq!(error.kind, JoinErrorKind::Timeout, "{error}");
     assert!(start.elapsed() < std::time::Duration::from_secs(7), "bounded by connect_timeout and its grace");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_url_is_invalid() {
+pub async fn a_wrong_url_is_invalid(rig: &Rig) {
     let _shared = shared().await;
-    let error = try_join("localhost:7880", "token".into()).await.err().expect("no scheme");
+    let error = rig.try_join("localhost:7880", "token".into()).await.err().expect("no scheme");
     assert_eq!(error.kind, JoinErrorKind::Invalid);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn statistics_show_the_link() {
+pub async fn statistics_show_the_link(rig: &Rig) {
     let _shared = shared().await;
-    let joined = join(&room_name("stats"), "a").await;
+    let joined = rig.join(&room_name("stats"), "a").await;
     let start = std::time::Instant::now();
     let stats = loop {
         let stats = joined.room.stats().await.expect("statistics");
@@ -211,12 +202,11 @@ fn resources() -> (usize, usize) {
     (count("/proc/self/task"), count("/proc/self/fd"))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn joining_and_closing_again_and_again_leaks_nothing() {
+pub async fn joining_and_closing_again_and_again_leaks_nothing(rig: &Rig) {
     let _quiet = quiet().await;
     let name = room_name("cycles");
     let cycle = || async {
-        let joined = join(&name, "a").await;
+        let joined = rig.join(&name, "a").await;
         let track = joined.room.publish_data_track("t", std::sync::Arc::new(rig::NoFrames)).await.expect("publishes");
         track.notify();
         joined.room.close().await;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 use parking_lot::Mutex;
 use telelink::room::{ByteReader, ByteSource, ByteStream, Fill, Identity, Joined, RoomError, RoomEvent, Sid};
 
-use crate::rig::{event, join, room_name, shared, LIMIT};
+use crate::rig::{event, room_name, shared, Rig, LIMIT};
 use crate::support::within;
 
 /// A source that the test fills; keeps message edges, as a viewer queue may.
@@ -91,13 +91,12 @@ fn check_messages(stream: u8, mut bytes: &[u8], count: u32) {
     assert!(bytes.is_empty(), "stream {stream} has {} bytes too many", bytes.len());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_interleaved_streams_arrive_whole_and_in_order() {
+pub async fn two_interleaved_streams_arrive_whole_and_in_order(rig: &Rig) {
     const MESSAGES: u32 = 3000;
     let _shared = shared().await;
     let name = room_name("order");
-    let robot = join(&name, "robot").await;
-    let mut viewer = join(&name, "viewer").await;
+    let robot = rig.join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
     let to = [Identity::from("viewer")];
     let feeds = [Arc::new(Feed::default()), Arc::new(Feed::default())];
     let mut streams = Vec::new();
@@ -150,16 +149,15 @@ async fn open(from: &Joined, to: &str, feed: &Arc<Feed>) -> ByteStream {
     within("opening", LIMIT, opening).await.expect("opens")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stream_of_somebody_not_announced_yet_arrives() {
+pub async fn a_stream_of_somebody_not_announced_yet_arrives(rig: &Rig) {
     let _shared = shared().await;
     // The server announces participants that publish nothing in batches, up to 3 s late (livekit-ffi.md 5.1). Not each
     // try is faster than the announcement, but the stream must arrive in each, and some try must be.
     let mut early = 0;
     for _ in 0..20 {
         let name = room_name("early");
-        let mut robot = join(&name, "robot").await;
-        let viewer = join(&name, "viewer").await;
+        let mut robot = rig.join(&name, "robot").await;
+        let viewer = rig.join(&name, "viewer").await;
         let feed = Arc::new(Feed::default());
         feed.put(b"hello");
         feed.end();
@@ -181,12 +179,11 @@ async fn a_stream_of_somebody_not_announced_yet_arrives() {
     panic!("every sender was announced before its stream came");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_slow_reader_gets_everything() {
+pub async fn a_slow_reader_gets_everything(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("slow");
-    let mut viewer = join(&name, "viewer").await;
-    let robot = join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
+    let robot = rig.join(&name, "robot").await;
     let feed = Arc::new(Feed::default());
     let stream = open(&robot, "viewer", &feed).await;
     let (_, _, reader) = opened(&mut viewer).await;
@@ -201,12 +198,11 @@ async fn a_slow_reader_gets_everything() {
     viewer.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_refused_stream_harms_nothing() {
+pub async fn a_refused_stream_harms_nothing(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("refused");
-    let mut viewer = join(&name, "viewer").await;
-    let robot = join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
+    let robot = rig.join(&name, "robot").await;
     let refused = Arc::new(Feed::default());
     let first = open(&robot, "viewer", &refused).await;
     drop(opened(&mut viewer).await);
@@ -224,12 +220,11 @@ async fn a_refused_stream_harms_nothing() {
     viewer.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_abandoned_stream_does_not_look_complete() {
+pub async fn an_abandoned_stream_does_not_look_complete(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("abandoned-stream");
-    let mut viewer = join(&name, "viewer").await;
-    let robot = join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
+    let robot = rig.join(&name, "robot").await;
     let feed = Arc::new(Feed::default());
     let stream = open(&robot, "viewer", &feed).await;
     feed.put(b"half");
@@ -254,32 +249,29 @@ async fn leave_in_the_middle(robot: Joined, viewer: &mut Joined) {
     viewer.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sender_that_leaves_ends_its_streams_at_both_ends() {
+pub async fn a_sender_that_leaves_ends_its_streams_at_both_ends(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("leaves");
-    let mut viewer = join(&name, "viewer").await;
-    let robot = join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
+    let robot = rig.join(&name, "robot").await;
     event(&mut viewer, "the announcement", |event| matches!(event, RoomEvent::ParticipantConnected(_)).then_some(()))
         .await;
     leave_in_the_middle(robot, &mut viewer).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sender_that_leaves_before_it_is_announced_ends_its_streams_too() {
+pub async fn a_sender_that_leaves_before_it_is_announced_ends_its_streams_too(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("leaves-early");
-    let mut viewer = join(&name, "viewer").await;
-    let robot = join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
+    let robot = rig.join(&name, "robot").await;
     leave_in_the_middle(robot, &mut viewer).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn our_own_leaving_ends_what_we_read() {
+pub async fn our_own_leaving_ends_what_we_read(rig: &Rig) {
     let _shared = shared().await;
     let name = room_name("reader-leaves");
-    let mut viewer = join(&name, "viewer").await;
-    let robot = join(&name, "robot").await;
+    let mut viewer = rig.join(&name, "viewer").await;
+    let robot = rig.join(&name, "robot").await;
     let feed = Arc::new(Feed::default());
     let _stream = open(&robot, "viewer", &feed).await;
     let (_, _, mut reader) = opened(&mut viewer).await;
@@ -288,14 +280,13 @@ async fn our_own_leaving_ends_what_we_read() {
     robot.room.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_sender_may_have_64_streams_open() {
+pub async fn one_sender_may_have_64_streams_open(rig: &Rig) {
     const MOST: usize = 64;
     let _shared = shared().await;
     let name = room_name("many");
-    let mut robot = join(&name, "robot").await;
-    let flooder = join(&name, "flooder").await;
-    let other = join(&name, "other").await;
+    let mut robot = rig.join(&name, "robot").await;
+    let flooder = rig.join(&name, "flooder").await;
+    let other = rig.join(&name, "other").await;
     let mut flood = Vec::new();
     for _ in 0..MOST + 6 {
         let feed = Arc::new(Feed::default());

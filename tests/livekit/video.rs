@@ -8,7 +8,7 @@ use telelink::room::{
     VideoPicture, VideoReceiver, VideoTrack, VideoTrackOptions,
 };
 
-use crate::rig::{event, join, join_with, room_name, shared, LIMIT};
+use crate::rig::{event, room_name, shared, Rig, LIMIT};
 use crate::support::{within, TokenOptions};
 
 const WIDTH: u32 = 320;
@@ -101,12 +101,11 @@ fn colour(frame: &VideoFrame) -> [f64; 3] {
     [mean(&frame.data[..luma]), mean(&frame.data[luma..luma + chroma]), mean(&frame.data[luma + chroma..])]
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_viewer_sees_what_was_captured_and_when() {
+pub async fn a_viewer_sees_what_was_captured_and_when(rig: &Rig) {
     let _turn = shared().await;
     let room = room_name("video");
     for codec in [VideoCodec::H264, VideoCodec::Vp8] {
-        let (robot, mut viewer) = (join(&room, "robot").await, join(&room, "viewer").await);
+        let (robot, mut viewer) = (rig.join(&room, "robot").await, rig.join(&room, "viewer").await);
         let track = robot.room.publish_video_track("video-ch-7", &options(codec)).await.expect("publishes");
         let _camera = Camera::start(&track, plain(120, 90, 170));
         let seen = remote(&mut viewer, "video-ch-7").await;
@@ -138,11 +137,10 @@ async fn a_viewer_sees_what_was_captured_and_when() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn dropping_a_track_unpublishes_it_and_it_comes_back() {
+pub async fn dropping_a_track_unpublishes_it_and_it_comes_back(rig: &Rig) {
     let _turn = shared().await;
     let room = room_name("video-again");
-    let (robot, mut viewer) = (join(&room, "robot").await, join(&room, "viewer").await);
+    let (robot, mut viewer) = (rig.join(&room, "robot").await, rig.join(&room, "viewer").await);
     let mut sids = Vec::new();
     for _ in 0..3 {
         let track = robot.room.publish_video_track("video-ch-1", &options(VideoCodec::H264)).await.expect("publishes");
@@ -155,22 +153,20 @@ async fn dropping_a_track_unpublishes_it_and_it_comes_back() {
     assert_eq!(sids.len(), 3, "each publication has its own SID");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_abandoned_publication_is_taken_back() {
+pub async fn an_abandoned_publication_is_taken_back(rig: &Rig) {
     let _turn = shared().await;
     let room = room_name("video-abandoned");
-    let (robot, mut viewer) = (join(&room, "robot").await, join(&room, "viewer").await);
+    let (robot, mut viewer) = (rig.join(&room, "robot").await, rig.join(&room, "viewer").await);
     let publish = robot.room.publish_video_track("video-ch-1", &options(VideoCodec::H264));
     assert!(tokio::time::timeout(Duration::from_millis(1), publish).await.is_err(), "a publication takes longer");
     let seen = remote(&mut viewer, "video-ch-1").await;
     gone(&mut viewer, &seen.sid).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn s_275_a_full_reconnect_renews_the_track() {
+pub async fn s_275_a_full_reconnect_renews_the_track(rig: &Rig) {
     let _turn = shared().await;
     let room = room_name("video-renewed");
-    let (mut robot, mut viewer) = (join(&room, "robot").await, join(&room, "viewer").await);
+    let (mut robot, mut viewer) = (rig.join(&room, "robot").await, rig.join(&room, "viewer").await);
     let track = robot.room.publish_video_track("video-ch-1", &options(VideoCodec::H264)).await.expect("publishes");
     let _camera = Camera::start(&track, plain(60, 128, 128));
     let first = remote(&mut viewer, "video-ch-1").await;
@@ -194,11 +190,10 @@ async fn s_275_a_full_reconnect_renews_the_track() {
     gone(&mut viewer, &second.sid).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_publication_that_no_track_stands_for_can_be_taken_back() {
+pub async fn a_publication_that_no_track_stands_for_can_be_taken_back(rig: &Rig) {
     let _turn = shared().await;
     let room = room_name("video-orphan");
-    let (robot, mut viewer) = (join(&room, "robot").await, join(&room, "viewer").await);
+    let (robot, mut viewer) = (rig.join(&room, "robot").await, rig.join(&room, "viewer").await);
     let track = robot.room.publish_video_track("video-ch-1", &options(VideoCodec::H264)).await.expect("publishes");
     let seen = remote(&mut viewer, "video-ch-1").await;
     robot.room.unpublish_video_track(&track.sid()).await;
@@ -206,11 +201,10 @@ async fn a_publication_that_no_track_stands_for_can_be_taken_back() {
     robot.room.unpublish_video_track(&"TR_unknown".into()).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn pictures_with_times_that_stand_still_or_jump_are_shown() {
+pub async fn pictures_with_times_that_stand_still_or_jump_are_shown(rig: &Rig) {
     let _turn = shared().await;
     let room = room_name("video-times");
-    let (robot, mut viewer) = (join(&room, "robot").await, join(&room, "viewer").await);
+    let (robot, mut viewer) = (rig.join(&room, "robot").await, rig.join(&room, "viewer").await);
     let track = robot.room.publish_video_track("video-ch-1", &options(VideoCodec::H264)).await.expect("publishes");
     let seen = remote(&mut viewer, "video-ch-1").await;
     let mut frames = viewer.room.subscribe_video_track(&seen, 2).await.expect("subscribes");
@@ -236,11 +230,10 @@ async fn pictures_with_times_that_stand_still_or_jump_are_shown() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn wrong_pictures_and_tokens_are_refused() {
+pub async fn wrong_pictures_and_tokens_are_refused(rig: &Rig) {
     let _turn = shared().await;
     let room = room_name("video-wrong");
-    let robot = join(&room, "robot").await;
+    let robot = rig.join(&room, "robot").await;
     let track = robot.room.publish_video_track("video-ch-1", &options(VideoCodec::H264)).await.expect("publishes");
     let data = plain(1, 2, 3);
     for (width, height) in [(0, 0), (WIDTH - 1, HEIGHT), (WIDTH + 2, HEIGHT), (16, 16)] {
@@ -249,7 +242,7 @@ async fn wrong_pictures_and_tokens_are_refused() {
     robot.room.close().await;
     assert!(track.capture(&VideoPicture { width: WIDTH, height: HEIGHT, data: &data, timestamp_us: 0 }).is_err());
     let mute = TokenOptions { can_publish: false, ..TokenOptions::default() };
-    let mute = join_with(&room, "mute", &mute).await;
+    let mute = rig.join_with(&room, "mute", &mute).await;
     assert!(mute.room.publish_video_track("video-ch-1", &options(VideoCodec::H264)).await.is_err());
 }
 
@@ -273,11 +266,10 @@ fn uncompressed_h264(y: u8, u: u8, v: u8) -> Vec<u8> {
     unit
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn pictures_that_come_encoded_pass_through() {
+pub async fn pictures_that_come_encoded_pass_through(rig: &Rig) {
     let _turn = shared().await;
     let room = room_name("video-encoded");
-    let (robot, mut viewer) = (join(&room, "robot").await, join(&room, "viewer").await);
+    let (robot, mut viewer) = (rig.join(&room, "robot").await, rig.join(&room, "viewer").await);
     let options = VideoTrackOptions { encoded: true, size: (128, 96), ..options(VideoCodec::H264) };
     let track = robot.room.publish_video_track("video-ch-1", &options).await.expect("publishes");
     let seen = remote(&mut viewer, "video-ch-1").await;

@@ -33,6 +33,23 @@ fn only_the_adapter_loads_the_livekit_library() {
     assert_none("LiveKit plumbing outside src/room/livekit", &uses(&sources, &["libloading", "prost"]));
 }
 
+/// The crates' room types must not spread: what is behind a feature has one place.
+#[test]
+fn only_the_static_adapter_names_the_livekit_crates() {
+    let sources = outside(rust_files(&["src", "client", "bench", "examples"]), &["src/room/livekit_static/"]);
+    let findings: Vec<_> = sources.iter().flat_map(crate_paths).collect();
+    assert_none("LiveKit's crates outside src/room/livekit_static", &findings);
+}
+
+/// Paths that begin with the crate `livekit` or `libwebrtc`; a module of that name stands after `::`.
+fn crate_paths(source: &Source) -> Vec<String> {
+    let tokens = source.tokens();
+    let text = |at: Option<usize>| at.and_then(|at| tokens.get(at)).map_or("", |token| token.text.as_str());
+    let begins = |at: usize| text(at.checked_sub(1)) != ":" && text(Some(at + 1)) == ":" && text(Some(at + 2)) == ":";
+    let crates = tokens.iter().enumerate().filter(|(_, token)| matches!(token.text.as_str(), "livekit" | "libwebrtc"));
+    crates.filter(|(at, _)| begins(*at)).map(|(_, t)| format!("{}:{}: {}", source.path, t.line, t.text)).collect()
+}
+
 /// design.md decision 1: the core takes a time stamp and never looks at a clock, a thread or a runtime.
 #[test]
 fn the_core_is_pure() {
@@ -62,4 +79,6 @@ fn a_used_word_is_found_and_a_mentioned_one_is_not() {
     assert_eq!(uses(&outside(sources.into(), UNSAFE_IN), &["unsafe"]), ["src/a.rs:2: unsafe"]);
     let core = Source::new("src/session/core/a.rs", "fn f(now: Instant) {}\nfn g() { Instant::now(); }");
     assert_eq!(clock_reads(&core), ["src/session/core/a.rs:2: Instant::now"]);
+    let adapter = Source::new("src/a.rs", "pub mod livekit;\nuse crate::room::livekit::A;\nuse livekit::Room;");
+    assert_eq!(crate_paths(&adapter), ["src/a.rs:3: livekit"]);
 }

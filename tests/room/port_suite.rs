@@ -17,7 +17,7 @@ macro_rules! port_suite {
             a_bad_token_is_unauthorized, an_empty_url_is_refused, a_joiner_lists_who_is_there, a_joiner_is_announced,
             leaving_is_told, close_ends_everything, the_same_identity_replaces, rooms_are_apart,
             bytes_arrive_in_order, a_stream_names_topic_and_sender, both_directions_and_streams_are_independent,
-            streams_go_only_to_the_named, dropping_a_stream_ends_it, a_leaver_breaks_its_streams,
+            streams_go_only_to_the_named, dropping_a_stream_breaks_it, a_leaver_breaks_its_streams,
             a_stream_to_nobody_opens, a_dropped_reader_does_not_stop_the_writer, frames_arrive,
             a_known_track_is_announced_after_join, unpublishing_ends_a_subscription, a_dropped_track_is_unpublished,
             a_name_is_taken_once, an_unknown_track_cannot_be_subscribed, a_left_room_refuses, stats_answer
@@ -195,7 +195,7 @@ pub(crate) async fn streams_go_only_to_the_named(stage: &dyn Stage) {
     assert_eq!((first.topic.as_str(), &read_all(&mut first.reader).await.0[..]), ("both", &b"both"[..]));
 }
 
-pub(crate) async fn dropping_a_stream_ends_it(stage: &dyn Stage) {
+pub(crate) async fn dropping_a_stream_breaks_it(stage: &dyn Stage) {
     let (robot, mut viewer) = pair(stage, "drop").await;
     let source = Arc::new(ChannelSource::new());
     let stream = soon("open", robot.room.open_byte_stream("t", &ids(&["viewer"]), source.clone())).await.unwrap();
@@ -205,7 +205,7 @@ pub(crate) async fn dropping_a_stream_ends_it(stage: &dyn Stage) {
     drop(stream);
     let (rest, end) = read_all(&mut incoming.reader).await;
     assert!(rest.is_empty());
-    assert_eq!(end, Ok(()), "closing a stream is an orderly end");
+    assert_eq!(end, Err(RoomError::SenderGone), "what was not finished must not look complete");
 }
 
 pub(crate) async fn a_leaver_breaks_its_streams(stage: &dyn Stage) {

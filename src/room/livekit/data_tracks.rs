@@ -1,36 +1,28 @@
 //! Data tracks: ours, fed by the pacer, and those of others, read frame by frame.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 
 use super::dispatch::{self, dispatcher, Answer};
 use super::handle::Handle;
+use super::library::Library;
 use super::messages::{
-    publish_error, DataTrackFrame, DataTrackOptions, DataTrackStreamEvent, DataTrackStreamReadRequest,
-    DataTrackSubscribeOptions, FfiRequest, LocalDataTrackUnpublishRequest, OwnedRemoteDataTrack,
-    PublishDataTrackRequest, SubscribeDataTrackRequest,
+    publish_error, push_error, DataTrackFrame, DataTrackOptions, DataTrackStreamEvent, DataTrackStreamReadRequest,
+    DataTrackSubscribeOptions, FfiRequest, LocalDataTrackTryPushRequest, LocalDataTrackUnpublishRequest,
+    OwnedRemoteDataTrack, PublishDataTrackRequest, SubscribeDataTrackRequest,
 };
-use super::pacer::{Pacer, Pending};
 use super::room::RoomState;
+use crate::room::livekit_common::data_track::{self, Pushed, Wire};
+use crate::room::livekit_common::remote_tracks::BUFFER;
 use crate::room::{
-    frame_pipe, BoxFuture, DataFrame, DataTrack, FrameReceiver, FrameSink, FrameSource, Identity, PublishError,
-    RemoteDataTrack, RoomError, RoomEvent, Sid,
+    frame_pipe, DataFrame, DataTrack, FrameReceiver, FrameSink, FrameSource, Identity, PublishError, RemoteDataTrack,
+    RoomError, RoomEvent, Sid,
 };
 
 /// Bound of a publication. It takes about 2 ms (livekit-ffi.md 5.3), more when many are under way.
 const PUBLISH_LIMIT: Duration = Duration::from_secs(10);
-
-/// Remote tracks kept per publisher; what comes beyond is not reported. Four times what the largest robot of our own
-/// budgets publishes (design.md section 6).
-const TRACKS_PER_PUBLISHER: usize = 4096;
-
-/// Frames that may wait for a reader, bounds of the port.
-const BUFFER: std::ops::RangeInclusive<usize> = 1..=4096;
 
 /// Publishes a track of ours.
 pub(super) async fn publish(
@@ -38,7 +30,7 @@ pub(super) async fn publish(
     name: String,
     source: Arc<dyn FrameSource>,
 ) -> Result<Arc<dyn DataTrack>, PublishError> {
-    room.check_open()?;
+    room.core.check_open()?;
     let request = |id| FfiRequest {
         publish_data_track: Some(PublishDataTrackRequest {
             local_participant_handle: room.local_handle,
@@ -74,128 +66,45 @@ fn published(
             _ => RoomError::Transport(error.message).into(),
         });
     };
-    let local = Arc::new(LocalTrack {
-        handle: track.handle,
-        name,
-        source,
-        queued: AtomicBool::new(false),
-        place: OnceLock::new(),
-        ended: AtomicBool::new(false),
-        pending: Mutex::default(),
-        room: Arc::downgrade(&room),
-    });
-    local.place.get_or_init(|| room.pacer.add_track(local.clone()));
-    Ok(Arc::new(LivekitTrack { local, room }))
+    let wire = LocalTrack { handle: track.handle, library: room.library.clone() };
+    Ok(data_track::published(&room.core, name, source, Box::new(wire)))
 }
 
-/// A published track as the pacer sees it.
-pub(super) struct LocalTrack {
-    pub(super) handle: Handle,
-    name: String,
-    pub(super) source: Arc<dyn FrameSource>,
-    /// The pacer knows that there is something to send.
-    pub(super) queued: AtomicBool,
-    /// Where the pacer has this track.
-    place: OnceLock<usize>,
-    /// Unpublished, by us or by the room.
-    ended: AtomicBool,
-    /// The frame that the transport's full queue refused.
-    pub(super) pending: Mutex<Option<Pending>>,
-    room: std::sync::Weak<RoomState>,
+/// A published track as the library sees it.
+struct LocalTrack {
+    handle: Handle,
+    library: Arc<Library>,
 }
 
-impl LocalTrack {
-    /// Tells the pacer that there is something to send.
-    pub(super) fn notify(&self, pacer: &Pacer) {
-        if let Some(&place) = self.place.get() {
-            pacer.notify(self, place);
+impl Wire for LocalTrack {
+    fn push(&self, frame: &DataFrame) -> Pushed {
+        let request = FfiRequest {
+            local_data_track_try_push: Some(LocalDataTrackTryPushRequest {
+                track_handle: self.handle.id(),
+                frame: DataTrackFrame {
+                    payload: frame.payload.clone(),
+                    user_timestamp: (frame.user_timestamp != 0).then_some(frame.user_timestamp),
+                },
+            }),
+            ..Default::default()
+        };
+        let Ok(response) = self.library.request(&request) else { return Pushed::NotPublished };
+        match response.local_data_track_try_push.and_then(|push| push.error).map(|error| error.code) {
+            None => Pushed::Accepted,
+            Some(push_error::LOCAL_DATA_TRACK_TRY_PUSH_ERROR_CODE_QUEUE_FULL) => Pushed::QueueFull,
+            Some(
+                push_error::LOCAL_DATA_TRACK_TRY_PUSH_ERROR_CODE_TRACK_UNPUBLISHED
+                | push_error::LOCAL_DATA_TRACK_TRY_PUSH_ERROR_CODE_INVALID_HANDLE,
+            ) => Pushed::NotPublished,
+            Some(_) => Pushed::Refused,
         }
     }
 
-    pub(super) fn is_ended(&self) -> bool {
-        self.ended.load(Ordering::Acquire)
-    }
-
-    /// The transport says that the track is not published. Reported once, and not if we have unpublished it or left.
-    pub(super) fn on_lost(&self) {
-        if self.ended.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        if let Some(room) = self.room.upgrade().filter(|room| room.check_open().is_ok()) {
-            room.emit(RoomEvent::LocalDataTrackLost { name: self.name.clone() });
-        }
-    }
-}
-
-/// The port's face of one track of ours.
-struct LivekitTrack {
-    local: Arc<LocalTrack>,
-    room: Arc<RoomState>,
-}
-
-impl LivekitTrack {
-    fn unpublish_now(&self) {
-        if self.local.ended.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let unpublish = LocalDataTrackUnpublishRequest { track_handle: self.local.handle.id() };
+    fn unpublish(&self) {
+        let unpublish = LocalDataTrackUnpublishRequest { track_handle: self.handle.id() };
         let request = FfiRequest { local_data_track_unpublish: Some(unpublish), ..Default::default() };
         // Fails only for a track that is gone already.
-        let _ = self.room.library.request(&request);
-    }
-}
-
-impl DataTrack for LivekitTrack {
-    fn notify(&self) {
-        self.local.notify(&self.room.pacer);
-    }
-
-    fn unpublish(&self) -> BoxFuture<()> {
-        // The library takes the order synchronously and tells the server by itself.
-        self.unpublish_now();
-        Box::pin(std::future::ready(()))
-    }
-}
-
-impl Drop for LivekitTrack {
-    fn drop(&mut self) {
-        self.unpublish_now();
-        if let Some(&place) = self.local.place.get() {
-            self.room.pacer.remove_track(place);
-        }
-    }
-}
-
-/// Data tracks of others, with the handle that a subscription needs.
-#[derive(Default)]
-pub(super) struct RemoteTracks {
-    tracks: HashMap<Sid, (Identity, Handle)>,
-    per_publisher: HashMap<Identity, usize>,
-}
-
-impl RemoteTracks {
-    /// `false`: the publisher has too many.
-    fn add(&mut self, sid: Sid, publisher: Identity, handle: Handle) -> bool {
-        let count = self.per_publisher.entry(publisher.clone()).or_default();
-        if *count >= TRACKS_PER_PUBLISHER {
-            return false;
-        }
-        if self.tracks.insert(sid, (publisher, handle)).is_none() {
-            *count += 1;
-        }
-        true
-    }
-
-    fn remove(&mut self, sid: &Sid) -> bool {
-        let Some((publisher, handle)) = self.tracks.remove(sid) else { return false };
-        drop(handle);
-        if let Some(count) = self.per_publisher.get_mut(&publisher) {
-            *count -= 1;
-            if *count == 0 {
-                self.per_publisher.remove(&publisher);
-            }
-        }
-        true
+        let _ = self.library.request(&request);
     }
 }
 
@@ -204,14 +113,15 @@ pub(super) fn on_published(room: &RoomState, track: OwnedRemoteDataTrack) {
     let OwnedRemoteDataTrack { handle, info, publisher_identity } = track;
     let (sid, publisher) = (Sid::from(info.sid), Identity::from(publisher_identity));
     if room.remote_tracks.lock().add(sid.clone(), publisher.clone(), handle) {
-        room.emit(RoomEvent::DataTrackPublished(RemoteDataTrack { sid, name: info.name, publisher }));
+        room.core.emit(RoomEvent::DataTrackPublished(RemoteDataTrack { sid, name: info.name, publisher }));
     }
 }
 
 /// A data track of somebody is gone.
 pub(super) fn on_unpublished(room: &RoomState, sid: Sid) {
-    if room.remote_tracks.lock().remove(&sid) {
-        room.emit(RoomEvent::DataTrackUnpublished { sid });
+    let gone = room.remote_tracks.lock().remove(&sid);
+    if gone.is_some() {
+        room.core.emit(RoomEvent::DataTrackUnpublished { sid });
     }
 }
 
@@ -221,11 +131,11 @@ pub(super) fn subscribe(
     track: &RemoteDataTrack,
     buffer: usize,
 ) -> Result<FrameReceiver, RoomError> {
-    room.check_open()?;
+    room.core.check_open()?;
     let buffer = buffer.clamp(*BUFFER.start(), *BUFFER.end());
     let response = {
         let tracks = room.remote_tracks.lock();
-        let Some((_, handle)) = tracks.tracks.get(&track.sid) else {
+        let Some(handle) = tracks.get(&track.sid) else {
             return Err(RoomError::NoSuchTrack(track.name.clone()));
         };
         room.library.request(&FfiRequest {
@@ -244,7 +154,7 @@ pub(super) fn subscribe(
     let (sink, receiver) = frame_pipe(buffer);
     let watched = sink.clone();
     // Ends the subscription when the reader is gone, also if no frame comes any more to find that out.
-    let watcher = room.runtime.spawn(async move {
+    let watcher = room.core.runtime.spawn(async move {
         watched.closed().await;
         drop(dispatcher().remove_subscription(id));
     });

@@ -23,7 +23,7 @@ use super::messages::{
     ReadyForRoomEventRequest,
 };
 use super::room::RoomState;
-use super::streams::{Incoming, Writer};
+use super::streams::{Reader, Writer};
 use super::video_in::Video;
 use crate::room::RoomError;
 
@@ -102,7 +102,7 @@ pub(super) struct Dispatcher {
     next_id: AtomicU64,
     waiters: Mutex<Waiters>,
     rooms: Mutex<HashMap<u64, Arc<RoomState>>>,
-    readers: Mutex<HashMap<u64, Arc<Incoming>>>,
+    readers: Mutex<HashMap<u64, Arc<Reader>>>,
     subscriptions: Mutex<HashMap<u64, Arc<Subscription>>>,
     videos: Mutex<HashMap<u64, Arc<Video>>>,
 }
@@ -156,16 +156,16 @@ impl Dispatcher {
         drop(room);
     }
 
-    pub(super) fn add_reader(&self, handle: u64, reader: Arc<Incoming>) {
+    pub(super) fn add_reader(&self, handle: u64, reader: Arc<Reader>) {
         self.readers.lock().insert(handle, reader);
     }
 
-    pub(super) fn remove_reader(&self, handle: u64) -> Option<Arc<Incoming>> {
+    pub(super) fn remove_reader(&self, handle: u64) -> Option<Arc<Reader>> {
         self.readers.lock().remove(&handle)
     }
 
     /// Removes the incoming streams that `wanted` selects.
-    pub(super) fn take_readers(&self, mut wanted: impl FnMut(&Incoming) -> bool) -> Vec<Arc<Incoming>> {
+    pub(super) fn take_readers(&self, mut wanted: impl FnMut(&Reader) -> bool) -> Vec<Arc<Reader>> {
         let mut readers = self.readers.lock();
         let handles: Vec<u64> = readers.iter().filter(|(_, r)| wanted(r)).map(|(&handle, _)| handle).collect();
         handles.iter().filter_map(|handle| readers.remove(handle)).collect()
@@ -321,7 +321,7 @@ impl Dispatcher {
 
     /// The library reports an internal panic: every room is lost, the process lives (livekit-ffi.md 3.4).
     fn on_panic(&self, message: &str) {
-        let message = super::redact::error_text(message, "");
+        let message = crate::room::livekit_common::redact::error_text(message, "");
         // Not a panic at all: the library has closed one room, to whose events nobody had listened in time (3.4). If we
         // know that room it ends by itself.
         if message.contains("ReadyForRoomEvent") {

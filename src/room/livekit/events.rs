@@ -1,10 +1,9 @@
 //! Translates the library's room events into those of the port.
 
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
 
-use super::messages::{self, connection_quality, disconnect_reason, ParticipantConnected};
-use super::outbox::{Verdict, SID_LIMIT};
+use super::messages::{self, connection_quality, disconnect_reason};
+use super::participants::participant;
 use super::room::RoomState;
 use super::{streams, video, video_in};
 use crate::room::{ConnectionQuality, DisconnectReason, Identity, RoomEvent, Secret, Sid};
@@ -15,33 +14,21 @@ pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {
         streams::accept(room, opened);
     } else if let Some(updated) = event.participants_updated {
         for info in updated.participants {
-            let own = info.identity == room.participants.lock().local.identity.as_str();
-            let changed = room.participants.lock().updated(info);
-            emit_updated(room, changed);
-            if own {
-                on_own_update(room);
-            }
+            room.core.updated(participant(info));
         }
     } else if let Some(connected) = event.participant_connected {
-        on_connected(room, connected);
+        room.core.connected(participant(connected.info.info));
     } else if let Some(active) = event.participant_active {
-        let active = room.participants.lock().active(&Identity::from(active.participant_identity));
-        if let Some(participant) = active {
-            room.emit(RoomEvent::ParticipantActive(participant));
-        }
+        room.core.active(&Identity::from(active.participant_identity));
     } else if let Some(disconnected) = event.participant_disconnected {
-        on_disconnected(room, &Identity::from(disconnected.participant_identity));
+        let identity = Identity::from(disconnected.participant_identity);
+        video_in::publisher_left(room, &identity);
+        room.core.disconnected(&identity);
     } else if let Some(changed) = event.participant_name_changed {
-        let edited =
-            room.participants.lock().edit(&changed.participant_identity, |participant| participant.name = changed.name);
-        emit_updated(room, edited);
+        room.core.edit(&changed.participant_identity, |participant| participant.name = changed.name);
     } else if let Some(changed) = event.participant_attributes_changed {
         let attributes = changed.attributes.into_iter().map(|entry| (entry.key, entry.value)).collect();
-        let edited = room
-            .participants
-            .lock()
-            .edit(&changed.participant_identity, |participant| participant.attributes = attributes);
-        emit_updated(room, edited);
+        room.core.edit(&changed.participant_identity, |participant| participant.attributes = attributes);
     } else if let Some(published) = event.data_track_published {
         super::data_tracks::on_published(room, published.track);
     } else if let Some(gone) = event.data_track_unpublished {
@@ -51,7 +38,7 @@ pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {
         let event = video_in::on_published(&mut videos, &published.participant_identity, published.publication);
         drop(videos);
         if let Some(event) = event {
-            room.emit(event);
+            room.core.emit(event);
         }
     } else if let Some(gone) = event.track_unpublished {
         video_in::on_unpublished(room, Sid::from(gone.publication_sid));
@@ -65,75 +52,21 @@ pub(super) fn on_event(room: &Arc<RoomState>, event: messages::RoomEvent) {
         video::on_unpublished(room, &Sid::from(gone.publication_sid));
     } else if let Some(changed) = event.connection_quality_changed {
         if let Some(quality) = quality(changed.quality) {
-            room.emit(RoomEvent::QualityChanged { identity: Identity::from(changed.participant_identity), quality });
+            room.core
+                .emit(RoomEvent::QualityChanged { identity: Identity::from(changed.participant_identity), quality });
         }
     } else if event.reconnecting.is_some() {
-        on_reconnecting(room);
+        room.core.reconnecting();
     } else if event.reconnected.is_some() {
-        on_reconnected(room);
+        room.core.reconnected();
     } else if let Some(refreshed) = event.token_refreshed {
-        room.emit(RoomEvent::TokenRefreshed(Secret::new(refreshed.token)));
+        room.core.emit(RoomEvent::TokenRefreshed(Secret::new(refreshed.token)));
     } else if let Some(disconnected) = event.disconnected {
         room.end(reason(disconnected.reason));
     } else if event.eos.is_some() {
         room.on_lost();
     }
     // What is left (data packets, text streams) carries at most a handle, which is dropped here.
-}
-
-fn emit_updated(room: &RoomState, changed: Option<crate::room::Participant>) {
-    if let Some(participant) = changed {
-        room.emit(RoomEvent::ParticipantUpdated(participant));
-    }
-}
-
-fn on_connected(room: &Arc<RoomState>, connected: ParticipantConnected) {
-    let (new, replaced) = room.participants.lock().connected(connected.info.info);
-    if let Some(old) = replaced {
-        streams::sender_left(room, &old.identity);
-        room.emit(RoomEvent::ParticipantDisconnected { identity: old.identity, sid: old.sid });
-    }
-    room.emit(RoomEvent::ParticipantConnected(new));
-}
-
-fn on_disconnected(room: &Arc<RoomState>, identity: &Identity) {
-    let gone = room.participants.lock().disconnected(identity);
-    let Some(gone) = gone else { return };
-    streams::sender_left(room, identity);
-    room.outbox.lock().left(&gone.sid);
-    video_in::publisher_left(room, identity);
-    room.emit(RoomEvent::ParticipantDisconnected { identity: gone.identity, sid: gone.sid });
-}
-
-fn on_reconnecting(room: &RoomState) {
-    room.epoch.fetch_add(1, Ordering::Relaxed);
-    let remote = room.participants.lock().remote();
-    let full = room.outbox.lock().reconnecting(remote.into_iter().map(|participant| participant.sid).collect());
-    room.on_reconnected(full);
-}
-
-fn on_reconnected(room: &Arc<RoomState>) {
-    let participants = room.participants.lock();
-    let (sid, remote) = (participants.local.sid.clone(), participants.remote());
-    drop(participants);
-    match room.outbox.lock().reconnected(&sid, &remote) {
-        Verdict::Reported(full) => return room.on_reconnected(full),
-        Verdict::Waiting => (),
-    }
-    let weak = Arc::downgrade(room);
-    room.runtime.spawn(async move {
-        tokio::time::sleep(SID_LIMIT).await;
-        if let Some(room) = weak.upgrade() {
-            let full = room.outbox.lock().release();
-            room.on_reconnected(full);
-        }
-    });
-}
-
-fn on_own_update(room: &RoomState) {
-    let sid = room.participants.lock().local.sid.clone();
-    let full = room.outbox.lock().own_update(&sid);
-    room.on_reconnected(full);
 }
 
 fn quality(value: i32) -> Option<ConnectionQuality> {

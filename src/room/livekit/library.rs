@@ -19,6 +19,7 @@ use super::messages::{
     ComponentInfo, EncodedVideoBufferInfo, FfiRequest, FfiResponse, FrameMetadata, OwnedVideoBuffer, VideoBufferInfo,
 };
 use super::search::{self, LibraryError};
+use crate::room::livekit_common::video::planes;
 use crate::room::{EncodedPicture, RoomError, VideoPicture};
 
 /// Receives every event of the library, on the library's own threads; the bytes are valid during the call only.
@@ -42,6 +43,13 @@ pub struct LibraryOptions {
     /// The file. `None`: the environment variables `TELELINK_LIVEKIT_LIBRARY` and `LIVEKIT_LIB_PATH`, then beside the
     /// telelink library and in `telelink/` there, then beside the executable, then the dynamic loader's own search.
     pub path: Option<PathBuf>,
+}
+
+impl LibraryOptions {
+    /// Whether a person has named the file: by [`path`](Self::path), or by one of the environment variables.
+    pub fn is_named(&self) -> bool {
+        search::named(self.path.as_deref()).is_some()
+    }
 }
 
 /// The loaded LiveKit library. One per process, thread-safe, stays loaded until the process ends.
@@ -138,12 +146,8 @@ impl Library {
 impl Library {
     /// Hands a picture to a video source; the library copies it before this returns (livekit-ffi.md 5.4).
     pub(super) fn capture(&self, source: &Handle, picture: &VideoPicture<'_>) -> Result<(), RoomError> {
-        let (width, height) = (picture.width as usize, picture.height as usize);
-        let (luma, chroma) = (width * height, width * height / 4);
-        // The library believes these numbers; a picture that does not hold them would let it read elsewhere.
-        if width % 2 + height % 2 != 0 || luma == 0 || picture.data.len() != luma + 2 * chroma {
-            return Err(RoomError::Transport("a picture whose size does not fit its data".into()));
-        }
+        let (luma, chroma) = planes(picture)?;
+        let width = picture.width as usize;
         let plane = |offset: usize, stride: usize, size: usize| ComponentInfo {
             data_ptr: picture.data[offset..offset + size].as_ptr() as u64,
             stride: stride as u32,

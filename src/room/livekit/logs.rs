@@ -9,7 +9,7 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::messages::{log_level, LogBatch, LogRecord, LogRecordLevel};
-use super::redact::redact;
+use crate::room::livekit_common::redact::redact;
 
 /// Highest level that is passed on; `None`: nothing. `TELELINK_LIVEKIT_LOG` = off, error, warn (default), info, debug.
 static LIMIT: LazyLock<Option<i32>> = LazyLock::new(|| limit(std::env::var("TELELINK_LIVEKIT_LOG").ok().as_deref()));

@@ -6,8 +6,8 @@
 //! - `library`: loading, the C surface; the only `unsafe`.
 //! - `messages`, `schema`: the protobuf subset. `handle`: who owns handles.
 //! - `dispatch`: events to whoever waits for them.
-//! - `room`, `events`, `outbox`, `participants`: one room. `streams`, `data_tracks`, `pacer` (with `pace` and `ready`), `video`,
-//!   `video_in`, `stats`: what it carries. `watchdog`: whether its link still lives.
+//! - `room`, `events`: one room. `streams`, `data_tracks`, `video`, `video_in`, `stats`: what it carries. What does not depend
+//!   on the C surface is in `livekit_common`.
 
 #[macro_use]
 mod schema;
@@ -20,19 +20,13 @@ mod handle;
 mod library;
 mod logs;
 mod messages;
-mod outbox;
-mod pace;
-mod pacer;
 mod participants;
-mod ready;
-mod redact;
 mod room;
 mod search;
 mod stats;
 mod streams;
 mod video;
 mod video_in;
-mod watchdog;
 
 pub use connect::LivekitConnector;
 pub use library::{Library, LibraryOptions};

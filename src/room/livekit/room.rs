@@ -1,66 +1,48 @@
 //! One joined room: its state, its events, and the room port over them.
 
-use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::runtime;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use super::data_tracks::{self, RemoteTracks};
+use super::data_tracks;
 use super::dispatch::{self, dispatcher};
 use super::handle::Handle;
 use super::library::Library;
 use super::messages::{self, scenario, ConnectResult, FfiRequest, ReadyForRoomEventRequest, SimulateScenarioRequest};
-use super::outbox::Outbox;
-use super::pacer::Pacer;
-use super::participants::Participants;
-use super::streams::{self, OpenCounts};
+use super::participants::participant;
+use super::streams::{self, Readers};
 use super::video::{self, LocalVideos};
 use super::video_in::{self, RemoteVideos};
-use super::{events, stats, watchdog};
+use super::{events, stats};
+use crate::room::livekit_common::core::Core;
+use crate::room::livekit_common::participants::Participants;
+use crate::room::livekit_common::remote_tracks::RemoteTracks;
+use crate::room::livekit_common::watchdog;
 use crate::room::{
     BoxFuture, ByteSource, ByteStream, DataTrack, DisconnectReason, FrameReceiver, FrameSource, Identity, Joined,
-    Participant, PublishError, RemoteDataTrack, RemoteVideoTrack, Room, RoomError, RoomEvent, RoomStats, Scenario, Sid,
+    Participant, PublishError, RemoteDataTrack, RemoteVideoTrack, Room, RoomError, RoomStats, Scenario, Sid,
     VideoReceiver, VideoTrack, VideoTrackOptions,
 };
 
 /// Deadline of short requests: the library answers these within milliseconds, or when a reconnection is over.
 pub(super) const REQUEST_LIMIT: Duration = Duration::from_secs(10);
 
-/// What streams and tracks watch of their room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Life {
-    /// Counts full reconnections: whatever was open before one is void (S-27).
-    pub(super) generation: u64,
-    /// The room was left or lost.
-    pub(super) gone: bool,
-}
-
 /// Shared state of one room. The dispatcher holds it from the connect answer until the room is left.
 pub(super) struct RoomState {
+    pub(super) core: Arc<Core>,
     pub(super) library: Arc<Library>,
-    /// Where pumps run. The runtime of the join: none is visible on the library's own threads.
-    pub(super) runtime: runtime::Handle,
     /// Number of the room's handle.
     pub(super) id: u64,
     /// Number of the own participant's handle.
     pub(super) local_handle: u64,
     /// Owners of both; taken when the room is left.
     handles: Mutex<Option<(Handle, Handle)>>,
-    pub(super) participants: Mutex<Participants>,
-    pub(super) outbox: Mutex<Outbox>,
-    pub(super) life: watch::Sender<Life>,
-    /// Counts reconnections, from the moment the link is lost.
-    pub(super) epoch: AtomicU64,
-    /// Counts writes on streams: whether the room sends anything.
-    pub(super) writes: AtomicU64,
-    pub(super) remote_tracks: Mutex<RemoteTracks>,
+    pub(super) remote_tracks: Mutex<RemoteTracks<Handle>>,
     pub(super) local_videos: Mutex<LocalVideos>,
     pub(super) remote_videos: Mutex<RemoteVideos>,
-    pub(super) open_streams: Arc<OpenCounts>,
-    pub(super) pacer: Arc<Pacer>,
     /// `true` once the library has answered the disconnect.
     left: watch::Sender<bool>,
 }
@@ -69,37 +51,30 @@ impl RoomState {
     /// Makes the room of a successful connect, lets its events flow and hands it out. Runs in the connect callback, so
     /// that the library's 15 s limit for this step cannot be missed by a join future that nobody polls.
     pub(super) fn start(library: Arc<Library>, runtime: runtime::Handle, result: ConnectResult) -> Joined {
-        let (events, receiver) = mpsc::unbounded_channel();
         let (room_handle, local_handle) = (result.room.handle, result.local_participant.handle);
-        let (mut remote, mut videos) = (Vec::new(), RemoteVideos::default());
+        let (mut remote, mut videos, mut published) = (Vec::new(), RemoteVideos::default(), Vec::new());
         for entry in result.participants {
             for publication in entry.publications {
                 let publisher = &entry.participant.info.identity;
-                if let Some(event) = video_in::on_published(&mut videos, publisher, publication) {
-                    // Cannot fail: the receiver is in this function.
-                    let _ = events.send(event);
-                }
+                published.extend(video_in::on_published(&mut videos, publisher, publication));
             }
-            remote.push(entry.participant.info);
+            remote.push(participant(entry.participant.info));
         }
-        let participants = Participants::new(result.local_participant.info, remote);
+        let participants = Participants::new(participant(result.local_participant.info), remote);
         let (local, others) = (participants.local.clone(), participants.remote());
+        let meter = Box::new(stats::SessionMeter::new(library.clone(), room_handle.id()));
+        // The runtime of the join: none is visible on the library's own threads.
+        let (core, receiver) = Core::new(runtime, participants, meter, Box::new(Readers::of(room_handle.id())));
+        published.into_iter().for_each(|event| core.emit(event));
         let state = Arc::new(Self {
-            pacer: Arc::new(Pacer::new(library.clone(), room_handle.id())),
+            core,
             library,
-            runtime,
             id: room_handle.id(),
             local_handle: local_handle.id(),
             handles: Mutex::new(Some((room_handle, local_handle))),
-            participants: Mutex::new(participants),
-            outbox: Mutex::new(Outbox::new(events, local.sid.clone())),
-            life: watch::Sender::default(),
-            epoch: AtomicU64::new(0),
-            writes: AtomicU64::new(0),
             remote_tracks: Mutex::default(),
             local_videos: Mutex::default(),
             remote_videos: Mutex::new(videos),
-            open_streams: Arc::default(),
             left: watch::Sender::new(false),
         });
         dispatcher().add_room(state.id, state.clone());
@@ -116,13 +91,9 @@ impl RoomState {
         events::on_event(self, event);
     }
 
-    pub(super) fn emit(&self, event: RoomEvent) {
-        self.outbox.lock().emit(event);
-    }
-
     /// Ends the room with its last event; later calls do nothing.
     pub(super) fn end(&self, reason: DisconnectReason) {
-        self.outbox.lock().end(reason);
+        self.core.end(reason);
         self.wind_up();
     }
 
@@ -131,13 +102,8 @@ impl RoomState {
         self.end(DisconnectReason::Other);
     }
 
-    /// Stops everything that lives on this room.
+    /// Gives back the handles of everything that lived on this room.
     fn wind_up(&self) {
-        self.life.send_modify(|life| life.gone = true);
-        self.pacer.stop();
-        for reader in dispatcher().take_readers(|reader| reader.room() == self.id) {
-            reader.end(Err(RoomError::Closed));
-        }
         drop(dispatcher().take_subscriptions(self.id));
         let tracks = std::mem::take(&mut *self.remote_tracks.lock());
         drop(tracks);
@@ -146,27 +112,12 @@ impl RoomState {
         drop(videos);
     }
 
-    /// The room is connected again. A full reconnection has made every open stream void, although the library accepts
-    /// writes on them for ever (livekit-ffi.md section 6).
-    pub(super) fn on_reconnected(&self, full: bool) {
-        if full {
-            self.life.send_modify(|life| life.generation += 1);
-            streams::void_old(self);
-        }
-    }
-
-    pub(super) fn check_open(&self) -> Result<(), RoomError> {
-        if self.life.borrow().gone {
-            return Err(RoomError::Closed);
-        }
-        Ok(())
-    }
-
     /// Leaves the room, once; [`RoomState::left`] tells when the library has answered.
     fn leave(self: &Arc<Self>) {
         let Some((room, local)) = self.handles.lock().take() else { return };
         // After a close nothing more is reported, not even that we have left.
-        self.outbox.lock().close();
+        self.core.outbox.lock().close();
+        self.core.wind_up();
         self.wind_up();
         let state = self.clone();
         dispatcher().leave(&self.library, room, vec![local], move |_| {
@@ -189,15 +140,15 @@ impl Drop for LivekitRoom {
 
 impl Room for LivekitRoom {
     fn local(&self) -> Participant {
-        self.state.participants.lock().local.clone()
+        self.state.core.participants.lock().local.clone()
     }
 
     fn participants(&self) -> Vec<Participant> {
-        self.state.participants.lock().remote()
+        self.state.core.participants.lock().remote()
     }
 
     fn participant(&self, identity: &Identity) -> Option<Participant> {
-        self.state.participants.lock().get(identity).cloned()
+        self.state.core.participants.lock().get(identity).cloned()
     }
 
     fn open_byte_stream(
@@ -257,21 +208,38 @@ impl Room for LivekitRoom {
 
     fn simulate(&self, scenario: Scenario) -> BoxFuture<Result<(), RoomError>> {
         let state = self.state.clone();
+        Box::pin(async move { watchdog::Watched::simulate(&*state, scenario).await })
+    }
+}
+
+impl watchdog::Watched for RoomState {
+    fn core(&self) -> &Core {
+        &self.core
+    }
+
+    async fn look(&self) -> Option<watchdog::Counters> {
+        stats::ask(self).await.ok().map(|session| stats::counters(&session))
+    }
+
+    async fn simulate(&self, scenario: Scenario) -> Result<(), RoomError> {
+        self.core.check_open()?;
         let scenario = match scenario {
             Scenario::SignalReconnect => scenario::SIMULATE_SIGNAL_RECONNECT,
             Scenario::FullReconnect => scenario::SIMULATE_FULL_RECONNECT,
             Scenario::ServerLeave => scenario::SIMULATE_SERVER_LEAVE,
         };
-        Box::pin(async move { simulate(&state, scenario).await })
+        let answer = dispatch::ask(&self.library, "the simulation", REQUEST_LIMIT, |id| FfiRequest {
+            simulate_scenario: Some(SimulateScenarioRequest {
+                room_handle: self.id,
+                scenario,
+                request_async_id: Some(id),
+            }),
+            ..Default::default()
+        });
+        answer.await?.done()
     }
-}
 
-/// Makes the library behave as if this had happened to its connection.
-pub(super) async fn simulate(room: &RoomState, scenario: i32) -> Result<(), RoomError> {
-    room.check_open()?;
-    let answer = dispatch::ask(&room.library, "the simulation", REQUEST_LIMIT, |id| FfiRequest {
-        simulate_scenario: Some(SimulateScenarioRequest { room_handle: room.id, scenario, request_async_id: Some(id) }),
-        ..Default::default()
-    });
-    answer.await?.done()
+    fn end(&self, reason: DisconnectReason) {
+        RoomState::end(self, reason);
+    }
 }

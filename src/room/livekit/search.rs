@@ -31,18 +31,24 @@ pub(super) struct Candidate {
     pub(super) origin: &'static str,
 }
 
+/// The place that a person named, if any: the option, then the variables.
+pub(super) fn named(explicit: Option<&Path>) -> Option<Candidate> {
+    if let Some(path) = explicit {
+        return Some(Candidate { path: path.to_owned(), origin: "the library path option" });
+    }
+    VARIABLES.into_iter().find_map(|origin| {
+        let path = env::var_os(origin).filter(|value| !value.is_empty())?;
+        Some(Candidate { path: path.into(), origin })
+    })
+}
+
 /// The places to try, in order.
 ///
 /// A place that a person named (the option, or one of the variables) is tried alone: if it is wrong, loading
 /// something else instead would hide the mistake.
 pub(super) fn candidates(explicit: Option<&Path>, own_file: Option<&Path>) -> Vec<Candidate> {
-    if let Some(path) = explicit {
-        return vec![Candidate { path: path.to_owned(), origin: "the library path option" }];
-    }
-    for name in VARIABLES {
-        if let Some(path) = env::var_os(name).filter(|value| !value.is_empty()) {
-            return vec![Candidate { path: path.into(), origin: name }];
-        }
+    if let Some(candidate) = named(explicit) {
+        return vec![candidate];
     }
     let mut list = Vec::new();
     if let Some(dir) = own_file.and_then(Path::parent) {

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use super::dispatch::{self, Answer};
+use super::dispatch::{self, dispatcher, Answer};
+use super::library::Library;
 use super::messages::{FfiRequest, GetSessionStatsRequest, RtcStats, SessionStats};
 use super::room::{RoomState, REQUEST_LIMIT};
+use crate::room::livekit_common::pacer::{Meter, MEASURE_EVERY};
+use crate::room::livekit_common::watchdog::Counters;
 use crate::room::{RoomError, RoomStats};
 
 /// Label of the channel that carries every data track of a room.
@@ -12,7 +15,7 @@ const DATA_TRACK_CHANNEL: &str = "_data_track";
 
 /// What the library says of one room.
 pub(super) async fn ask(room: &RoomState) -> Result<SessionStats, RoomError> {
-    room.check_open()?;
+    room.core.check_open()?;
     let answer = dispatch::ask(&room.library, "the statistics", REQUEST_LIMIT, |id| FfiRequest {
         get_session_stats: Some(GetSessionStatsRequest { room_handle: room.id, request_async_id: Some(id) }),
         ..Default::default()
@@ -29,7 +32,7 @@ pub(super) async fn ask(room: &RoomState) -> Result<SessionStats, RoomError> {
 /// Measures one room.
 pub(super) async fn measure(room: Arc<RoomState>) -> Result<RoomStats, RoomError> {
     let session = ask(&room).await?;
-    let pacer = room.pacer.stats();
+    let pacer = room.core.pacer.stats();
     Ok(RoomStats {
         ice_rtt_ms: rtt_ms(&session.publisher_stats).or_else(|| rtt_ms(&session.subscriber_stats)),
         bytes_sent: transport(&session.publisher_stats).map(|(sent, _)| sent),
@@ -64,7 +67,45 @@ fn video_bytes(stats: &[RtcStats]) -> u64 {
 }
 
 /// Packets that the data-track channel has sent on this connection.
-pub(super) fn data_packets_sent(session: &SessionStats) -> Option<u32> {
+fn data_packets_sent(session: &SessionStats) -> Option<u32> {
     let mut channels = session.publisher_stats.iter().filter_map(|entry| entry.data_channel.as_ref());
     channels.find(|channel| channel.dc.label == DATA_TRACK_CHANNEL).map(|channel| channel.dc.messages_sent)
+}
+
+/// What the watchdog looks at.
+pub(super) fn counters(session: &SessionStats) -> Counters {
+    let all = || session.publisher_stats.iter().chain(&session.subscriber_stats);
+    let sum = |of: fn(&RtcStats) -> Option<u64>| all().filter_map(of).sum();
+    Counters {
+        sent: sum(|entry| entry.data_channel.as_ref().map(|channel| u64::from(channel.dc.messages_sent))),
+        received: sum(|entry| entry.transport.as_ref().map(|transport| transport.transport.bytes_received)),
+        answers: sum(|entry| entry.candidate_pair.as_ref().map(|pair| pair.candidate_pair.responses_received)),
+    }
+}
+
+/// Measures one room for its pacer.
+pub(super) struct SessionMeter {
+    library: Arc<Library>,
+    room: u64,
+}
+
+impl SessionMeter {
+    pub(super) fn new(library: Arc<Library>, room: u64) -> Self {
+        Self { library, room }
+    }
+}
+
+impl Meter for SessionMeter {
+    fn packets_sent(&self, tell: Box<dyn FnOnce(u32) + Send>) {
+        let id = dispatcher().expect(MEASURE_EVERY * 5, Vec::new(), move |answer| {
+            let Answer::Stats(stats) = answer else { return };
+            if let Some(sent) = stats.result.as_ref().and_then(data_packets_sent) {
+                tell(sent);
+            }
+        });
+        let request = GetSessionStatsRequest { room_handle: self.room, request_async_id: Some(id) };
+        if self.library.request(&FfiRequest { get_session_stats: Some(request), ..Default::default() }).is_err() {
+            dispatcher().forget(id);
+        }
+    }
 }

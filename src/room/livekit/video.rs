@@ -2,7 +2,6 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -16,13 +15,11 @@ use super::messages::{
     UnpublishTrackRequest, VideoEncoding, VideoSourceResolution,
 };
 use super::room::{RoomState, REQUEST_LIMIT};
+use crate::room::livekit_common::video::{publish_failure, PUBLISH_LIMIT};
 use crate::room::{
     BoxFuture, EncodedPicture, PublishError, RoomError, RoomEvent, Sid, VideoCodec, VideoEncoder, VideoPicture,
     VideoTrack, VideoTrackOptions, VideoTrackStats,
 };
-
-/// Bound of a publication; it needs a negotiation with the server, some 100 ms. During a reconnection it waits.
-const PUBLISH_LIMIT: Duration = Duration::from_secs(20);
 
 /// Publishes a track of ours.
 pub(super) async fn publish(
@@ -30,7 +27,7 @@ pub(super) async fn publish(
     name: String,
     options: VideoTrackOptions,
 ) -> Result<Arc<dyn VideoTrack>, PublishError> {
-    room.check_open()?;
+    room.core.check_open()?;
     let source = new_source(&room, &options)?;
     let track = new_track(&room, &name, &source)?;
     let request = PublishTrackRequest {
@@ -120,12 +117,7 @@ fn publish_options(options: &VideoTrackOptions) -> TrackPublishOptions {
 fn published(answer: Answer) -> Result<OwnedTrackPublication, PublishError> {
     match answer {
         Answer::VideoPublished(PublishTrackCallback { publication: Some(publication), .. }) => Ok(publication),
-        Answer::VideoPublished(failed) => {
-            let text = failed.error.unwrap_or_default();
-            // Error texts are not a contract (livekit-ffi.md section 6): an unknown one is tried again like any other.
-            let refused = ["permission", "not allowed"].iter().any(|word| text.to_ascii_lowercase().contains(word));
-            Err(if refused { PublishError::NotAllowed } else { RoomError::Transport(text).into() })
-        }
+        Answer::VideoPublished(failed) => Err(publish_failure(failed.error.unwrap_or_default())),
         other => Err(other.unexpected().into()),
     }
 }
@@ -193,7 +185,7 @@ fn unpublish_sid(room: &RoomState, sid: &Sid, done: impl FnOnce(Answer) + Send +
 
 /// Takes back a publication that no track stands for.
 pub(super) async fn unpublish(room: Arc<RoomState>, sid: Sid) {
-    if room.check_open().is_err() {
+    if room.core.check_open().is_err() {
         return;
     }
     let (tx, rx) = oneshot::channel();
@@ -212,7 +204,7 @@ impl VideoTrack for LocalVideo {
         if self.ended.load(Ordering::Acquire) {
             return Err(RoomError::NoSuchTrack(self.name.clone()));
         }
-        self.room.check_open()?;
+        self.room.core.check_open()?;
         self.room.library.capture(&self.source, picture)
     }
 
@@ -220,7 +212,7 @@ impl VideoTrack for LocalVideo {
         if self.ended.load(Ordering::Acquire) {
             return Err(RoomError::NoSuchTrack(self.name.clone()));
         }
-        self.room.check_open()?;
+        self.room.core.check_open()?;
         self.room.library.capture_encoded(&self.source, codec(self.options.codec), picture)
     }
 
@@ -237,7 +229,7 @@ impl VideoTrack for LocalVideo {
     fn stats(&self) -> BoxFuture<Result<VideoTrackStats, RoomError>> {
         let (room, track_handle) = (self.room.clone(), self.track.id());
         Box::pin(async move {
-            room.check_open()?;
+            room.core.check_open()?;
             let answer =
                 dispatch::ask(&room.library, "the statistics of a video track", REQUEST_LIMIT, |id| FfiRequest {
                     get_stats: Some(GetStatsRequest { track_handle, request_async_id: Some(id) }),
@@ -317,7 +309,7 @@ pub(super) fn on_republished(room: &RoomState, event: LocalTrackRepublished) {
     if let Some(track) = track {
         *track.sid.lock() = sid.clone();
     }
-    room.emit(RoomEvent::LocalVideoTrackRepublished { name: event.info.name, previous, sid });
+    room.core.emit(RoomEvent::LocalVideoTrackRepublished { name: event.info.name, previous, sid });
 }
 
 /// The server, or we, unpublished a track of ours.
@@ -325,6 +317,6 @@ pub(super) fn on_unpublished(room: &RoomState, sid: &Sid) {
     let track = room.local_videos.lock().find(|track| *track.sid.lock() == *sid);
     let Some(track) = track else { return };
     if !track.ended.swap(true, Ordering::AcqRel) {
-        room.emit(RoomEvent::LocalVideoTrackLost { name: track.name.clone(), sid: sid.clone() });
+        room.core.emit(RoomEvent::LocalVideoTrackLost { name: track.name.clone(), sid: sid.clone() });
     }
 }

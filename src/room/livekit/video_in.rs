@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -14,18 +13,10 @@ use super::messages::{
     OwnedTrackPublication, SetSubscribedRequest, TrackSubscriptionFailed, VideoStreamEvent,
 };
 use super::room::RoomState;
+use crate::room::livekit_common::video::{BUFFER, LIBRARY_QUEUE, SUBSCRIBE_LIMIT, TRACKS_PER_PUBLISHER};
 use crate::room::{
     video_pipe, Identity, RemoteVideoTrack, RoomError, RoomEvent, Sid, VideoFrame, VideoReceiver, VideoSink,
 };
-
-/// A subscription needs a negotiation with the server.
-const SUBSCRIBE_LIMIT: Duration = Duration::from_secs(20);
-/// Remote video tracks kept per publisher; what comes beyond is not reported.
-const TRACKS_PER_PUBLISHER: usize = 1024;
-/// Pictures that may wait for a reader.
-const BUFFER: std::ops::RangeInclusive<usize> = 1..=64;
-/// Pictures that may wait inside the library: its callback takes them at once.
-const LIBRARY_QUEUE: u32 = 2;
 
 type Waiting = oneshot::Sender<Result<OwnedTrack, RoomError>>;
 
@@ -63,7 +54,7 @@ pub(super) fn on_unpublished(room: &RoomState, sid: Sid) {
     drop(gone);
     let streams = dispatcher().take_videos(|video| video.room == room.id && video.sid == sid);
     drop(streams);
-    room.emit(RoomEvent::VideoTrackUnpublished { sid });
+    room.core.emit(RoomEvent::VideoTrackUnpublished { sid });
 }
 
 /// Somebody left: the room says nothing of each of its tracks, whose handles go here.
@@ -102,7 +93,7 @@ pub(super) async fn subscribe(
     track: RemoteVideoTrack,
     buffer: usize,
 ) -> Result<VideoReceiver, RoomError> {
-    room.check_open()?;
+    room.core.check_open()?;
     let (tx, rx) = oneshot::channel();
     {
         let mut videos = room.remote_videos.lock();
@@ -118,7 +109,7 @@ pub(super) async fn subscribe(
         r#type: video_stream_type::VIDEO_STREAM_NATIVE,
         format: Some(video_buffer_type::I420),
         normalize_stride: Some(true),
-        queue_size_frames: Some(LIBRARY_QUEUE),
+        queue_size_frames: Some(LIBRARY_QUEUE.into()),
     };
     let answer = room.library.request(&FfiRequest { new_video_stream: Some(request), ..Default::default() })?;
     let Some(stream) = answer.new_video_stream.map(|answer| answer.stream.handle) else {

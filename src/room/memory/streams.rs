@@ -244,11 +244,8 @@ async fn pump(stream: Outgoing, gone: CancellationToken, mut done: oneshot::Send
         biased;
         // Dropping the ways ends the readers with SenderGone, after what was written.
         () = gone.cancelled() => Err(RoomError::Closed),
-        () = done.closed() => {
-            // Nobody wants the stream any more: an orderly end. Bounded, for the way may be full.
-            let _ = timeout(Duration::from_secs(STALL_SECONDS), stream.end()).await;
-            return;
-        }
+        // So does nobody wanting the stream any more: it is unfinished.
+        () = done.closed() => return,
         result = stream.carry(&gone) => result,
     };
     let _ = done.send(result);

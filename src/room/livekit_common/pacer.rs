@@ -14,20 +14,16 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::data_tracks::LocalTrack;
-use super::dispatch::{dispatcher, Answer};
-use super::library::Library;
-use super::messages::{push_error, DataTrackFrame, FfiRequest, GetSessionStatsRequest, LocalDataTrackTryPushRequest};
+use super::data_track::{Pushed, Track};
 use super::pace::Pace;
 use super::ready::Ready;
-use super::stats;
 use crate::room::{DataFrame, DropCause};
 
 /// Payload bytes of one packet; a longer frame travels in several (livekit-ffi.md 5.3).
 const PACKET: usize = 16_000;
 
 /// How often the loss is measured while frames are sent.
-const MEASURE_EVERY: Duration = Duration::from_secs(1);
+pub(in crate::room) const MEASURE_EVERY: Duration = Duration::from_secs(1);
 
 /// A frame that the transport's full queue has refused for so long is given up: it is old news.
 const RETRY_LIMIT: Duration = Duration::from_secs(1);
@@ -38,16 +34,22 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// Pause after a panic.
 const AFTER_PANIC: Duration = Duration::from_millis(100);
 
+/// Measures what a room's library has sent.
+pub(in crate::room) trait Meter: Send + Sync + 'static {
+    /// Asks how many packets the data-track channel has sent on this connection; `tell` runs with the answer, on any thread,
+    /// or is dropped without one. Does not wait.
+    fn packets_sent(&self, tell: Box<dyn FnOnce(u32) + Send>);
+}
+
 /// A frame refused by the transport's full queue.
-pub(super) struct Pending {
+pub(in crate::room) struct Pending {
     frame: DataFrame,
     since: Instant,
 }
 
 /// The pacer of one room.
-pub(super) struct Pacer {
-    library: Arc<Library>,
-    room: u64,
+pub(in crate::room) struct Pacer {
+    meter: Box<dyn Meter>,
     queue: Mutex<Queue>,
     wake: Condvar,
     pushed: AtomicU64,
@@ -59,7 +61,7 @@ pub(super) struct Pacer {
 
 #[derive(Default)]
 struct Queue {
-    ready: Ready<Arc<LocalTrack>>,
+    ready: Ready<Arc<Track>>,
     /// The thread waits for work; only then a wake-up is worth its cost.
     parked: bool,
     running: bool,
@@ -67,17 +69,16 @@ struct Queue {
 }
 
 /// Figures for the room's statistics.
-pub(super) struct PacerStats {
-    pub(super) pushed: u64,
-    pub(super) refused: u64,
-    pub(super) gap: Duration,
+pub(in crate::room) struct PacerStats {
+    pub(in crate::room) pushed: u64,
+    pub(in crate::room) refused: u64,
+    pub(in crate::room) gap: Duration,
 }
 
 impl Pacer {
-    pub(super) fn new(library: Arc<Library>, room: u64) -> Self {
+    pub(in crate::room) fn new(meter: Box<dyn Meter>) -> Self {
         Self {
-            library,
-            room,
+            meter,
             queue: Mutex::default(),
             wake: Condvar::new(),
             pushed: AtomicU64::new(0),
@@ -89,7 +90,7 @@ impl Pacer {
     }
 
     /// Adds a track and starts the thread with the first. Answers the track's place.
-    pub(super) fn add_track(self: &Arc<Self>, track: Arc<LocalTrack>) -> usize {
+    pub(in crate::room) fn add_track(self: &Arc<Self>, track: Arc<Track>) -> usize {
         let mut queue = self.queue.lock();
         let place = queue.ready.insert(track);
         if !queue.running && !queue.stopped {
@@ -103,13 +104,13 @@ impl Pacer {
     }
 
     /// Takes the track at `place` away.
-    pub(super) fn remove_track(&self, place: usize) {
+    pub(in crate::room) fn remove_track(&self, place: usize) {
         let track = self.queue.lock().ready.remove(place);
         drop(track);
     }
 
     /// A track has a frame. May be called from any thread, also a real-time one: one short lock, no allocation.
-    pub(super) fn notify(&self, track: &LocalTrack, place: usize) {
+    pub(in crate::room) fn notify(&self, track: &Track, place: usize) {
         if track.queued.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -125,7 +126,7 @@ impl Pacer {
     }
 
     /// Ends the thread. Frames still waiting stay in their sources.
-    pub(super) fn stop(&self) {
+    pub(in crate::room) fn stop(&self) {
         let mut queue = self.queue.lock();
         queue.stopped = true;
         let tracks = queue.ready.clear();
@@ -134,7 +135,7 @@ impl Pacer {
         drop(tracks);
     }
 
-    pub(super) fn stats(&self) -> PacerStats {
+    pub(in crate::room) fn stats(&self) -> PacerStats {
         PacerStats {
             pushed: self.pushed.load(Ordering::Relaxed),
             refused: self.refused.load(Ordering::Relaxed),
@@ -184,7 +185,7 @@ impl Pacer {
 
     /// The next track with something to send, and whether it had to be waited for, which uses no processor. `None`:
     /// stopped.
-    fn next(&self) -> Option<(Arc<LocalTrack>, bool)> {
+    fn next(&self) -> Option<(Arc<Track>, bool)> {
         let mut waited = false;
         let mut queue = self.queue.lock();
         loop {
@@ -201,7 +202,7 @@ impl Pacer {
     }
 
     /// Sends the track's newest frame. Answers how many packets' worth of gap to leave.
-    fn serve(&self, track: &Arc<LocalTrack>) -> u32 {
+    fn serve(&self, track: &Arc<Track>) -> u32 {
         let held = track.pending.lock().take();
         let newest = track.source.take();
         let (frame, since) = match (newest, held) {
@@ -219,12 +220,12 @@ impl Pacer {
             return 0;
         }
         let packets = u32::try_from(frame.payload.len().div_ceil(PACKET).max(1)).unwrap_or(u32::MAX);
-        match self.push(track, &frame) {
-            None => {
+        match track.wire.push(&frame) {
+            Pushed::Accepted => {
                 self.pushed.fetch_add(1, Ordering::Relaxed);
                 self.packets.fetch_add(u64::from(packets), Ordering::Relaxed);
             }
-            Some(push_error::LOCAL_DATA_TRACK_TRY_PUSH_ERROR_CODE_QUEUE_FULL) => {
+            Pushed::QueueFull => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 self.pace.lock().queue_full(self.started.elapsed());
                 if since.elapsed() < RETRY_LIMIT {
@@ -234,48 +235,23 @@ impl Pacer {
                     track.source.dropped(DropCause::TransportFull);
                 }
             }
-            Some(
-                push_error::LOCAL_DATA_TRACK_TRY_PUSH_ERROR_CODE_TRACK_UNPUBLISHED
-                | push_error::LOCAL_DATA_TRACK_TRY_PUSH_ERROR_CODE_INVALID_HANDLE,
-            ) => {
+            Pushed::NotPublished => {
                 track.source.dropped(DropCause::NotPublished);
                 track.on_lost();
                 return 0;
             }
-            Some(_) => track.source.dropped(DropCause::Refused),
+            Pushed::Refused => track.source.dropped(DropCause::Refused),
         }
         packets
     }
 
-    /// Hands one frame to the library. `None`: accepted, else the error code.
-    fn push(&self, track: &LocalTrack, frame: &DataFrame) -> Option<i32> {
-        let request = FfiRequest {
-            local_data_track_try_push: Some(LocalDataTrackTryPushRequest {
-                track_handle: track.handle.id(),
-                frame: DataTrackFrame {
-                    payload: frame.payload.clone(),
-                    user_timestamp: (frame.user_timestamp != 0).then_some(frame.user_timestamp),
-                },
-            }),
-            ..Default::default()
-        };
-        match self.library.request(&request) {
-            Ok(response) => response.local_data_track_try_push.and_then(|push| push.error).map(|error| error.code),
-            Err(_) => Some(push_error::LOCAL_DATA_TRACK_TRY_PUSH_ERROR_CODE_INVALID_HANDLE),
-        }
-    }
-
-    /// Asks the library how much it has sent; the answer adapts the gap on the library's thread.
+    /// Asks the library how much it has sent; the answer adapts the gap, on the thread that brings it.
     fn measure(self: &Arc<Self>, window: Duration) {
         let (pacer, packets) = (Arc::downgrade(self), self.packets.load(Ordering::Relaxed));
-        let id = dispatcher().expect(MEASURE_EVERY * 5, Vec::new(), move |answer| {
-            let (Some(pacer), Answer::Stats(stats)) = (pacer.upgrade(), answer) else { return };
-            let Some(sent) = stats.result.as_ref().and_then(stats::data_packets_sent) else { return };
-            pacer.pace.lock().measured(packets, sent, window);
-        });
-        let request = GetSessionStatsRequest { room_handle: self.room, request_async_id: Some(id) };
-        if self.library.request(&FfiRequest { get_session_stats: Some(request), ..Default::default() }).is_err() {
-            dispatcher().forget(id);
-        }
+        self.meter.packets_sent(Box::new(move |sent| {
+            if let Some(pacer) = pacer.upgrade() {
+                pacer.pace.lock().measured(packets, sent, window);
+            }
+        }));
     }
 }

@@ -7,7 +7,7 @@ const MASK: &str = "***";
 
 /// Removes URL query strings and everything that looks like a JSON web token, which always begins with `eyJ`
 /// (base64 of `{"`).
-pub(super) fn redact(text: &str) -> Cow<'_, str> {
+pub(in crate::room) fn redact(text: &str) -> Cow<'_, str> {
     if !text.contains("eyJ") && !text.contains("://") && !text.contains("access_token") {
         return Cow::Borrowed(text);
     }
@@ -45,7 +45,7 @@ fn push_word(out: &mut String, word: &str) {
 }
 
 /// An error text fit for people: no secrets (`token` is removed even if it does not look like one), one line, short.
-pub(super) fn error_text(text: &str, token: &str) -> String {
+pub(in crate::room) fn error_text(text: &str, token: &str) -> String {
     /// Library errors nest; past this length they only repeat themselves.
     const LIMIT: usize = 300;
     let cleaned = if token.is_empty() { Cow::Borrowed(text) } else { Cow::Owned(text.replace(token, MASK)) };

@@ -4,7 +4,7 @@
 /// ring, so that with more work than time every ready entry is served equally often. (A queue would serve those that are
 /// notified first more often: what is overwritten while it waits keeps its place, what was just served goes in front of
 /// those notified after it.)
-pub(super) struct Ready<T> {
+pub(in crate::room) struct Ready<T> {
     entries: Vec<Option<T>>,
     bits: Vec<u64>,
     /// Where the search for the next one begins.
@@ -19,7 +19,7 @@ impl<T> Default for Ready<T> {
 
 impl<T: Clone> Ready<T> {
     /// Adds an entry; answers its place.
-    pub(super) fn insert(&mut self, entry: T) -> usize {
+    pub(in crate::room) fn insert(&mut self, entry: T) -> usize {
         let place = self.entries.iter().position(Option::is_none).unwrap_or(self.entries.len());
         if place == self.entries.len() {
             self.entries.push(None);
@@ -30,7 +30,7 @@ impl<T: Clone> Ready<T> {
     }
 
     /// Removes the entry at `place`.
-    pub(super) fn remove(&mut self, place: usize) -> Option<T> {
+    pub(in crate::room) fn remove(&mut self, place: usize) -> Option<T> {
         if let Some(word) = self.bits.get_mut(place / 64) {
             *word &= !(1 << (place % 64));
         }
@@ -38,20 +38,20 @@ impl<T: Clone> Ready<T> {
     }
 
     /// Removes everything.
-    pub(super) fn clear(&mut self) -> Vec<Option<T>> {
+    pub(in crate::room) fn clear(&mut self) -> Vec<Option<T>> {
         self.bits.fill(0);
         std::mem::take(&mut self.entries)
     }
 
     /// The entry at `place` has something to send.
-    pub(super) fn mark(&mut self, place: usize) {
+    pub(in crate::room) fn mark(&mut self, place: usize) {
         if self.entries.get(place).is_some_and(Option::is_some) {
             self.bits[place / 64] |= 1 << (place % 64);
         }
     }
 
     /// The next ready entry, ready no more.
-    pub(super) fn next(&mut self) -> Option<T> {
+    pub(in crate::room) fn next(&mut self) -> Option<T> {
         let place = self.first_from(self.cursor).or_else(|| self.first_from(0))?;
         self.bits[place / 64] &= !(1 << (place % 64));
         self.cursor = place + 1;

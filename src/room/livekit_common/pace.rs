@@ -18,23 +18,23 @@ const QUEUE_FULL_EVERY: Duration = Duration::from_millis(100);
 /// Loss widens it, but only into time that is idle anyway: with every moment taken, a wider gap would lose more frames
 /// in the slots than it saves on the way, unless the loss is heavy. A window without loss narrows it when there is more
 /// to send than fits.
-pub(super) struct Pace {
+pub(in crate::room) struct Pace {
     gap: Duration,
     meter: LossMeter,
     queue_full: Option<Duration>,
 }
 
 impl Pace {
-    pub(super) fn new() -> Self {
+    pub(in crate::room) fn new() -> Self {
         Self { gap: START, meter: LossMeter::default(), queue_full: None }
     }
 
-    pub(super) fn gap(&self) -> Duration {
+    pub(in crate::room) fn gap(&self) -> Duration {
         self.gap
     }
 
     /// The transport's queue was full, `now` after some fixed moment.
-    pub(super) fn queue_full(&mut self, now: Duration) {
+    pub(in crate::room) fn queue_full(&mut self, now: Duration) {
         if self.queue_full.is_none_or(|last| now.saturating_sub(last) >= QUEUE_FULL_EVERY) {
             self.queue_full = Some(now);
             self.set(self.gap * 5 / 4);
@@ -42,7 +42,7 @@ impl Pace {
     }
 
     /// A measurement: packets accepted from us in all, packets sent in all, and how long it took since the last one.
-    pub(super) fn measured(&mut self, accepted: u64, sent: u32, window: Duration) {
+    pub(in crate::room) fn measured(&mut self, accepted: u64, sent: u32, window: Duration) {
         /// Loss in per mille from which a wider gap may pay although every moment is taken: a quarter more gap costs a
         /// fifth of what gets through, which light loss can never give back.
         const HEAVY: u64 = 500;

@@ -5,16 +5,15 @@
 //! the robot's address has changed the server goes on sending to the old one. Statistics show that at once: what we send
 //! is not acknowledged. Then the library is made to resume, which finds a new path and keeps all streams.
 
+use std::future::Future;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::messages::{scenario, RtcStats, SessionStats};
-use super::room::{self, RoomState};
-use super::stats;
-use crate::room::DisconnectReason;
+use super::core::Core;
+use crate::room::{DisconnectReason, RoomError, Scenario};
 
 /// How often a room that sends is looked at. Asking takes the library about a millisecond.
 const EVERY: Duration = Duration::from_secs(1);
@@ -40,13 +39,24 @@ const RESUMPTIONS: u32 = 50;
 
 /// The counters of one look; all only grow while a connection lives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Counters {
+pub(in crate::room) struct Counters {
     /// Messages given to the data channels.
-    sent: u64,
+    pub(in crate::room) sent: u64,
     /// Bytes received: acknowledgements, and data of others.
-    received: u64,
+    pub(in crate::room) received: u64,
     /// Answers to checks of the paths.
-    answers: u64,
+    pub(in crate::room) answers: u64,
+}
+
+/// A room that can be watched.
+pub(in crate::room) trait Watched: Send + Sync + 'static {
+    fn core(&self) -> &Core;
+    /// Reads the library's statistics, over both directions. `None`: it did not answer.
+    fn look(&self) -> impl Future<Output = Option<Counters>> + Send;
+    /// Makes the library behave as if this had happened to its connection.
+    fn simulate(&self, scenario: Scenario) -> impl Future<Output = Result<(), RoomError>> + Send;
+    /// Gives the room up.
+    fn end(&self, reason: DisconnectReason);
 }
 
 /// What to do about what was seen.
@@ -123,30 +133,30 @@ impl Judge {
 }
 
 /// Starts watching a room, until it is left or lost.
-pub(super) fn start(room: &Arc<RoomState>) {
-    room.runtime.spawn(watch(Arc::downgrade(room)));
+pub(in crate::room) fn start<R: Watched>(room: &Arc<R>) {
+    room.core().runtime.spawn(watch(Arc::downgrade(room)));
 }
 
-async fn watch(room: Weak<RoomState>) {
+async fn watch<R: Watched>(room: Weak<R>) {
     let (mut judge, started) = (Judge::default(), Instant::now());
     let (mut activity, mut idle) = (0, 0);
     loop {
         // Closer looks while something is open.
         tokio::time::sleep(if judge.unacknowledged.is_some() { EVERY / 2 } else { EVERY }).await;
         let Some(room) = room.upgrade() else { return };
-        if room.check_open().is_err() {
+        if room.core().check_open().is_err() {
             return;
         }
-        let verdict = if room.outbox.lock().is_reconnecting() {
+        let verdict = if room.core().outbox.lock().is_reconnecting() {
             judge.reconnecting(started.elapsed())
-        } else if room.outbox.lock().take_resumptions(RESUMPTIONS) {
+        } else if room.core().outbox.lock().take_resumptions(RESUMPTIONS) {
             tracing::warn!(target: "telelink::livekit", "the connection was resumed {RESUMPTIONS} times; it is made anew");
-            if let Err(error) = room::simulate(&room, scenario::SIMULATE_FULL_RECONNECT).await {
+            if let Err(error) = room.simulate(Scenario::FullReconnect).await {
                 tracing::warn!(target: "telelink::livekit", %error, "the connection cannot be made anew");
             }
             continue;
         } else {
-            let sent = room.writes.load(Ordering::Relaxed) + room.pacer.stats().pushed;
+            let sent = room.core().writes.load(Ordering::Relaxed) + room.core().pacer.stats().pushed;
             let waiting = judge.unacknowledged.is_some() || judge.asked.is_some();
             idle = if sent == activity && !waiting { idle + 1 } else { 0 };
             activity = sent;
@@ -154,14 +164,14 @@ async fn watch(room: Weak<RoomState>) {
                 continue;
             }
             // A look that fails, or takes long, says nothing about the link.
-            let Ok(session) = stats::ask(&room).await else { continue };
-            judge.seen(counters(&session), started.elapsed())
+            let Some(counters) = room.look().await else { continue };
+            judge.seen(counters, started.elapsed())
         };
         match verdict {
             Verdict::Fine => {}
             Verdict::Resume(why) => {
                 tracing::warn!(target: "telelink::livekit", "the link is silent: {why}; resuming the connection");
-                if let Err(error) = room::simulate(&room, scenario::SIMULATE_SIGNAL_RECONNECT).await {
+                if let Err(error) = room.simulate(Scenario::SignalReconnect).await {
                     tracing::warn!(target: "telelink::livekit", %error, "the connection cannot be resumed");
                 }
             }
@@ -171,16 +181,6 @@ async fn watch(room: Weak<RoomState>) {
                 return;
             }
         }
-    }
-}
-
-fn counters(session: &SessionStats) -> Counters {
-    let all = || session.publisher_stats.iter().chain(&session.subscriber_stats);
-    let sum = |of: fn(&RtcStats) -> Option<u64>| all().filter_map(of).sum();
-    Counters {
-        sent: sum(|entry| entry.data_channel.as_ref().map(|channel| u64::from(channel.dc.messages_sent))),
-        received: sum(|entry| entry.transport.as_ref().map(|transport| transport.transport.bytes_received)),
-        answers: sum(|entry| entry.candidate_pair.as_ref().map(|pair| pair.candidate_pair.responses_received)),
     }
 }
 

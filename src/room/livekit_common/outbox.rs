@@ -8,7 +8,7 @@ use crate::room::{DisconnectReason, Participant, RoomEvent, Sid};
 
 /// How long after the library's `reconnected` the room's word about our own SID is waited for. In a resumed connection it
 /// comes before `reconnected`; in a new one within milliseconds, or with the next change of the room.
-pub(super) const SID_LIMIT: Duration = Duration::from_millis(300);
+pub(in crate::room) const SID_LIMIT: Duration = Duration::from_millis(300);
 
 /// Sends events on, in order.
 ///
@@ -19,7 +19,7 @@ pub(super) const SID_LIMIT: Duration = Duration::from_millis(300);
 ///
 /// What happens after `reconnecting` belongs to the connection that comes next, so it is held back and follows the report
 /// of that connection: whoever takes such a report as the end of all streams must not have opened new ones yet.
-pub(super) struct Outbox {
+pub(in crate::room) struct Outbox {
     /// `None` once no further event may follow.
     sender: Option<mpsc::UnboundedSender<RoomEvent>>,
     /// The own SID of the last connection that was reported.
@@ -45,7 +45,7 @@ pub(super) struct Outbox {
 
 /// What [`Outbox::reconnected`] came to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(in crate::room) enum Verdict {
     /// Reported; the flag says whether the connection is a new one.
     Reported(bool),
     /// Not certain: call [`Outbox::release`] after [`SID_LIMIT`].
@@ -53,7 +53,7 @@ pub(super) enum Verdict {
 }
 
 impl Outbox {
-    pub(super) fn new(sender: mpsc::UnboundedSender<RoomEvent>, sid: Sid) -> Self {
+    pub(in crate::room) fn new(sender: mpsc::UnboundedSender<RoomEvent>, sid: Sid) -> Self {
         Self {
             sender: Some(sender),
             sid,
@@ -68,7 +68,7 @@ impl Outbox {
         }
     }
 
-    pub(super) fn emit(&mut self, event: RoomEvent) {
+    pub(in crate::room) fn emit(&mut self, event: RoomEvent) {
         if let Some(held) = &mut self.held {
             held.push(event);
         } else if let Some(sender) = &self.sender {
@@ -78,7 +78,7 @@ impl Outbox {
     }
 
     /// The last event. Later ones go nowhere.
-    pub(super) fn end(&mut self, reason: DisconnectReason) {
+    pub(in crate::room) fn end(&mut self, reason: DisconnectReason) {
         self.release();
         self.flush(None);
         self.emit(RoomEvent::Disconnected { reason });
@@ -86,13 +86,13 @@ impl Outbox {
     }
 
     /// Ends the events without a last one.
-    pub(super) fn close(&mut self) {
+    pub(in crate::room) fn close(&mut self) {
         self.sender = None;
         self.held = None;
     }
 
     /// The library has lost its link. Answers whether that made a waiting reconnection be reported as a full one.
-    pub(super) fn reconnecting(&mut self, company: Vec<Sid>) -> bool {
+    pub(in crate::room) fn reconnecting(&mut self, company: Vec<Sid>) -> bool {
         // One that follows on the heels of another is a reconnection of its own.
         let full = self.release();
         (self.under_way, self.confirmed, self.had_company, self.company) = (true, false, !company.is_empty(), company);
@@ -104,12 +104,12 @@ impl Outbox {
     }
 
     /// Between the library's `reconnecting` and `reconnected`.
-    pub(super) fn is_reconnecting(&self) -> bool {
+    pub(in crate::room) fn is_reconnecting(&self) -> bool {
         self.under_way
     }
 
     /// Whether the connection has been resumed that often; then the count begins anew.
-    pub(super) fn take_resumptions(&mut self, often: u32) -> bool {
+    pub(in crate::room) fn take_resumptions(&mut self, often: u32) -> bool {
         let many = self.resumptions >= often;
         if many {
             self.resumptions = 0;
@@ -118,12 +118,12 @@ impl Outbox {
     }
 
     /// The room has taken somebody's connection back.
-    pub(super) fn left(&mut self, sid: &Sid) {
+    pub(in crate::room) fn left(&mut self, sid: &Sid) {
         self.company.retain(|known| known != sid);
     }
 
     /// The library has its link back.
-    pub(super) fn reconnected(&mut self, sid: &Sid, remote: &[Participant]) -> Verdict {
+    pub(in crate::room) fn reconnected(&mut self, sid: &Sid, remote: &[Participant]) -> Verdict {
         let company = std::mem::take(&mut self.company);
         let stayed = remote.iter().any(|participant| company.contains(&participant.sid));
         (self.under_way, self.waiting) = (false, true);
@@ -139,7 +139,7 @@ impl Outbox {
     }
 
     /// The room has repeated what it knows about us. Answers whether that reveals a new connection.
-    pub(super) fn own_update(&mut self, sid: &Sid) -> bool {
+    pub(in crate::room) fn own_update(&mut self, sid: &Sid) -> bool {
         self.confirmed = true;
         if self.waiting {
             return self.report(sid);
@@ -157,7 +157,7 @@ impl Outbox {
     }
 
     /// Ends the wait for a word about us, if there is one. Answers whether a full reconnection was reported.
-    pub(super) fn release(&mut self) -> bool {
+    pub(in crate::room) fn release(&mut self) -> bool {
         if !std::mem::take(&mut self.waiting) {
             return false;
         }

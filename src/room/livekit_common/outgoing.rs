@@ -1,0 +1,113 @@
+//! The pump that carries one source into one outgoing byte stream.
+
+use std::future::{poll_fn, Future};
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{oneshot, watch};
+
+use super::core::{Core, Life};
+use crate::room::{ByteSource, ByteStream, Fill, RoomError};
+
+/// Most bytes of one write: the library cuts there, so such a write travels as one packet (livekit-ffi.md 5.2).
+const WRITE_LIMIT: usize = 15_000;
+
+/// A write without an answer for so long ends its stream (S-116). During a reconnection writes wait up to 16 s.
+pub(in crate::room) const WRITE_DEADLINE: Duration = Duration::from_secs(30);
+
+/// Reason given to the other side for a stream that its source has not ended: without one, what has arrived would look
+/// complete.
+pub(in crate::room) const UNFINISHED: &str = "unfinished";
+
+/// The library's end of an open stream. Dropping it ends the stream as [`UNFINISHED`].
+pub(in crate::room) trait Writer: Send + 'static {
+    /// Hands bytes to the library; answers within [`WRITE_DEADLINE`], or with [`RoomError::Timeout`].
+    fn write(&self, bytes: &Bytes) -> impl Future<Output = Result<(), RoomError>> + Send;
+
+    /// Closes the stream, orderly or for a reason, within [`WRITE_DEADLINE`].
+    fn close(self, reason: Option<&'static str>) -> impl Future<Output = Result<(), RoomError>> + Send;
+}
+
+/// Starts the pump of a stream that is open. `life` is a receiver made before it was opened.
+pub(in crate::room) fn start<W: Writer + Sync>(
+    core: &Arc<Core>,
+    life: watch::Receiver<Life>,
+    writer: W,
+    source: Arc<dyn ByteSource>,
+) -> ByteStream {
+    let (stream, ended) = ByteStream::new();
+    let since = *life.borrow();
+    let pump = Pump { since, life, writer, source, core: core.clone() };
+    core.runtime.spawn(pump.run(ended));
+    stream
+}
+
+/// Carries one source into one stream. One write is in flight, because the library may reorder more (livekit-ffi.md 5.2).
+struct Pump<W> {
+    core: Arc<Core>,
+    life: watch::Receiver<Life>,
+    /// The room's life when the stream was opened.
+    since: Life,
+    writer: W,
+    source: Arc<dyn ByteSource>,
+}
+
+impl<W: Writer + Sync> Pump<W> {
+    async fn run(mut self, mut ended: oneshot::Sender<Result<(), RoomError>>) {
+        let (since, mut life) = (self.since, self.life.clone());
+        let cut_off = async move {
+            // Fails only when the room's state is gone, which `self.core` holds. What it returns holds the lock of `life`,
+            // and must be gone before anybody looks at `life` again: a writer between two readers would stop both.
+            drop(life.wait_for(|now| *now != since).await);
+        };
+        let result = tokio::select! {
+            biased;
+            () = ended.closed() => None,
+            () = cut_off => Some(Err(self.cut_off())),
+            result = self.pump() => Some(result),
+        };
+        // A broken or abandoned stream is closed as well: the other side must not wait for the rest.
+        let reason = (!matches!(result, Some(Ok(())))).then_some(UNFINISHED);
+        let closed = self.writer.close(reason).await;
+        if let Some(result) = result {
+            // Nobody waits for the answer: then there is nobody to tell.
+            let _ = ended.send(result.and(closed));
+        }
+    }
+
+    /// Why the stream ends without the source's doing.
+    fn cut_off(&self) -> RoomError {
+        match self.core.check_open() {
+            Err(closed) => closed,
+            Ok(()) => RoomError::Transport("the room was joined anew; streams opened before are void".into()),
+        }
+    }
+
+    async fn pump(&mut self) -> Result<(), RoomError> {
+        let mut buffer = Vec::new();
+        loop {
+            buffer.clear();
+            match poll_fn(|cx| self.source.poll_fill(cx, WRITE_LIMIT, &mut buffer)).await {
+                Fill::End => return Ok(()),
+                Fill::Bytes => self.write(&mut buffer).await?,
+            }
+        }
+    }
+
+    async fn write(&mut self, buffer: &mut Vec<u8>) -> Result<(), RoomError> {
+        // The request borrows the buffer's memory and gives it back: no copy but the encoding itself.
+        let bytes = Bytes::from(std::mem::take(buffer));
+        self.core.writes.fetch_add(1, Ordering::Relaxed);
+        let result = self.writer.write(&bytes).await;
+        if let Ok(memory) = bytes.try_into_mut() {
+            *buffer = memory.into();
+        }
+        result.map_err(|error| match error {
+            RoomError::Timeout(_) => RoomError::Stalled(WRITE_DEADLINE.as_secs()),
+            _ if self.core.check_open().is_err() => RoomError::Closed,
+            other => other,
+        })
+    }
+}
