@@ -60,10 +60,14 @@ T required(telelink::Result<T> result) {
 /// Arguments of ffmpeg that name its input.
 using Input = std::vector<std::string>;
 
-Input device_input(const std::string& device) { return {"-f", "v4l2", "-i", device}; }
+Input device_input(const std::string& device) {
+  return {"-f", "v4l2", "-i", device};
+}
 
 /// In its own speed, again and again.
-Input file_input(const std::string& file) { return {"-re", "-stream_loop", "-1", "-i", file}; }
+Input file_input(const std::string& file) {
+  return {"-re", "-stream_loop", "-1", "-i", file};
+}
 
 /// Many devices are not cameras: encoders, metadata, radio.
 bool is_camera(const std::string& device) {
@@ -90,8 +94,7 @@ std::optional<std::string> find_camera() {
 
 /// A recording of people who walk past, from Debian's package opencv-doc.
 std::optional<std::string> find_recording() {
-  for (const char* folder : {"/usr/share/doc/opencv-doc/examples/data", "/usr/share/doc/opencv-doc/examples/samples/data",
-                             "/usr/share/opencv4/samples/data"}) {
+  for (const char* folder : {"/usr/share/doc/opencv-doc/examples/data", "/usr/share/opencv4/samples/data"}) {
     const auto file = fs::path{folder} / "vtest.avi";
     std::error_code error;
     if (fs::is_regular_file(file, error)) return file.string();
@@ -110,16 +113,16 @@ Input input_from(int argc, char** argv) {
 
 // ---- ffmpeg, and the pictures that it writes ----
 
-/// A running ffmpeg. Its pictures come through a pipe as YUV4MPEG2: a line about the stream, then for each picture a line
-/// FRAME and its planes Y, U and V.
+/// A running ffmpeg. Its pictures come through a pipe as YUV4MPEG2: a line about the stream, then for each picture a
+/// line FRAME and its planes Y, U and V.
 class Pictures {
  public:
   explicit Pictures(const Input& input) {
     std::vector<std::string> arguments{"ffmpeg", "-nostdin", "-loglevel", "error", "-fflags", "nobuffer"};
     arguments.insert(arguments.end(), input.begin(), input.end());
     // The colours that telelink's viewers expect, whatever the camera's are.
-    arguments.insert(arguments.end(), {"-an", "-vf", "scale=out_color_matrix=bt709:out_range=tv", "-pix_fmt",
-                                       "yuv420p", "-f", "yuv4mpegpipe", "-"});
+    arguments.insert(arguments.end(), {"-an", "-vf", "scale=out_color_matrix=bt709:out_range=tv", "-pix_fmt", "yuv420p",
+                                       "-f", "yuv4mpegpipe", "-"});
     std::vector<char*> argv;
     for (auto& argument : arguments)
       argv.push_back(argument.data());

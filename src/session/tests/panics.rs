@@ -209,8 +209,15 @@ async fn s_237_a_panic_over_a_picture_costs_that_picture_and_no_other() {
     viewer.barrier().await;
     let pixels = vec![100; 32 * 24 * 3];
     let push = || {
-        let image =
-            VideoImage { format: VideoFormat::Rgb8, width: 32, height: 24, stride: 0, data: &pixels, time_ns: 0, key_frame: false };
+        let image = VideoImage {
+            format: VideoFormat::Rgb8,
+            width: 32,
+            height: 24,
+            stride: 0,
+            data: &pixels,
+            time_ns: 0,
+            key_frame: false,
+        };
         source.push(&image).unwrap();
     };
     let counts = || {
