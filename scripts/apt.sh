@@ -2,6 +2,8 @@
 # Installs the Debian packages that are missing: as root with apt-get, after one `apt-get update`, never asking anything.
 # Otherwise it says what is missing and fails. What counts is the program or header, not who installed it.
 #   apt.sh          what building and testing needs
+#   apt.sh demo     what the camera of the demo shows when there is none: a recording, and what reads it
+#   apt.sh browser  the browser of the video tests
 #   apt.sh outage   what the outage tests need beside that
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -13,12 +15,24 @@ has() { command -v "$1" >/dev/null 2>&1; }
 what="${1:-build}"
 
 missing() {
-  if [ "$what" = outage ]; then
+  case "$what" in
+  outage)
     has ip && has tc || echo iproute2
     has nft || echo nftables
     has nsenter || echo util-linux
     return
-  fi
+    ;;
+  demo)
+    has ffmpeg || echo ffmpeg
+    # examples/cpp/camera.cpp knows where it is.
+    [ -f /usr/share/doc/opencv-doc/examples/data/vtest.avi ] || echo opencv-doc
+    return
+    ;;
+  browser)
+    has chromium || echo chromium
+    return
+    ;;
+  esac
   has c++ || echo g++
   has cc || echo gcc
   has cmake || echo cmake

@@ -15,6 +15,7 @@ step "Rust unit tests, address sanitizer" \
   env RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=target/asan \
   cargo test --locked --workspace --lib --target "$HOST"
 step "C and C++ tests, address and undefined-behaviour sanitizers" scripts/test-sanitized.sh address,undefined
+step "video: every format and size, a hundred tracks" timeout 3600 scripts/test-video.sh
 step "outages" scripts/outages.sh
 step "soak" env SECONDS=60 scripts/soak.sh
 step "Rust unit tests, thread sanitizer" timeout 3600 scripts/test-tsan.sh

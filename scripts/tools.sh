@@ -4,13 +4,16 @@
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
-[ $# -gt 0 ] || set -- apt venv livekit-library livekit-server cbindgen
+[ $# -gt 0 ] || set -- apt apt-demo apt-browser venv livekit-library livekit-server cbindgen browser
 for tool in "$@"; do
   case "$tool" in
   apt) "$ROOT/scripts/apt.sh" ;;
+  apt-demo) "$ROOT/scripts/apt.sh" demo ;;
+  apt-browser) "$ROOT/scripts/apt.sh" browser ;;
   venv) "$ROOT/scripts/get-venv.sh" ;;
   livekit-library) "$ROOT/scripts/get-livekit-library.sh" ;;
   livekit-server) "$ROOT/scripts/get-livekit-server.sh" ;;
+  browser) "$ROOT/scripts/get-browser-modules.sh" ;;
   cbindgen | cargo-deny | cargo-fuzz) "$ROOT/scripts/get-cargo-tool.sh" "$tool" ;;
   *) die "unknown tool '$tool'; see scripts/tools.sh" ;;
   esac

@@ -1,4 +1,5 @@
 """A small viewer of a robot in a LiveKit room, on LiveKit's own Python SDK: joins, subscribes to every channel, counts.
+Image channels it watches as video, decoded.
 
 Written against the wire protocol only (nothing of telelink is used), so what it shows is what any viewer sees.
 The demo shows its numbers as a table; its own tests are in tests/scripts/.
@@ -21,7 +22,9 @@ PROTOCOL_VERSION = "2.3.0"
 VERSION_ATTRIBUTE = "protocolVersion"
 CONTROL_TOPIC = "control"
 DATA_TRACK_PREFIX = "data-ch-"
+VIDEO_TRACK_PREFIX = "video-ch-"
 RELIABLE_KEY = "foxglove.reliable"
+VIDEO_KEY = "foxglove.hasVideoTrack"
 
 FRAME_TEXT, FRAME_BINARY = 1, 2
 FRAME_HEADER = struct.Struct("<BI")  # opcode, payload length
@@ -33,6 +36,7 @@ SEQUENCE_RANGE = 1 << 32
 
 LATENCY_SAMPLES = 2000  # per channel, newest win
 TRACK_BUFFER_FRAMES = 1024
+VIDEO_BUFFER_FRAMES = 2  # nobody wants to see the past
 PROBLEMS_KEPT = 20
 
 
@@ -117,8 +121,10 @@ class Channel:
     encoding: str
     schema_name: str
     reliable: bool
+    video: bool = False  # watched: its messages are decoded pictures
     messages: int = 0
     size: int = 0
+    picture: tuple[int, int] | None = None  # pixels of the newest one
     lost_before: int = 0  # on data tracks that have ended
     sequence: SequenceCounter = field(default_factory=SequenceCounter)
     latencies_ns: deque[int] = field(default_factory=lambda: deque(maxlen=LATENCY_SAMPLES))
@@ -128,6 +134,16 @@ class Channel:
         self.size += len(message)
         if log_time:
             self.latencies_ns.append(time.time_ns() - log_time)
+
+    def count_picture(self, width: int, height: int, captured_us: int | None) -> None:
+        self.messages += 1
+        self.picture = (width, height)
+        if captured_us:
+            self.latencies_ns.append(time.time_ns() - captured_us * 1000)
+
+    @property
+    def path(self) -> str:
+        return "video" if self.video else "reliable" if self.reliable else "lossy"
 
     def track_started(self) -> None:
         """A newly published track numbers its frames from 0 again (P-155)."""
@@ -154,8 +170,9 @@ def read_channel(entry: dict[str, Any], schemas: dict[int, dict[str, Any]]) -> C
         schema_name = schema["name"]
     else:
         schema_name = entry.get("schemaName", "")
-    reliable = entry.get("metadata", {}).get(RELIABLE_KEY) == "true"
-    return Channel(int(entry["id"]), entry["topic"], entry["encoding"], schema_name, reliable)
+    metadata = entry.get("metadata", {})
+    reliable, video = (metadata.get(key) == "true" for key in (RELIABLE_KEY, VIDEO_KEY))
+    return Channel(int(entry["id"]), entry["topic"], entry["encoding"], schema_name, reliable, video)
 
 
 class Viewer:
@@ -176,12 +193,15 @@ class Viewer:
         self._write_lock = asyncio.Lock()  # frames of two writes must not mix
         self._streams = 0
         self._tracks: dict[str, rtc.RemoteDataTrack] = {}
+        self._videos: dict[str, rtc.RemoteTrackPublication] = {}
         self._track_readers: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = rtc.Room()
         self._room.register_byte_stream_handler(CONTROL_TOPIC, self._on_control_stream)
         self._room.on("data_track_published", self._on_track_published)
         self._room.on("data_track_unpublished", self._on_track_unpublished)
+        self._room.on("track_published", self._on_video_published)
+        self._room.on("track_subscribed", self._on_video_subscribed)
         self._room.on("reconnected", self._on_reconnected)
         self._room.on("disconnected", lambda *_: self.disconnected.set())
 
@@ -252,9 +272,11 @@ class Viewer:
                 self.channels[channel.id] = channel
                 new.append(channel.id)
         if new:
-            await self._send({"op": "subscribe", "channels": [{"id": channel_id} for channel_id in new]})
-        for name in [f"{DATA_TRACK_PREFIX}{channel_id}" for channel_id in new]:
-            self._read_track_of(name)
+            wishes = [{"id": i, "requestVideoTrack": True} if self.channels[i].video else {"id": i} for i in new]
+            await self._send({"op": "subscribe", "channels": wishes})
+        for channel_id in new:
+            self._read_track_of(f"{DATA_TRACK_PREFIX}{channel_id}")
+            self._watch(f"{VIDEO_TRACK_PREFIX}{channel_id}")
         self.ready.set()
 
     async def _send(self, message: dict[str, Any]) -> None:
@@ -305,6 +327,40 @@ class Viewer:
             self._problem(f"{track.info.name}: {error.message}")
         finally:
             stream.close()
+
+    # -- video tracks
+
+    def _on_video_published(self, publication: rtc.RemoteTrackPublication, _: rtc.RemoteParticipant) -> None:
+        self._videos[publication.name] = publication
+        self._watch(publication.name)
+
+    def _watch(self, name: str) -> None:
+        """Subscribes once both are known, the track and the channel; they may come in either order."""
+        publication, channel = self._videos.get(name), self._video_channel(name)
+        if publication and channel:
+            publication.set_subscribed(True)
+
+    def _video_channel(self, name: str) -> Channel | None:
+        number = name.removeprefix(VIDEO_TRACK_PREFIX)
+        channel = self.channels.get(int(number)) if number != name and number.isdecimal() else None
+        return channel if channel and channel.video else None
+
+    def _on_video_subscribed(
+        self, track: rtc.Track, publication: rtc.RemoteTrackPublication, _: rtc.RemoteParticipant
+    ) -> None:
+        if track.kind == rtc.TrackKind.KIND_VIDEO:
+            self._spawn(self._read_video(track, publication.name))
+
+    async def _read_video(self, track: rtc.Track, name: str) -> None:
+        stream = rtc.VideoStream(track, capacity=VIDEO_BUFFER_FRAMES, format=rtc.VideoBufferType.I420)
+        try:
+            async for event in stream:
+                # Looked up each time, as for data tracks.
+                if channel := self._video_channel(name):
+                    captured = event.metadata.user_timestamp if event.metadata else None
+                    channel.count_picture(event.frame.width, event.frame.height, captured)
+        finally:
+            await stream.aclose()
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -12,13 +12,15 @@ import os
 import sys
 import threading
 import time
+from pathlib import Path
 from queue import SimpleQueue
 
 import foxglove
-from foxglove import Context
+from foxglove import Context, Schema
 from foxglove.remote_access import QosProfile, Reliability
 
 BACKLOG = 16_384
+RAW_IMAGE = Path(__file__).resolve().parents[2] / "src/context/schemas/RawImage.bin"
 
 
 class Acks:
@@ -45,6 +47,8 @@ class Acks:
 class Robot:
     def __init__(self) -> None:
         self.channels: dict[str, list] = {}
+        self.videos: dict[str, object] = {}
+        self.stopped = threading.Event()
         self.reliable: set[str] = set()
         self.acks = Acks()
 
@@ -71,6 +75,27 @@ class Robot:
     def remove(self, prefix: str) -> None:
         for channel in self.channels.pop(prefix, []):
             channel.close()
+
+    def add_video(self, topic: str) -> None:
+        schema = Schema(name="foxglove.RawImage", encoding="protobuf", data=RAW_IMAGE.read_bytes())
+        self.videos[topic] = Context.default()._create_channel(topic, message_encoding="protobuf", schema=schema)
+
+    def video(self, topic: str, frames: str, size: int, fps: float, seconds: float) -> dict[str, int]:
+        data, log = Path(frames).read_bytes(), self.videos[topic].log
+        messages = [data[at : at + size] for at in range(0, len(data), size)]
+        messages += messages[::-1]
+        costs: list[int] = []
+        start = time.perf_counter()
+        while time.perf_counter() - start < seconds and not self.stopped.is_set():
+            lag = start + len(costs) / fps - time.perf_counter()
+            if lag > 0:
+                time.sleep(lag)
+            message = messages[len(costs) % len(messages)]
+            before = time.perf_counter_ns()
+            log(message, log_time=time.time_ns())
+            costs.append(time.perf_counter_ns() - before)
+        costs.sort()
+        return {"logged": len(costs), "call_p50_ns": costs[len(costs) // 2] if costs else 0}
 
     def burst(
         self,
@@ -124,6 +149,11 @@ def main() -> None:
             if command["do"] == "ack":
                 robot.acks.set(command["received"])
                 continue
+            if command["do"] == "stop":
+                robot.stopped.set()
+                continue
+            if command["do"] == "video":
+                robot.stopped.clear()
             if command["do"] == "burst":
                 robot.acks.set(0)
             commands.put(command)

@@ -2,6 +2,8 @@
 //! `ack` has no answer; it is read while a burst runs.
 
 use std::io::{BufRead, Write};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{channel, Receiver};
 use std::sync::Arc;
 use std::thread;
@@ -34,6 +36,15 @@ pub(crate) enum Command {
         /// Messages received of this burst, by the slowest viewer.
         received: u64,
     },
+    /// Opens a channel of image messages, protobuf `foxglove.RawImage`.
+    AddVideo {
+        /// Its topic.
+        topic: String,
+    },
+    /// Logs image messages.
+    Video(VideoRun),
+    /// The video that runs is over.
+    Stop,
     /// Leave the room and end.
     Quit,
 }
@@ -59,6 +70,32 @@ pub(crate) struct Burst {
     pub(crate) seconds: f64,
     /// For the raw robot: fill each write with as many messages as fit (15,000 B) instead of one message a write.
     pub(crate) coalesce: bool,
+}
+
+/// Image messages at an even rate, until [`Command::Stop`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct VideoRun {
+    /// Of the channel.
+    pub(crate) topic: String,
+    /// File with the messages, one after the other; logged forwards, then backwards, and so on.
+    pub(crate) frames: PathBuf,
+    /// Bytes of each message.
+    pub(crate) size: usize,
+    /// Messages a second.
+    pub(crate) fps: f64,
+    /// Ends after so long, seconds, whatever comes.
+    pub(crate) seconds: f64,
+}
+
+/// Answer to a video.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct VideoDone {
+    /// Messages logged.
+    pub(crate) logged: u64,
+    /// Cost of one `log` call, ns, median.
+    pub(crate) call_p50_ns: u64,
+    /// Name of the encoder in use, where the robot can tell.
+    pub(crate) encoder: Option<String>,
 }
 
 /// Answer to a burst.
@@ -88,6 +125,7 @@ pub(crate) struct Done {
 pub(crate) struct Acks {
     received: Mutex<u64>,
     changed: Condvar,
+    stopped: AtomicBool,
 }
 
 impl Acks {
@@ -100,6 +138,11 @@ impl Acks {
         while sent >= received.saturating_add(window) && !give_up() {
             self.changed.wait_for(&mut received, std::time::Duration::from_millis(50));
         }
+    }
+
+    /// Whether the video that runs is over.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
     }
 
     fn set(&self, value: u64) {
@@ -119,9 +162,12 @@ pub(crate) fn read() -> (Receiver<Command>, Arc<Acks>) {
             match serde_json::from_str(&line).unwrap_or_else(|error| panic!("a command that is none: {error}: {line}"))
             {
                 Command::Ack { received } => seen.set(received),
+                Command::Stop => seen.stopped.store(true, Ordering::Relaxed),
                 command => {
-                    if matches!(command, Command::Burst(_)) {
-                        seen.set(0);
+                    match command {
+                        Command::Burst(_) => seen.set(0),
+                        Command::Video(_) => seen.stopped.store(false, Ordering::Relaxed),
+                        _ => (),
                     }
                     if tx.send(command).is_err() {
                         break;
@@ -143,6 +189,16 @@ pub(crate) fn answer(value: &impl Serialize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_peer_takes_a_video() {
+        let run = VideoRun { topic: "/c".into(), frames: "f".into(), size: 1, fps: 2.0, seconds: 3.0 };
+        let json = serde_json::to_value(Command::Video(run)).expect("a command encodes");
+        let names: Vec<String> = json.as_object().expect("an object").keys().filter(|n| *n != "do").cloned().collect();
+        assert_eq!(names, ["fps", "frames", "seconds", "size", "topic"]);
+        let script = include_str!("../python/peer_robot.py");
+        assert!(script.contains("def video(self, topic: str, frames: str, size: int, fps: float, seconds: float)"));
+    }
 
     /// The peer's robot, in Python, reads these names.
     #[test]

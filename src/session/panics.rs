@@ -20,6 +20,10 @@ pub enum PanicPoint {
     Gateway,
     /// A task that belongs to a room: the next viewer's control stream.
     Room,
+    /// The conversion of the next picture.
+    Picture,
+    /// A thread that converts pictures, outside of the conversion: handing the next one to the encoder.
+    Capture,
 }
 
 /// Makes one panic at the place that checks it. Off it costs one relaxed load.

@@ -18,8 +18,8 @@ use super::video_pool::VideoPool;
 
 /// S-241: so many pictures in a row that cannot be shown, and the viewers are told.
 const TELL_AFTER: u32 = 10;
-/// S-238: between two lines in the log about pictures that are too small.
-const SMALL_INTERVAL: Duration = Duration::from_secs(30);
+/// S-238: between two lines in the log about pictures that are too small, or that made the conversion panic.
+const LOG_INTERVAL: Duration = Duration::from_secs(30);
 
 /// What of a channel's video outlives its publishers.
 #[derive(Default)]
@@ -57,6 +57,17 @@ struct Work {
     failures: u32,
     told: bool,
     small_logged: Option<Instant>,
+    panic_logged: Option<Instant>,
+}
+
+/// Whether a line may be logged again; then it counts as logged.
+fn is_due(last: &mut Option<Instant>) -> bool {
+    let now = Instant::now();
+    let due = last.is_none_or(|last| now >= last + LOG_INTERVAL);
+    if due {
+        *last = Some(now);
+    }
+    due
 }
 
 /// A picture ready for the encoder.
@@ -103,6 +114,7 @@ impl Publisher {
                 failures: 0,
                 told: false,
                 small_logged: None,
+                panic_logged: None,
             }),
             started: AtomicBool::new(false),
             pool,
@@ -193,7 +205,13 @@ impl Publisher {
                 None
             }
             Err(_) => {
-                tracing::error!(topic = self.channel.topic(), "the conversion of an image panicked; the image is lost");
+                self.pool.panics.fetch_add(1, Ordering::Relaxed);
+                if is_due(&mut work.panic_logged) {
+                    tracing::error!(
+                        topic = self.channel.topic(),
+                        "the conversion of an image panicked; the image is lost; please report it"
+                    );
+                }
                 // Whatever state it was left in.
                 work.converter = Converter::new();
                 self.failure(&mut work, VideoOutcome::Failed, "an internal error".into());
@@ -207,6 +225,7 @@ impl Publisher {
         converter: &mut Converter,
         picture: &WaitingPicture,
     ) -> Result<(Frame, i64, VideoMetadata), VideoError> {
+        self.pool.picture_switch.check();
         let log_time_us = i64::try_from(picture.log_time / 1000).unwrap_or(i64::MAX);
         let source = match picture.kind {
             PictureKind::Pixels { layout, width, height, stride } => Picture::Raw(RawPicture {
@@ -256,9 +275,7 @@ impl Publisher {
 
     fn failed(&self, work: &mut Work, error: &VideoError) {
         let small = matches!(error, VideoError::TooSmall { .. });
-        let now = Instant::now();
-        if small && work.small_logged.is_none_or(|last| now >= last + SMALL_INTERVAL) {
-            work.small_logged = Some(now);
+        if small && is_due(&mut work.small_logged) {
             tracing::warn!(topic = self.channel.topic(), %error, "an image is too small for a video and is not shown");
         } else {
             tracing::debug!(topic = self.channel.topic(), %error, "an image could not be shown");
@@ -282,6 +299,7 @@ impl Publisher {
     }
 
     fn send(&self, ready: Ready) {
+        self.pool.capture_switch.check();
         let track = self.track.lock().clone();
         let outcome = match track {
             None => VideoOutcome::NotPublished,

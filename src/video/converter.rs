@@ -7,6 +7,9 @@ use super::message::{self, Body, ImageMessage};
 use super::pool::{Pool, Scratch};
 use super::{decode, Codec, Frame, ImageKind, RawFormat, RawPicture, VideoError};
 
+/// Longest frame id that is told of, bytes: one as long as a message would not fit the advertisement of its channel.
+pub const MAX_FRAME_ID: usize = 1024;
+
 /// A picture, apart from how it came.
 #[derive(Clone, Copy, Debug)]
 pub enum Picture<'a> {
@@ -36,7 +39,7 @@ impl Picture<'_> {
 pub struct Metadata {
     /// The canonical name of the format, such as `rgb8` or `jpeg`.
     pub source_encoding: &'static str,
-    /// The message's frame id; empty if it has none.
+    /// The message's frame id; empty if it has none, or one of more than [`MAX_FRAME_ID`] bytes.
     pub frame_id: Arc<str>,
 }
 
@@ -106,8 +109,9 @@ impl Converter {
         let ImageMessage { timestamp, frame_id, body } = message::read(kind, bytes, &mut self.unpacked)?;
         let picture = picture_of(&body)?;
         let frame = self.pictures.convert(&picture)?;
+        let frame_id = if frame_id.len() > MAX_FRAME_ID { "" } else { &*frame_id };
         if *self.frame_id != *frame_id {
-            self.frame_id = Arc::from(&*frame_id);
+            self.frame_id = Arc::from(frame_id);
         }
         let metadata = Metadata { source_encoding: picture.source_encoding(), frame_id: self.frame_id.clone() };
         let log_time_us = i64::try_from(log_time_ns / 1000).unwrap_or(i64::MAX); // never: 2^64 / 1000 < 2^63

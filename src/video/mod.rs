@@ -22,7 +22,7 @@ mod pool;
 mod size;
 
 pub use convert::RawPicture;
-pub use converter::{Converted, Converter, Metadata, Picture};
+pub use converter::{Converted, Converter, Metadata, Picture, MAX_FRAME_ID};
 pub use detect::{image_kind, ImageKind, Layout, Wire};
 pub use error::VideoError;
 pub use format::{Codec, RawFormat};

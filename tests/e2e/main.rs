@@ -16,3 +16,6 @@ mod requests;
 mod rig;
 mod rights;
 mod video;
+mod video_cycles;
+mod video_messages;
+mod watching;

@@ -1,7 +1,8 @@
-"""Watches one image channel of a robot with LiveKit's own Python SDK and prints what it sees, one JSON object per line.
+"""Watches image channels of a robot with LiveKit's own Python SDK and prints what it sees, one JSON object per line.
 
-Nothing of telelink is used, so what it shows is what any viewer sees. Arguments: URL, token, topic. Ends when its
-standard input does.
+Nothing of telelink is used, so what it shows is what any viewer sees. Arguments: URL, token, topics. The lines
+`unsubscribe` and `subscribe` on its standard input end and begin watching, `stats` asks what came of the first track so
+far; it ends when the input does.
 
 A picture has a left and a right half of one colour each and, from 320 pixels of width on, 16 blocks along its lower
 edge, the bits of a counter.
@@ -57,11 +58,12 @@ def counter(luma: np.ndarray) -> int | None:
 
 
 class Watcher:
-    def __init__(self, topic: str) -> None:
-        self.room, self.topic, self.buffer = rtc.Room(), topic, bytearray()
+    def __init__(self, topics: list[str]) -> None:
+        self.room, self.topics, self.buffer = rtc.Room(), topics, bytearray()
+        self.robot: str | None = None
         self.writer: rtc.ByteStreamWriter | None = None
-        self.wanted: str | None = None
-        self.tracks: dict[str, rtc.Track] = {}
+        self.channels: dict[int, str] = {}
+        self.tracks: list[rtc.Track] = []
         self.tasks: set[asyncio.Task[None]] = set()
         self.room.register_byte_stream_handler("control", self.on_control)
         self.room.on("track_subscribed", self.on_track)
@@ -72,14 +74,15 @@ class Watcher:
         task.add_done_callback(self.tasks.discard)
 
     def on_control(self, reader: rtc.ByteStreamReader, identity: str) -> None:
-        self.start(self.read_control(reader, identity))
+        self.robot = identity
+        self.start(self.read_control(reader))
 
-    async def read_control(self, reader: rtc.ByteStreamReader, identity: str) -> None:
+    async def read_control(self, reader: rtc.ByteStreamReader) -> None:
         # The robot's end, at the end of the test, is no error here.
         with contextlib.suppress(rtc.StreamError):
-            await self.read_frames(reader, identity)
+            await self.read_frames(reader)
 
-    async def read_frames(self, reader: rtc.ByteStreamReader, identity: str) -> None:
+    async def read_frames(self, reader: rtc.ByteStreamReader) -> None:
         async for chunk in reader:
             self.buffer += chunk
             while len(self.buffer) >= FRAME.size:
@@ -89,60 +92,89 @@ class Watcher:
                 payload = bytes(self.buffer[FRAME.size : FRAME.size + length])
                 del self.buffer[: FRAME.size + length]
                 if kind == 1:
-                    await self.on_message(json.loads(payload), identity)
+                    await self.on_message(json.loads(payload))
 
-    async def on_message(self, message: dict[str, Any], identity: str) -> None:
+    async def on_message(self, message: dict[str, Any]) -> None:
         if message["op"] in ("status", "removeStatus"):
             say(**message)
+        new = []
         for channel in message.get("channels", []):
-            if message["op"] == "advertise" and channel["topic"] == self.topic:
-                say(op="metadata", metadata=channel.get("metadata", {}))
-                if self.wanted is None:
-                    self.wanted = f"video-ch-{channel['id']}"
-                    await self.subscribe(channel["id"], identity)
+            if message["op"] == "advertise" and channel["topic"] in self.topics:
+                say(op="metadata", topic=channel["topic"], metadata=channel.get("metadata", {}))
+                if int(channel["id"]) not in self.channels:
+                    self.channels[int(channel["id"])] = channel["topic"]
+                    new.append(int(channel["id"]))
+        if new:
+            wishes = [{"id": channel, "requestVideoTrack": True} for channel in new]
+            await self.send({"op": "subscribe", "channels": wishes})
 
-    async def subscribe(self, channel: int, identity: str) -> None:
-        wish = {"op": "subscribe", "channels": [{"id": channel, "requestVideoTrack": True}]}
-        text = json.dumps(wish).encode()
-        self.writer = await self.room.local_participant.stream_bytes(
-            "control", topic="control", destination_identities=[identity]
-        )
+    async def send(self, message: dict[str, Any]) -> None:
+        if self.writer is None:
+            assert self.robot is not None
+            self.writer = await self.room.local_participant.stream_bytes(
+                "control", topic="control", destination_identities=[self.robot]
+            )
+        text = json.dumps(message).encode()
         await self.writer.write(FRAME.pack(1, len(text)) + text)
 
+    async def stats(self) -> None:
+        inbound = [
+            entry.inbound_rtp.inbound for entry in await self.tracks[0].get_stats() if entry.HasField("inbound_rtp")
+        ]
+        totals = {name: sum(getattr(rtp, name) for rtp in inbound) for name in ("bytes_received", "frames_decoded")}
+        say(op="stats", **totals)
+
+    async def obey(self, line: str) -> None:
+        if line == "stats":
+            return await self.stats()
+        if line == "subscribe":
+            wishes = [{"id": channel, "requestVideoTrack": True} for channel in self.channels]
+            await self.send({"op": "subscribe", "channels": wishes})
+        else:
+            await self.send({"op": "unsubscribe", "channelIds": list(self.channels)})
+
     def on_track(self, track: rtc.Track, publication: rtc.RemoteTrackPublication, _: rtc.RemoteParticipant) -> None:
-        if publication.name == self.wanted:
-            self.start(self.watch(track))
+        if track.kind == rtc.TrackKind.KIND_VIDEO:
+            self.tracks.append(track)
+            self.start(self.watch(track, int(publication.name.removeprefix("video-ch-"))))
 
-    async def watch(self, track: rtc.Track) -> None:
-        stream = rtc.VideoStream(track, format=rtc.VideoBufferType.I420)
-        async for event in stream:
-            frame = event.frame
-            width, height = frame.width, frame.height
-            half, rows = (width + 1) // 2, (height + 1) // 2
-            data = np.frombuffer(frame.data, np.uint8)
-            luma, chroma = data[: width * height].reshape(height, width), data[width * height :]
-            u = chroma[: half * rows].reshape(rows, half)
-            v = chroma[half * rows : 2 * half * rows].reshape(rows, half)
-            planes = [luma, u, v]
-            metadata = getattr(event, "metadata", None) or getattr(event, "frame_metadata", None)
-            say(
-                op="frame",
-                time_us=time.time_ns() // 1000,
-                capture_us=getattr(metadata, "user_timestamp", None) if metadata else None,
-                size=[width, height],
-                left=colour(planes, True),
-                right=colour(planes, False),
-                counter=counter(luma),
-            )
+    async def watch(self, track: rtc.Track, channel: int) -> None:
+        # Of the newest: what this program has no time for is not shown late.
+        stream = rtc.VideoStream(track, capacity=1, format=rtc.VideoBufferType.I420)
+        try:
+            async for event in stream:
+                time_us = time.time_ns() // 1000
+                frame = event.frame
+                width, height = frame.width, frame.height
+                half, rows = (width + 1) // 2, (height + 1) // 2
+                data = np.frombuffer(frame.data, np.uint8)
+                luma, chroma = data[: width * height].reshape(height, width), data[width * height :]
+                u = chroma[: half * rows].reshape(rows, half)
+                v = chroma[half * rows : 2 * half * rows].reshape(rows, half)
+                planes = [luma, u, v]
+                say(
+                    op="frame",
+                    topic=self.channels.get(channel),
+                    time_us=time_us,
+                    capture_us=event.metadata.user_timestamp if event.metadata else None,
+                    size=[width, height],
+                    left=colour(planes, True),
+                    right=colour(planes, False),
+                    counter=counter(luma),
+                )
+        finally:
+            await stream.aclose()
+            say(op="track ended", topic=self.channels.get(channel))
 
 
-async def main(url: str, token: str, topic: str) -> None:
-    watcher = Watcher(topic)
+async def main(url: str, token: str, topics: list[str]) -> None:
+    watcher = Watcher(topics)
     await watcher.room.connect(url, token)
     # Ends with the test, in whatever way that ends.
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+    while line := await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
+        await watcher.obey(line.strip())
     await watcher.room.disconnect()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:4]))
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

@@ -72,7 +72,8 @@ pub(crate) fn main() {
                 commands::answer(&done);
                 continue;
             }
-            Command::Ack { .. } => continue,
+            // Video is compared with the peer alone: a session adds nothing that raw could do without.
+            Command::Ack { .. } | Command::AddVideo { .. } | Command::Video(_) | Command::Stop => continue,
             Command::Quit => break,
         }
         commands::answer(&Done { took_ns: u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX) });

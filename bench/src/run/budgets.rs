@@ -8,6 +8,7 @@ use super::results::{Measured, Scale, Table, Who};
 use super::scenarios::{
     BURST, FLOW, LOSSY_IDLE, LOSSY_OVERLOAD, LOSSY_PACED, LOSSY_SPREAD, LOSSY_TOGETHER, RELIABLE_IDLE, RELIABLE_PACED,
 };
+use super::video::{self, Video};
 
 /// One budget.
 #[derive(Debug, Serialize)]
@@ -48,14 +49,14 @@ pub(crate) fn short(value: f64) -> String {
     }
 }
 
-pub(crate) fn judge(log: &LogCost, table: &Table, scale: &[Scale], viewers: usize) -> Vec<Verdict> {
+pub(crate) fn judge(log: &LogCost, table: &Table, scale: &[Scale], videos: &[Video], viewers: usize) -> Vec<Verdict> {
     let mut verdicts = Verdicts::default();
     log_rows(&mut verdicts, log, table);
     reliable_rows(&mut verdicts, table, viewers);
     lossy_rows(&mut verdicts, table);
     latency_rows(&mut verdicts, table);
     scale_rows(&mut verdicts, scale);
-    video_rows(&mut verdicts, log);
+    video_rows(&mut verdicts, log, videos);
     verdicts.0
 }
 
@@ -163,11 +164,14 @@ fn scale_rows(v: &mut Verdicts, scale: &[Scale]) {
     v.at_most("memory with them and 5 idle viewers, over raw", over, 32.0, " MiB");
 }
 
-fn video_rows(v: &mut Verdicts, log: &LogCost) {
+fn video_rows(v: &mut Verdicts, log: &LogCost, videos: &[Video]) {
     let ns = |name: &str| log.video_ns.get(name).copied();
     v.at_most("1280x720 RGB to encoder input", ns("message").map(|ns| ns / 1e3), 1200.0, " us");
     let ratio = ns("message").zip(ns("yuv crate")).map(|(ours, crates)| ours / crates);
     v.at_most("the same / yuv crate alone", ratio, 1.2, "x");
+    let cpu = |robot| video::of(videos, robot, |video| video.cpu_ms_per_picture);
+    let ratio = cpu(Kind::Telelink).zip(cpu(Kind::Peer)).map(|(ours, peer)| ours / peer);
+    v.at_most(&format!("{}, CPU / peer", video::NAME), ratio, 1.0, "x");
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod scale;
 mod scenarios;
 mod stage;
 mod usage;
+mod video;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -47,17 +48,24 @@ pub(crate) async fn all(options: Options) -> Result<()> {
     let connector = Arc::new(LivekitConnector::new(Library::load(&LibraryOptions::default())?));
     let server = Server::start(&paths).await?;
 
+    let (videos, failures) = match video::NAME.contains(&options.only) {
+        true => video::run(&paths, &server, effort, &options.output).await,
+        false => Default::default(),
+    };
     let mut stages = BTreeMap::new();
     let mut scale = Vec::new();
     let channels = if effort.smoke { 50 } else { 1000 };
-    for kind in Kind::ALL {
+    // A run of the video alone needs no others.
+    let kinds = if options.only == video::NAME { &[][..] } else { &Kind::ALL };
+    for &kind in kinds {
         eprintln!("{} with {} viewers", kind.name(), effort.viewers);
         let mut stage = Stage::start(kind, &paths, &server, &connector, effort.viewers).await?;
         scale.push(scale::run(&mut stage, &server, channels).await?);
         stages.insert(kind, stage);
     }
     let mut table = Table::default();
-    let mut failures = scenarios::run(&mut stages, effort, &options.only, &mut table).await;
+    let mut failures = failures;
+    failures.extend(scenarios::run(&mut stages, effort, &options.only, &mut table).await);
     for (kind, stage) in stages {
         if let Err(error) = stage.end().await {
             failures.push(format!("{}: leaving: {error}", kind.name()));
@@ -65,9 +73,9 @@ pub(crate) async fn all(options: Options) -> Result<()> {
     }
 
     let log = LogCost::read(&options.output);
-    let verdicts = budgets::judge(&log, &table, &scale, effort.viewers);
+    let verdicts = budgets::judge(&log, &table, &scale, &videos, effort.viewers);
     let rows = table.rows();
-    let text = report::markdown(&log, &rows, &scale, &verdicts);
+    let text = report::markdown(&log, &rows, &scale, &videos, &verdicts);
     let note = format!("{} cores, medians of {} round(s), loopback, livekit-server --dev", cores(), effort.rounds);
     let results = json!({
         "machine": { "cores": cores(), "cpu": cpu_model(), "load_average": load_average() },
@@ -77,6 +85,7 @@ pub(crate) async fn all(options: Options) -> Result<()> {
         "log": log,
         "end_to_end": rows,
         "scale": scale,
+        "video": videos,
         "failures": failures,
     });
     fs::create_dir_all(&options.output)?;

@@ -9,6 +9,7 @@ use crate::commands::Command;
 use crate::token;
 use serde::de::DeserializeOwned;
 use serde::Deserialize;
+use telelink::protocol::version;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout};
 use tokio::time::timeout;
@@ -41,7 +42,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    fn start(name: &str, command: &mut tokio::process::Command) -> Result<Self> {
+    pub(super) fn start(name: &str, command: &mut tokio::process::Command) -> Result<Self> {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -66,6 +67,12 @@ impl Process {
         let mut line = serde_json::to_vec(command)?;
         line.push(b'\n');
         self.input.write_all(&line).await?;
+        self.input.flush().await
+    }
+
+    /// Sends a line to a child that takes other lines than commands.
+    pub(crate) async fn tell_text(&mut self, line: &str) -> io::Result<()> {
+        self.input.write_all(format!("{line}\n").as_bytes()).await?;
         self.input.flush().await
     }
 
@@ -112,7 +119,12 @@ impl Server {
     }
 
     pub(crate) fn token(&self, room: &str, identity: &str) -> String {
-        token::make(&self.key, &self.secret, room, identity)
+        token::make(&self.key, &self.secret, room, identity, None)
+    }
+
+    /// Of a viewer that does not set its protocol version itself.
+    pub(crate) fn viewer_token(&self, room: &str, identity: &str) -> String {
+        token::make(&self.key, &self.secret, room, identity, Some(version::SPOKEN))
     }
 }
 

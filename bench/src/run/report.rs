@@ -5,12 +5,14 @@ use std::fmt::Write;
 use super::budgets::{short, Verdict};
 use super::log_cost::LogCost;
 use super::results::{Row, Scale, Who};
+use super::video::{self, Video};
 
 /// Everything as Markdown, which docs/performance.md takes over.
-pub(crate) fn markdown(log: &LogCost, rows: &[Row], scale: &[Scale], verdicts: &[Verdict]) -> String {
+pub(crate) fn markdown(log: &LogCost, rows: &[Row], scale: &[Scale], videos: &[Video], verdicts: &[Verdict]) -> String {
     let mut out = String::new();
     // Writing to a string cannot fail.
     let _ = write!(out, "{}{}{}{}", budgets(verdicts), log_table(log), end_to_end(rows), scale_table(scale));
+    out += &video::table(videos);
     out
 }
 

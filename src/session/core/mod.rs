@@ -342,7 +342,7 @@ impl Core {
             Input::VideoPublished { publisher, result } => self.video_published(publisher, result, now),
             Input::VideoRenewed { previous, sid } => self.video_renewed(&previous, sid),
             Input::VideoLost { sid } => self.video_lost(&sid, now),
-            Input::VideoNews(news) => self.video_news(news),
+            Input::VideoNews(news) => self.video_news(news, now),
             Input::Oversize { channel, dropped } => self.oversize(channel, dropped, now),
             Input::AddServices(services) => return self.add_services(services),
             Input::RemoveServices(names) => self.remove_services(&names),

@@ -8,10 +8,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use indexmap::IndexSet;
+
 use crate::context::ChannelId;
 use crate::protocol::schema::{VIDEO_FRAME_ID_KEY, VIDEO_SOURCE_ENCODING_KEY};
 use crate::protocol::{texts, Status, StatusLevel, ToViewer};
 use crate::room::Sid;
+use crate::video::MAX_FRAME_ID;
 
 use super::channels::VideoCapability;
 use super::{ClientId, Core, Effect, Now};
@@ -21,8 +24,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const MAX_PAUSE: Duration = Duration::from_secs(3);
 /// S-234: so many failures, and the viewers are told.
 const TELL_AFTER: u32 = 3;
-/// Longest frame id that viewers are told, bytes.
-const MAX_FRAME_ID: usize = 1024;
+/// S-249: after viewers were told of changed pictures, further changes are collected for so long. A stream of messages that
+/// each name another frame must not become a stream of advertisements to everybody.
+const METADATA_INTERVAL: Duration = Duration::from_secs(1);
 /// Publications of nobody, remembered while answers are under way that may claim them.
 const MAX_ORPHANS: usize = 64;
 
@@ -69,6 +73,10 @@ pub(super) struct Videos {
     /// Publishers with a publication that was asked for and not answered, ended ones too.
     in_flight: HashSet<PublisherId>,
     metadata: HashMap<ChannelId, VideoMetadata>,
+    /// Channels whose metadata changed and was not told yet, oldest change first.
+    untold: IndexSet<ChannelId>,
+    /// Changes are collected until then.
+    quiet_until: Option<Instant>,
     warnings: HashMap<ChannelId, Status>,
     /// Renewed publications that no publisher claims yet (S-275).
     orphans: Vec<Sid>,
@@ -81,7 +89,8 @@ impl Videos {
             Phase::Waiting(at) => Some(at),
             Phase::Publishing | Phase::Published(_) => None,
         });
-        due.min()
+        let telling = self.quiet_until.filter(|_| !self.untold.is_empty());
+        due.chain(telling).min()
     }
 
     /// Tracks that are published now (S-259).
@@ -139,6 +148,7 @@ impl Core {
         let warned = self.videos.warnings.get(&id).and_then(|status| status.id.clone());
         self.stop_video(id);
         self.videos.metadata.remove(&id);
+        self.videos.untold.shift_remove(&id);
         if let Some(status_id) = warned {
             self.broadcast(&ToViewer::RemoveStatus { status_ids: vec![status_id] });
         }
@@ -148,6 +158,7 @@ impl Core {
     pub(super) fn leave_videos(&mut self) {
         self.videos.in_flight.clear();
         self.videos.orphans.clear();
+        self.videos.untold.clear();
     }
 
     fn publish_video(&mut self, id: ChannelId) {
@@ -242,11 +253,11 @@ impl Core {
         for channel in due {
             self.publish_video(channel);
         }
+        self.tell_metadata(now);
     }
 
-    /// What the conversions had to say: one advertisement for all that changed (S-249), however often it did.
-    pub(super) fn video_news(&mut self, news: Vec<VideoNews>) {
-        let mut changed = Vec::new();
+    /// What the conversions had to say.
+    pub(super) fn video_news(&mut self, news: Vec<VideoNews>, now: Now) {
         for VideoNews { channel, publisher, metadata, failing } in news {
             // S-157: nothing is kept, and nobody told, of a channel that is gone.
             if !self.channels.contains_key(&channel) {
@@ -255,7 +266,12 @@ impl Core {
             if let Some(metadata) = metadata {
                 if self.videos.metadata.get(&channel) != Some(&metadata) {
                     self.videos.metadata.insert(channel, metadata);
-                    changed.push(channel);
+                    self.videos.untold.insert(channel);
+                    // Whoever comes while changes are collected is told the newest.
+                    let keys: Vec<_> = self.videos.metadata(channel).collect();
+                    if let Some(state) = self.channels.get_mut(&channel) {
+                        state.set_video_metadata(keys);
+                    }
                 }
             }
             let current = self.videos.publishers.get(&channel).is_some_and(|current| current.id == publisher);
@@ -268,16 +284,18 @@ impl Core {
                 None => {}
             }
         }
-        for &channel in &changed {
-            let keys: Vec<_> = self.videos.metadata(channel).collect();
-            if let Some(state) = self.channels.get_mut(&channel) {
-                state.set_video_metadata(keys);
-            }
+        self.tell_metadata(now);
+    }
+
+    /// One advertisement for all channels whose pictures changed (S-249), however often they did, and not too often.
+    fn tell_metadata(&mut self, now: Now) {
+        if self.videos.untold.is_empty() || self.videos.quiet_until.is_some_and(|until| now.mono < until) {
+            return;
         }
-        if !changed.is_empty() {
-            let clients: Vec<ClientId> = self.clients.keys().copied().collect();
-            self.advertise(&clients, &changed);
-        }
+        self.videos.quiet_until = now.mono.checked_add(METADATA_INTERVAL);
+        let changed: Vec<ChannelId> = std::mem::take(&mut self.videos.untold).into_iter().collect();
+        let clients: Vec<ClientId> = self.clients.keys().copied().collect();
+        self.advertise(&clients, &changed);
     }
 
     fn warn_of_video(&mut self, id: ChannelId, message: String) {

@@ -2,6 +2,7 @@
 
 use super::*;
 
+use crate::context::{VideoFormat, VideoImage, VideoSourceOptions};
 use crate::gateway::{DirectOptions, Session, TokenSource};
 
 /// Says when it is dropped: what the application handed over is dropped exactly once.
@@ -194,6 +195,56 @@ async fn s_267_a_panic_of_a_stream_task_resets_its_viewer_and_no_other() {
     robot.channel.log(b"still").unwrap();
     assert_eq!((other.data().await, other.streams), (vec![Bytes::from("still")], 1));
     assert_eq!(robot.panics(), 1);
+    robot.free(&CLEAN).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s_237_a_panic_over_a_picture_costs_that_picture_and_no_other() {
+    let robot = Robot::start().await;
+    let source = robot._context.video_source("/camera", VideoSourceOptions::default()).unwrap();
+    let id = source.channel_ref().id().get();
+    let mut viewer = robot.viewer("ann").await;
+    let channels = vec![SubscribeChannel { id, request_video_track: true }];
+    viewer.say(&FromViewer::Subscribe { channels });
+    viewer.barrier().await;
+    let pixels = vec![100; 32 * 24 * 3];
+    let push = || {
+        let image = VideoImage {
+            format: VideoFormat::Rgb8,
+            width: 32,
+            height: 24,
+            stride: 0,
+            data: &pixels,
+            time_ns: 0,
+            key_frame: false,
+        };
+        source.push(&image).unwrap();
+    };
+    let counts = || {
+        let stats = robot.session.stats().unwrap();
+        let channel = stats.channels.into_iter().find(|channel| channel.id == id);
+        channel.and_then(|channel| channel.video).map(|video| video.counts).unwrap_or_default()
+    };
+    let until = async |wanted: &dyn Fn(&VideoCounts) -> bool| {
+        let wait = async {
+            while !wanted(&counts()) {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap_or_else(|_| panic!("{:?}", counts()));
+    };
+    let mut sent = 0;
+    for (n, point) in [PanicPoint::Picture, PanicPoint::Capture].into_iter().enumerate() {
+        robot.session.inject_panic(point);
+        push();
+        let failed = n as u64 + 1;
+        until(&|counts| counts.failed == failed).await;
+        assert_eq!(robot.panics(), failed, "{point:?} is counted");
+        push();
+        sent += 1;
+        until(&|counts| counts.sent == sent).await;
+    }
+    assert_eq!(counts().failed, 2);
     robot.free(&CLEAN).await;
 }
 

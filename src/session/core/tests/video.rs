@@ -319,11 +319,56 @@ fn s_249_one_advertise_tells_both_kinds_of_viewers_what_changed() {
     // The same again is no news; a change is told alone; what was known stays out when it is gone.
     robot.input(Input::VideoNews(vec![news(&channel, first, "front")]));
     assert_eq!(robot.take(), []);
+    robot.pass(Duration::from_secs(1));
+    robot.take();
     robot.input(Input::VideoNews(vec![news(&channel, first, "")]));
     let sent = robot.heard();
     let Some((_, ToViewer::Advertise(change))) = sent.first() else { panic!("{sent:?}") };
     assert_eq!(change.channels.len(), 1);
     assert!(!change.channels[0].metadata.contains_key(VIDEO_FRAME_ID_KEY));
+}
+
+#[test]
+fn s_249_changes_of_every_picture_are_told_once_a_second() {
+    let mut robot = Robot::new();
+    let (channel, other) = (robot.image("/camera"), robot.image("/other"));
+    let viewer = robot.viewer("ann", "PA_1");
+    robot.watch("PA_1", &[&channel, &other]);
+    let (first, second) = (robot.publisher(&channel), robot.publisher(&other));
+    robot.published(first, "TR_1");
+    robot.published(second, "TR_2");
+    robot.take();
+    robot.news(&channel, first, Some(("jpeg", "0")));
+    assert_eq!(robot.heard().len(), 1, "the first change is told at once");
+    for n in 1..=30 {
+        robot.news(&channel, first, Some(("jpeg", &n.to_string())));
+        robot.news(&other, second, Some(("png", &n.to_string())));
+    }
+    assert_eq!(robot.heard(), [], "what follows is collected");
+    // Whoever comes meanwhile is told the newest.
+    let late = robot.viewer("bob", "PA_2");
+    assert_eq!(robot.view(late).channels[&id(&channel)].metadata[VIDEO_FRAME_ID_KEY], "30");
+    robot.take();
+    robot.pass(Duration::from_millis(999));
+    assert_eq!(robot.heard(), []);
+    robot.pass(Duration::from_millis(1));
+    let told = robot.heard();
+    let to: Vec<ClientId> = told.iter().map(|(client, _)| *client).collect();
+    assert_eq!(to, [viewer, late], "one message to each");
+    for (_, message) in &told {
+        let ToViewer::Advertise(advertise) = message else { panic!("{message:?}") };
+        let ids: Vec<&str> = advertise.channels.iter().map(|c| c.metadata[VIDEO_FRAME_ID_KEY].as_str()).collect();
+        assert_eq!(ids, ["30", "30"]);
+    }
+    assert_eq!(robot.core.deadline(), None, "nothing waits");
+    // A channel that goes takes along what was not told yet (S-157, S-250).
+    robot.news(&channel, first, Some(("jpeg", "31")));
+    robot.remove(&[&channel]);
+    robot.take();
+    robot.pass(Duration::from_secs(2));
+    assert_eq!(robot.heard(), []);
+    robot.news(&other, second, Some(("png", "x")));
+    assert_eq!(robot.heard().len(), 2, "after a quiet second at once again");
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! What a video track leaves behind: nothing. Alone in its process (scripts/test-video.sh), because it counts threads,
+//! descriptors and memory.
+
+use std::fs::read_dir;
+
+use telelink::context::{VideoFormat, VideoImage, VideoSourceOptions};
+use telelink::session::SessionOptions;
+
+use crate::rig::{Robot, LIMIT};
+use crate::support::wait_until;
+use crate::watching::{pattern, Camera, Watcher, LEFT, RIGHT};
+
+const CYCLES: usize = 100;
+const WIDTH: u32 = 640;
+const HEIGHT: u32 = 360;
+
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    threads: f64,
+    descriptors: f64,
+    resident_mib: f64,
+}
+
+impl Reading {
+    fn take() -> Self {
+        let entries = |folder: &str| read_dir(folder).expect("/proc").count() as f64;
+        let pages = std::fs::read_to_string("/proc/self/statm").expect("/proc");
+        let resident: f64 = pages.split(' ').nth(1).and_then(|n| n.parse().ok()).expect("a number of pages");
+        let resident_mib = resident * 4096.0 / f64::from(1 << 20);
+        Self { threads: entries("/proc/self/task"), descriptors: entries("/proc/self/fd"), resident_mib }
+    }
+}
+
+fn mean(readings: &[Reading], of: impl Fn(&Reading) -> f64) -> f64 {
+    readings.iter().map(of).sum::<f64>() / readings.len() as f64
+}
+
+/// From the first video subscriber to the last, a hundred times, with pictures that somebody decodes.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "alone in its process: scripts/test-video.sh"]
+async fn a_hundred_lives_of_a_video_track_leave_nothing_behind() {
+    // livekit-ffi.md 5.6: without it the C library's arenas grow, and hide what is lost.
+    assert_eq!(std::env::var("MALLOC_ARENA_MAX").as_deref(), Ok("1"), "scripts/test-video.sh sets it");
+    let robot = Robot::start("video-cycles", SessionOptions::default());
+    let source = robot.context.video_source("/camera", VideoSourceOptions::default()).expect("opens");
+    let data = pattern(WIDTH, HEIGHT, 0, [LEFT, RIGHT]);
+    let camera = Camera::start(move |_, time_us| {
+        let (format, time_ns) = (VideoFormat::Rgb8, time_us * 1000);
+        let image =
+            VideoImage { format, width: WIDTH, height: HEIGHT, stride: 0, data: &data, time_ns, key_frame: false };
+        source.push(&image).expect("a picture that fits its size");
+    });
+    let active = || {
+        let stats = robot.session.stats().expect("stats");
+        stats.channels.iter().any(|channel| channel.video.as_ref().is_some_and(|video| video.active))
+    };
+    let mut watcher = Watcher::python(&robot, &["/camera"]);
+    let mut readings = Vec::new();
+    for cycle in 0..CYCLES {
+        if cycle > 0 {
+            watcher.tell("subscribe");
+        }
+        watcher.frame("pictures", |_| true);
+        watcher.tell("unsubscribe");
+        wait_until("the end of the track", LIMIT, || !active()).await;
+        watcher.until("the end of the pictures", |line| line["op"] == "track ended");
+        readings.push(Reading::take());
+    }
+    drop(camera);
+    for (cycle, reading) in readings.iter().enumerate().filter(|(cycle, _)| cycle % 10 == 9) {
+        println!("after {} cycles: {reading:?}", cycle + 1);
+    }
+    let (first, last) = (&readings[..CYCLES / 3], &readings[CYCLES - CYCLES / 3..]);
+    let growth = |of: fn(&Reading) -> f64| mean(last, of) - mean(first, of);
+    let (threads, descriptors, memory) = (growth(|r| r.threads), growth(|r| r.descriptors), growth(|r| r.resident_mib));
+    println!("last third over first third: {threads:+.2} threads, {descriptors:+.2} descriptors, {memory:+.2} MiB");
+    // A thread or descriptor lost in each cycle would make 67 between the two, one picture of 640×360 kept 23 MiB.
+    assert!(threads.abs() < 3.0, "threads: {threads:+.2}");
+    assert!(descriptors.abs() < 3.0, "descriptors: {descriptors:+.2}");
+    assert!(memory < 6.0, "memory: {memory:+.2} MiB");
+}
