@@ -10,9 +10,10 @@ use prost::Message;
 
 use super::messages::{log_level, LogBatch, LogRecord, LogRecordLevel};
 use super::redact::redact;
+use crate::environment::TELELINK_LIVEKIT_LOG;
 
 /// Highest level that is passed on; `None`: nothing. `TELELINK_LIVEKIT_LOG` = off, error, warn (default), info, debug.
-static LIMIT: LazyLock<Option<i32>> = LazyLock::new(|| limit(std::env::var("TELELINK_LIVEKIT_LOG").ok().as_deref()));
+static LIMIT: LazyLock<Option<i32>> = LazyLock::new(|| limit(TELELINK_LIVEKIT_LOG.text().as_deref()));
 
 fn limit(variable: Option<&str>) -> Option<i32> {
     match variable.map(str::trim).map(str::to_ascii_lowercase).as_deref() {

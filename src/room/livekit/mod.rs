@@ -35,7 +35,7 @@ mod video_in;
 mod watchdog;
 
 pub use connect::LivekitConnector;
-pub use library::{Library, LibraryOptions};
+pub use library::{set_malloc_arenas, Library, LibraryOptions};
 #[doc(hidden)]
 pub use schema::{EnumDecl, FieldDecl, MessageDecl};
 pub use search::LibraryError;

@@ -1,8 +1,9 @@
 //! Where the LiveKit library may be, and what to tell people when it is nowhere.
 
-use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+use crate::environment::{Variable, LIVEKIT_LIB_PATH, TELELINK_LIVEKIT_LIBRARY};
 
 /// File name of the LiveKit library on this system.
 pub(super) const FILE_NAME: &str = if cfg!(target_os = "macos") {
@@ -14,7 +15,7 @@ pub(super) const FILE_NAME: &str = if cfg!(target_os = "macos") {
 };
 
 /// Our own environment variable, and the one LiveKit's Python binding reads.
-const VARIABLES: [&str; 2] = ["TELELINK_LIVEKIT_LIBRARY", "LIVEKIT_LIB_PATH"];
+const VARIABLES: [Variable; 2] = [TELELINK_LIVEKIT_LIBRARY, LIVEKIT_LIB_PATH];
 
 /// How to get the file; the version is the one messages.rs is checked against.
 const HOW_TO_GET: &str =
@@ -39,9 +40,9 @@ pub(super) fn candidates(explicit: Option<&Path>, own_file: Option<&Path>) -> Ve
     if let Some(path) = explicit {
         return vec![Candidate { path: path.to_owned(), origin: "the library path option" }];
     }
-    for name in VARIABLES {
-        if let Some(path) = env::var_os(name).filter(|value| !value.is_empty()) {
-            return vec![Candidate { path: path.into(), origin: name }];
+    for variable in VARIABLES {
+        if let Some(path) = variable.raw() {
+            return vec![Candidate { path: path.into(), origin: variable.name() }];
         }
     }
     let mut list = Vec::new();
@@ -49,7 +50,7 @@ pub(super) fn candidates(explicit: Option<&Path>, own_file: Option<&Path>) -> Ve
         list.push(Candidate { path: dir.join(FILE_NAME), origin: "beside the telelink library" });
         list.push(Candidate { path: dir.join("telelink").join(FILE_NAME), origin: "beside the telelink library" });
     }
-    if let Some(dir) = env::current_exe().ok().as_deref().and_then(Path::parent) {
+    if let Some(dir) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
         list.push(Candidate { path: dir.join(FILE_NAME), origin: "beside the executable" });
     }
     list.push(Candidate { path: FILE_NAME.into(), origin: "the dynamic loader's own search" });
