@@ -7,12 +7,14 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 
 use super::dispatch::{await_answer, dispatcher, Answer, Forget};
+use super::hints;
 use super::library::Library;
 use super::messages::{
     continual_gathering_policy, ice_transport_type, ConnectRequest, FfiRequest, IceServer, RoomOptions, RtcConfig,
 };
 use super::redact::error_text;
 use super::room::RoomState;
+use crate::environment::Variable;
 use crate::room::{self, BoxFuture, Connector, JoinError, JoinErrorKind, JoinRequest, Joined, RoomError};
 
 /// How much longer than `connect_timeout` we wait for the library's own words about why it failed.
@@ -151,7 +153,9 @@ fn shown(url: &str) -> String {
 fn failure(url: &str, text: &str) -> JoinError {
     let lower = text.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let kind = if has(&["401", "403", "unauthorized", "forbidden", "invalid token"]) {
+    // A proxy says 403 as well, and about something else than the token.
+    let proxied = hints::proxy(url, &Variable::text).is_some();
+    let kind = if has(&["401", "unauthorized", "invalid token"]) || (!proxied && has(&["403", "forbidden"])) {
         JoinErrorKind::Unauthorized
     } else if has(&["timed out", "timeout", "deadline"]) {
         JoinErrorKind::Timeout
@@ -166,7 +170,8 @@ fn failure(url: &str, text: &str) -> JoinError {
         JoinErrorKind::Unreachable => "could not be reached",
         _ => "could not be joined",
     };
-    JoinError::new(kind, format!("{} {what}: {text}", shown(url)))
+    let hint = hints::hint(url, text, &Variable::text);
+    JoinError::new(kind, format!("{} {what}: {text}{hint}", shown(url)))
 }
 
 #[cfg(test)]

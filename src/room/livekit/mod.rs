@@ -5,6 +5,7 @@
 //!
 //! - `library`: loading, the C surface; the only `unsafe`.
 //! - `messages`, `schema`: the protobuf subset. `handle`: who owns handles.
+//! - `connect`, `hints`: joining, and why it failed.
 //! - `dispatch`: events to whoever waits for them.
 //! - `room`, `events`, `outbox`, `participants`: one room. `streams`, `data_tracks`, `pacer` (with `pace` and `ready`), `video`,
 //!   `video_in`, `stats`: what it carries. `watchdog`: whether its link still lives.
@@ -17,6 +18,7 @@ mod data_tracks;
 mod dispatch;
 mod events;
 mod handle;
+mod hints;
 mod library;
 mod logs;
 mod messages;
