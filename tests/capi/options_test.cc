@@ -42,6 +42,7 @@ TEST(StructSize, IsCheckedByEveryInit) {
   expect_size_checked(telelink_asset_folder_init);
   expect_size_checked(telelink_session_stats_init);
   expect_size_checked(telelink_log_callbacks_init);
+  expect_size_checked(telelink_thread_callbacks_init);
   expect_size_checked(telelink_test_message_init);
   expect_size_checked(telelink_test_answer_init);
   expect_size_checked(telelink_test_status_init);
@@ -70,6 +71,10 @@ TEST(StructSize, IsCheckedWhereStructsAreUsed) {
   telelink_log_callbacks log;
   std::memset(&log, 0, sizeof log);
   EXPECT_EQ(telelink_log_set_callbacks(TELELINK_LOG_LEVEL_INFO, &log), TELELINK_STATUS_STRUCT_SIZE);
+
+  telelink_thread_callbacks thread;
+  std::memset(&thread, 0, sizeof thread);
+  EXPECT_EQ(telelink_thread_set_callbacks(&thread), TELELINK_STATUS_STRUCT_SIZE);
 }
 
 TEST(Utf8, IsCheckedInChannels) {

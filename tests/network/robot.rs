@@ -33,6 +33,11 @@ pub fn is_robot_that(work: impl FnOnce() -> Result<(), String>) -> bool {
     true
 }
 
+/// Instead of the names that the server gives: nothing but the path to the server is tried here.
+pub fn literal() -> Vec<IceServer> {
+    vec![IceServer { urls: vec!["stun:127.0.0.1:9".into()], username: None, password: None }]
+}
+
 /// Joins, with everything from the environment, and leaves. The error is the session's.
 pub fn join(change: impl FnOnce(&mut DirectOptions)) -> Result<(), String> {
     stay(&Context::new(), change, || ())
@@ -41,8 +46,7 @@ pub fn join(change: impl FnOnce(&mut DirectOptions)) -> Result<(), String> {
 /// Joins, does something, and leaves.
 pub fn stay(context: &Context, change: impl FnOnce(&mut DirectOptions), work: impl FnOnce()) -> Result<(), String> {
     let mut options = DirectOptions::from_env();
-    // Nothing but the path to the server is tried here; STUN names would have to be resolved.
-    options.ice_servers = vec![IceServer { urls: vec!["stun:127.0.0.1:9".into()], username: None, password: None }];
+    options.ice_servers = literal();
     change(&mut options);
     let session = Session::start(context, SessionOptions::default(), options).map_err(|error| error.to_string())?;
     let start = Instant::now();
