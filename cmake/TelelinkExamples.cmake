@@ -22,15 +22,18 @@ endforeach()
 # The log adapters need what they adapt to; scripts/apt.sh brings it.
 find_package(spdlog 1.9 REQUIRED)
 target_link_libraries(log_spdlog PRIVATE spdlog::spdlog)
-find_package(rcutils REQUIRED)
-target_link_libraries(log_rcutils PRIVATE rcutils::rcutils)
+# Not find_package(rcutils): outside of a ROS workspace that fails for want of ament.
+find_path(RCUTILS_INCLUDE_DIR rcutils/logging.h PATH_SUFFIXES rcutils REQUIRED)
+find_library(RCUTILS_LIBRARY rcutils REQUIRED)
+target_include_directories(log_rcutils SYSTEM PRIVATE ${RCUTILS_INCLUDE_DIR})
+target_link_libraries(log_rcutils PRIVATE ${RCUTILS_LIBRARY})
 
 if(TELELINK_BUILD_TESTS)
   # Each shows a record of the library in the form of the log that it goes to.
   find_package(Python3 3.10 REQUIRED COMPONENTS Interpreter)
   function(telelink_log_example name expected)
     add_test(NAME example.${name} COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/cpp/log_example.py
-                                          $<TARGET_FILE:${name}> ${expected})
+                                          $<TARGET_FILE:${name}> "${expected}")
     set_tests_properties(example.${name} PROPERTIES LABELS livekit TIMEOUT 60)
   endfunction()
   telelink_log_example(log_spdlog "\\[telelink\\] \\[warning\\] telelink::gateway::direct: not connected; trying again")

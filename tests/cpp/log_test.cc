@@ -67,9 +67,9 @@ TEST(Log, ReceiverThatBlocksStallsNothing) {
     telelink::Context context;
     auto session = telelink::Session::start(context, support::robot(server));
     ASSERT_TRUE(session) << session.error().message;
-    telelink::ChannelOptions reliable = telelink::json();
+    telelink::ChannelOptions reliable;
     reliable.qos = telelink::Qos::reliable;
-    const auto channel = context.channel("/a", reliable);
+    const auto channel = context.channel("/a", telelink::json(), reliable);
     ASSERT_TRUE(channel);
     const auto viewer = server.viewer("yard", "operator");
     ASSERT_TRUE(viewer) << viewer.error().message;
