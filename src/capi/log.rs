@@ -3,7 +3,8 @@
 //! Events are made anywhere in the library, also under its locks, so a callback never runs where an event is made: a
 //! bounded queue takes the records to the thread `tl-log`, which calls it.
 
-use std::collections::VecDeque;
+mod queue;
+
 use std::ffi::c_void;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -16,6 +17,7 @@ use tracing::level_filters::LevelFilter;
 use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use self::queue::{Order, Queue, Record};
 use super::callback::{Context, Drop_};
 use super::guard::{guard, is_exiting};
 use super::sized;
@@ -92,15 +94,8 @@ sized_struct!(
     },
 );
 
-/// Records that wait for the receiver.
-const QUEUE: usize = 1024;
-/// Changes of the receiver that wait; only a receiver that never returns lets them get so many.
-const CHANGES: usize = 64;
 /// Longest message, bytes.
 const MAX_MESSAGE: usize = 16 * 1024;
-/// What the log's own records name as their part of the library.
-const OWN_TARGET: &str = "telelink::log";
-
 type OnRecord = unsafe extern "C" fn(context: *mut c_void, record: *const telelink_log_record);
 
 /// Where records go.
@@ -108,63 +103,6 @@ enum Receiver {
     Nobody,
     StandardError,
     C { on_record: OnRecord, context: Context },
-}
-
-struct Record {
-    time_ns: u64,
-    level: u8,
-    target: &'static str,
-    message: String,
-}
-
-/// What the thread `tl-log` is told.
-enum Order {
-    Record(Record),
-    Receiver(Receiver),
-}
-
-/// What waits for `tl-log`.
-#[derive(Default)]
-struct Queue {
-    orders: VecDeque<Order>,
-    /// How many of them are records that were logged, and how many change the receiver.
-    records: usize,
-    changes: usize,
-    /// Records that found no place since the last one that did.
-    dropped: u64,
-}
-
-impl Queue {
-    fn push(&mut self, record: Record) {
-        if self.records >= QUEUE {
-            self.dropped += 1;
-            return;
-        }
-        // The gap is told where it is.
-        let gap = self.take_gap();
-        self.orders.extend(gap.map(Order::Record));
-        self.orders.push_back(Order::Record(record));
-        self.records += 1;
-    }
-
-    /// The next order; when there is none, what has to be said about records that were dropped last.
-    fn pop(&mut self) -> Option<Order> {
-        let order = self.orders.pop_front().or_else(|| self.take_gap().map(Order::Record))?;
-        match &order {
-            Order::Receiver(_) => self.changes -= 1,
-            // A gap is no more than what stands between two records.
-            Order::Record(record) if record.target == OWN_TARGET => {}
-            Order::Record(_) => self.records -= 1,
-        }
-        Some(order)
-    }
-
-    fn take_gap(&mut self) -> Option<Record> {
-        let dropped = std::mem::take(&mut self.dropped);
-        let message = format!("{dropped} records were dropped here: the receiver of the log was too slow for them");
-        let level = telelink_log_level::Warn as u8;
-        (dropped > 0).then(|| Record { time_ns: now_ns(), level, target: OWN_TARGET, message })
-    }
 }
 
 /// The installed log: the process has at most one, made by the first call that wants one.
@@ -217,7 +155,9 @@ fn installed() -> Result<&'static Log, Failure> {
     // Apart from the log itself, which the thread looks for.
     static THREAD: OnceLock<Result<(), String>> = OnceLock::new();
     let thread = THREAD.get_or_init(|| {
-        threads::spawn(ThreadRole::Log, || run(log)).map(drop).map_err(|error| format!("no thread for the log: {error}"))
+        threads::spawn(ThreadRole::Log, || run(log))
+            .map(drop)
+            .map_err(|error| format!("no thread for the log: {error}"))
     });
     thread.as_ref().map_err(|text| Failure::new(telelink_status::Internal, text.clone()))?;
     Ok(log)
@@ -276,12 +216,12 @@ fn set(level: u8, receiver: Receiver) -> Result<(), Failure> {
     let log = installed()?;
     log.chosen.store(true, Ordering::Relaxed);
     let mut queue = log.queue.lock();
-    if queue.changes >= CHANGES {
+    if let Err(receiver) = queue.change(receiver) {
         drop(queue);
+        // Its `drop` is the program's code.
+        drop(receiver);
         return Err(Failure::new(telelink_status::Timeout, "the receiver of the log does not return"));
     }
-    queue.orders.push_back(Order::Receiver(receiver));
-    queue.changes += 1;
     // Under the lock, so that of two changes the level and the receiver of the same one stay.
     log.level.store(level, Ordering::Relaxed);
     drop(queue);
@@ -449,4 +389,17 @@ pub unsafe extern "C" fn telelink_log_set_callbacks(
 #[no_mangle]
 pub extern "C" fn telelink_log_to_stderr(level: i32) -> telelink_status {
     guard(|| set(self::level(level)?, Receiver::StandardError))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_have_names() {
+        assert_eq!(named_level("off"), Some(0));
+        assert_eq!(named_level(" Info\n"), Some(3));
+        assert_eq!(named_level("trace"), Some(5));
+        assert_eq!((named_level(""), named_level("loud")), (None, None));
+    }
 }

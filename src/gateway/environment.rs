@@ -32,7 +32,8 @@ pub(super) fn complete(
             return Ok(());
         }
         if read(LIVEKIT_API_KEY).is_empty() || read(LIVEKIT_API_SECRET).is_empty() {
-            let text = "the options name no token, token callback or API key, and the environment neither LIVEKIT_TOKEN \
+            let text =
+                "the options name no token, token callback or API key, and the environment neither LIVEKIT_TOKEN \
                         nor both LIVEKIT_API_KEY and LIVEKIT_API_SECRET";
             return Err(Error::new(ErrorKind::InvalidValue, text));
         }

@@ -97,7 +97,12 @@ fn choice<T: Copy>(
         let found = values.iter().find(|(text, _)| given.eq_ignore_ascii_case(text)).map(|(_, value)| *value);
         if found.is_none() {
             let known: Vec<&str> = values.iter().map(|(text, _)| *text).collect();
-            tracing::warn!(name = name.name(), given, ?known, "a variable of the environment has an unknown value and is ignored");
+            tracing::warn!(
+                name = name.name(),
+                given,
+                ?known,
+                "a variable of the environment has an unknown value and is ignored"
+            );
         }
         found
     })

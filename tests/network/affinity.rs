@@ -36,18 +36,22 @@ fn robot() -> Result<(), String> {
     pin(&[0]);
     let context = Context::new();
     let lossy = context.channel("/lossy").encoding("json").qos(Qos::Lossy).open().map_err(|error| error.to_string())?;
-    stay(&context, |_| (), || {
-        let start = std::time::Instant::now();
-        // The pacer starts with the first data track, which is published soon after the join.
-        while !threads().iter().any(|(name, _)| name == "tl-pacer") {
-            assert!(start.elapsed() < std::time::Duration::from_secs(20), "no pacer: {:?}", threads());
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        let _ = lossy.log(b"{}");
-        for (name, processors) in threads() {
-            println!("thread {name} {processors}");
-        }
-    })
+    stay(
+        &context,
+        |_| (),
+        || {
+            let start = std::time::Instant::now();
+            // The pacer starts with the first data track, which is published soon after the join.
+            while !threads().iter().any(|(name, _)| name == "tl-pacer") {
+                assert!(start.elapsed() < std::time::Duration::from_secs(20), "no pacer: {:?}", threads());
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            let _ = lossy.log(b"{}");
+            for (name, processors) in threads() {
+                println!("thread {name} {processors}");
+            }
+        },
+    )
 }
 
 #[test]
@@ -59,11 +63,8 @@ fn the_hook_places_our_threads_and_livekits_inherit() {
     assert!(std::thread::available_parallelism().is_ok_and(|n| n.get() >= 2), "this test needs two processors");
     let server = Server::start();
     let robot = Robot::run(ME, &server.url, &[]);
-    let threads: Vec<(&str, &str)> = robot
-        .joined()
-        .lines()
-        .filter_map(|line| line.strip_prefix("thread ")?.rsplit_once(' '))
-        .collect();
+    let threads: Vec<(&str, &str)> =
+        robot.joined().lines().filter_map(|line| line.strip_prefix("thread ")?.rsplit_once(' ')).collect();
     let of = |wanted: &str| -> Vec<&str> {
         let named = threads.iter().filter(|(name, _)| *name == wanted);
         named.map(|(_, processors)| *processors).collect()
@@ -74,6 +75,7 @@ fn the_hook_places_our_threads_and_livekits_inherit() {
     // What is not ours and not of the test's harness came from LiveKit's library.
     let livekit = of("tokio-rt-worker");
     assert!(!livekit.is_empty() && livekit.iter().all(|processors| *processors == "0"), "{threads:?}");
-    let foreign = threads.iter().filter(|(name, _)| !name.starts_with("tl-") && *name != "network" && !name.contains("::"));
+    let foreign =
+        threads.iter().filter(|(name, _)| !name.starts_with("tl-") && *name != "network" && !name.contains("::"));
     println!("{:?}", foreign.collect::<Vec<_>>());
 }

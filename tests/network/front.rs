@@ -78,7 +78,8 @@ impl Authority {
         };
         run(&[&["req", "-x509", "-days", "2"], &new_key, &[text(&root_key)], &subject, &[text(&root)]]);
         run(&[&["req"], &new_key, &[text(&key)], &subject, &[text(&request)]]);
-        let signed_by = ["x509", "-req", "-days", "2", "-CAcreateserial", "-CA", text(&root), "-CAkey", text(&root_key)];
+        let signed_by =
+            ["x509", "-req", "-days", "2", "-CAcreateserial", "-CA", text(&root), "-CAkey", text(&root_key)];
         run(&[&signed_by, &["-in", text(&request), "-extfile", text(&names), "-out", text(&certificate)]]);
         Self { root, certificate, key }
     }

@@ -72,7 +72,8 @@ fn robot() -> Result<(), String> {
     }
     let cycles = std::env::var("MEMORY_CYCLES").ok().and_then(|text| text.parse().ok()).unwrap_or(CYCLES);
     let library = Library::load(&LibraryOptions::default()).map_err(|error| error.to_string())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     for cycle in 1..=cycles {
         runtime.block_on(stay(library.clone(), &format!("memory-{}-{cycle}", std::process::id())));
         eprintln!("cycle {cycle}: {} KiB, {} arenas", resident(), arenas());

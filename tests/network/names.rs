@@ -50,7 +50,13 @@ fn cycles(change: impl Fn(&mut DirectOptions)) -> Result<(), String> {
 fn literal_ice_servers_join_without_a_name_service_and_pile_up_no_threads() {
     const ME: &str = "names::literal_ice_servers_join_without_a_name_service_and_pile_up_no_threads";
     let literal = std::env::var_os("NETWORK_LITERAL").is_some();
-    let robot = || cycles(|options| if !literal { options.ice_servers.clear() });
+    let robot = || {
+        cycles(|options| {
+            if !literal {
+                options.ice_servers.clear()
+            }
+        })
+    };
     if is_robot_that(robot) {
         return;
     }

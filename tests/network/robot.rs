@@ -16,8 +16,16 @@ const JOINED: &str = "the robot joined";
 /// How long a join may take, on a loaded machine.
 const LIMIT: Duration = Duration::from_secs(30);
 /// Of LiveKit's library and of the shell that tests run in; only what a test names counts.
-const REMOVED: &[&str] =
-    &["SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"];
+const REMOVED: &[&str] = &[
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "HTTP_PROXY",
+    "http_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
 
 /// Whether this process is a robot: then it joins where its environment says, leaves, and ends.
 pub fn is_robot() -> bool {

@@ -7,7 +7,8 @@ use crate::environment::{
 
 /// The proxy that the library uses for this URL: the variable, and its address without user and password.
 pub(super) fn proxy(url: &str, read: &dyn Fn(Variable) -> Option<String>) -> Option<(Variable, String)> {
-    let variables = if url.starts_with("wss:") { [HTTPS_PROXY, HTTPS_PROXY_SMALL] } else { [HTTP_PROXY, HTTP_PROXY_SMALL] };
+    let variables =
+        if url.starts_with("wss:") { [HTTPS_PROXY, HTTPS_PROXY_SMALL] } else { [HTTP_PROXY, HTTP_PROXY_SMALL] };
     variables.into_iter().find_map(|variable| {
         let value = read(variable)?;
         let rest = value.split_once("://").map_or(value.as_str(), |(_, rest)| rest);
@@ -50,7 +51,10 @@ mod tests {
 
     #[test]
     fn nothing_is_added_where_nothing_is_known() {
-        assert_eq!(hint_with("ws://h", "Connection refused", &[("SSL_CERT_FILE", "/a"), ("HTTPS_PROXY", "http://p")]), "");
+        assert_eq!(
+            hint_with("ws://h", "Connection refused", &[("SSL_CERT_FILE", "/a"), ("HTTPS_PROXY", "http://p")]),
+            ""
+        );
     }
 
     #[test]
