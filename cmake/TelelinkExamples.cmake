@@ -19,6 +19,28 @@ foreach(source IN LISTS cpp_examples)
   telelink_program(${name} ${source} telelink::telelink)
 endforeach()
 
+# The log adapters need what they adapt to; scripts/apt.sh brings it.
+find_package(spdlog 1.9 REQUIRED)
+target_link_libraries(log_spdlog PRIVATE spdlog::spdlog)
+# Not find_package(rcutils): outside of a ROS workspace that fails for want of ament.
+find_path(RCUTILS_INCLUDE_DIR rcutils/logging.h PATH_SUFFIXES rcutils REQUIRED)
+find_library(RCUTILS_LIBRARY rcutils REQUIRED)
+target_include_directories(log_rcutils SYSTEM PRIVATE ${RCUTILS_INCLUDE_DIR})
+target_link_libraries(log_rcutils PRIVATE ${RCUTILS_LIBRARY})
+
+if(TELELINK_BUILD_TESTS)
+  # Each shows a record of the library in the form of the log that it goes to.
+  find_package(Python3 3.10 REQUIRED COMPONENTS Interpreter)
+  function(telelink_log_example name expected)
+    add_test(NAME example.${name} COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tests/cpp/log_example.py
+                                          $<TARGET_FILE:${name}> "${expected}")
+    set_tests_properties(example.${name} PROPERTIES LABELS livekit TIMEOUT 60)
+  endfunction()
+  telelink_log_example(log_spdlog "\\[telelink\\] \\[warning\\] telelink::gateway::direct: not connected; trying again")
+  telelink_log_example(log_syslog "robot\\[[0-9]+\\]: telelink::gateway::direct: not connected; trying again")
+  telelink_log_example(log_rcutils "\\[WARN\\] .*\\[telelink.gateway.direct\\]: not connected; trying again")
+endif()
+
 # The fixture robot reads and writes JSON; the examples do it by hand.
 find_package(nlohmann_json 3.10 REQUIRED)
 file(GLOB fixture_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/fixture/*.cpp)

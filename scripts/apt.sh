@@ -44,7 +44,13 @@ missing() {
   has_header gtest/gtest.h || echo libgtest-dev
   # The fixture robot's JSON.
   has_header nlohmann/json.hpp || echo nlohmann-json3-dev
-  has flock || echo util-linux
+  # What the log adapters of the examples adapt to.
+  has_header spdlog/spdlog.h || echo libspdlog-dev
+  [ -n "${AMENT_PREFIX_PATH:-}" ] || [ -e /usr/include/rcutils/rcutils/logging.h ] || echo librcutils-dev
+  # Tests of networks: certificates, and a network without a name service.
+  has openssl || echo openssl
+  has ip || echo iproute2
+  has flock && has unshare || echo util-linux
   "${PYTHON:-python3}" -c 'import ensurepip, venv' >/dev/null 2>&1 || echo python3-venv
 }
 

@@ -9,12 +9,16 @@
 //! - [`video`]: image messages to frames for the video encoder.
 //! - [`protocol`]: bytes to messages and back.
 //! - [`room`]: the port a session needs of a room, and its adapters.
+//!
+//! Beside the layers: [`threads`], the library's threads and the hook that sees them start.
 
 pub mod capi;
 pub mod context;
+mod environment;
 pub mod fanout;
 pub mod gateway;
 pub mod protocol;
 pub mod room;
 pub mod session;
+pub mod threads;
 pub mod video;

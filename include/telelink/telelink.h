@@ -500,6 +500,59 @@ typedef int32_t telelink_status_level;
 #endif // __cplusplus
 
 /**
+ * What a thread of the library is for. docs/threading.md says how many there are of each.
+ */
+enum telelink_thread_role
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * `tl-core`: decides, reads and writes for all sessions of the process.
+   */
+  TELELINK_THREAD_ROLE_CORE = 0,
+  /**
+   * `tl-events`: calls a session's callbacks.
+   */
+  TELELINK_THREAD_ROLE_EVENTS = 1,
+  /**
+   * `tl-handler`: runs handlers of requests.
+   */
+  TELELINK_THREAD_ROLE_HANDLER = 2,
+  /**
+   * `tl-async`: futures of Rust programs.
+   */
+  TELELINK_THREAD_ROLE_ASYNC = 3,
+  /**
+   * `tl-deadman`: calls the callbacks of a control lease; late ones are dangerous.
+   */
+  TELELINK_THREAD_ROLE_DEADMAN = 4,
+  /**
+   * `tl-video`: converts pictures and feeds encoders: the heavy work.
+   */
+  TELELINK_THREAD_ROLE_VIDEO = 5,
+  /**
+   * `tl-pacer`: sends lossy messages with a gap between them.
+   */
+  TELELINK_THREAD_ROLE_PACER = 6,
+  /**
+   * `tl-token`: runs the token callback.
+   */
+  TELELINK_THREAD_ROLE_TOKEN = 7,
+  /**
+   * `tl-log`: calls the receiver of the log.
+   */
+  TELELINK_THREAD_ROLE_LOG = 8,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_thread_role telelink_thread_role;
+#else
+typedef int32_t telelink_thread_role;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Codec of video tracks.
  */
 enum telelink_video_codec
@@ -1068,9 +1121,10 @@ typedef struct telelink_log_record {
 /**
  * Receives the log. Set up with telelink_log_callbacks_init().
  *
- * Records come one after another on the library's thread `tl-log`, with no lock of the library held. When more than
- * 1,024 wait, further ones are dropped, and the next record that fits says how many. `drop` runs on that thread, after
- * the last record, when another receiver has taken over.
+ * Records come one after another on the library's thread `tl-log`, with no lock of the library held, so a receiver may
+ * block: sessions and `log` go on. When 1,024 records wait, further ones are dropped and counted, and a record of target
+ * "telelink::log" says how many where they are missing. `drop` runs on that thread, after the last record, when another
+ * receiver has taken over.
  */
 typedef struct telelink_log_callbacks {
   /**
@@ -1688,19 +1742,19 @@ typedef struct telelink_api_key {
    */
   size_t struct_size;
   /**
-   * API key. Required.
+   * API key. Empty: LIVEKIT_API_KEY in the environment.
    */
   struct telelink_str key;
   /**
-   * API secret. Required; never logged.
+   * API secret; never logged. Empty: LIVEKIT_API_SECRET.
    */
   struct telelink_str secret;
   /**
-   * Room to join. Required.
+   * Room to join. Empty: TELELINK_ROOM.
    */
   struct telelink_str room;
   /**
-   * Identity to join as. Required.
+   * Identity to join as. Empty: TELELINK_IDENTITY.
    */
   struct telelink_str identity;
   /**
@@ -1909,7 +1963,7 @@ typedef struct telelink_ice_server {
 
 /**
  * How to start a session. Set up with telelink_session_options_init(). Needed are `url` and one of `token`,
- * `token_callbacks` and `api_key`; everything else has a usable default.
+ * `token_callbacks` and `api_key`, here or in the environment (docs/environment.md); everything else has a usable default.
  */
 typedef struct telelink_session_options {
   /**
@@ -1917,11 +1971,13 @@ typedef struct telelink_session_options {
    */
   size_t struct_size;
   /**
-   * `ws://` or `wss://` address of the LiveKit server, or the URL of a telelink_test_server. Required.
+   * `ws://` or `wss://` address of the LiveKit server, or the URL of a telelink_test_server. Empty: LIVEKIT_URL in
+   * the environment.
    */
   struct telelink_str url;
   /**
-   * One access token for every join; never logged.
+   * One access token for every join; never logged. Without this and the next two: LIVEKIT_TOKEN, or else
+   * LIVEKIT_API_KEY, LIVEKIT_API_SECRET, TELELINK_ROOM and TELELINK_IDENTITY.
    */
   struct telelink_str token;
   /**
@@ -1933,7 +1989,7 @@ typedef struct telelink_session_options {
    */
   const struct telelink_api_key *api_key;
   /**
-   * Name of the robot, shown to viewers. Default empty.
+   * Name of the robot, shown to viewers. Empty: TELELINK_NAME in the environment.
    */
   struct telelink_str name;
   /**
@@ -2014,7 +2070,8 @@ typedef struct telelink_session_options {
    */
   size_t ice_servers_count;
   /**
-   * File of the LiveKit library. Default empty: searched beside libtelelink, then in the usual places.
+   * File of the LiveKit library. Empty: TELELINK_LIVEKIT_LIBRARY or LIVEKIT_LIB_PATH in the environment; without them
+   * searched beside libtelelink, then in the usual places.
    */
   struct telelink_str livekit_library;
   /**
@@ -2351,6 +2408,30 @@ typedef struct telelink_session_stats {
    */
   uint64_t reconnects;
 } telelink_session_stats;
+
+/**
+ * Sees the library's threads start. Set up with telelink_thread_callbacks_init().
+ */
+typedef struct telelink_thread_callbacks {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Passed first to the function below. Consumed by telelink_thread_set_callbacks(), also on failure.
+   */
+  void *context;
+  /**
+   * Exactly once, when no thread can call `on_start` any more, on the thread that ended its use last; may be NULL.
+   */
+  void (*drop)(void *context);
+  /**
+   * Called on each new thread of the library before that does anything else, on several at once: the place for
+   * pthread_setaffinity_np(), pthread_setschedparam() or setpriority(). `role` is a telelink_thread_role, `name` what
+   * `top -H` shows. May call anything of telelink, but the thread's work waits meanwhile. Required.
+   */
+  void (*on_start)(void *context, int32_t role, struct telelink_str name);
+} telelink_thread_callbacks;
 
 /**
  * How to make a video source. Set up with telelink_video_source_options_init().
@@ -3048,7 +3129,9 @@ TELELINK_API telelink_status telelink_control_lease_init(struct telelink_control
 TELELINK_API telelink_status telelink_log_callbacks_init(struct telelink_log_callbacks *callbacks, size_t struct_size);
 
 /**
- * Sends the library's log to a receiver of the program's. Until then, and after NULL, nothing is logged.
+ * Sends the library's log, with that of the LiveKit library in it (target "livekit"), to a receiver of the program's.
+ * Until then, and after NULL, nothing is logged; unless TELELINK_LOG in the environment names a level and nothing was
+ * chosen before the first session: then the log goes to standard error.
  *
  * @param level      A telelink_log_level: what to log.
  * @param callbacks  Borrowed; its context is consumed, on failure too. NULL: nobody.
@@ -3057,9 +3140,10 @@ TELELINK_API telelink_status telelink_log_callbacks_init(struct telelink_log_cal
  *         TELELINK_STATUS_NULL_ARGUMENT  `on_record` is NULL
  *         TELELINK_STATUS_STRUCT_SIZE    `callbacks` was not set up with telelink_log_callbacks_init()
  *         TELELINK_STATUS_DUPLICATE      a Rust program around the library has installed a log of its own
- *         TELELINK_STATUS_TIMEOUT        called from `on_record` while the queue was full
+ *         TELELINK_STATUS_TIMEOUT        64 changes wait for a receiver that does not return
+ *         TELELINK_STATUS_INTERNAL       the thread could not be started
  *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
- * @threading Any thread, allowed inside callbacks. Can wait for the receiver before to get through its queue.
+ * @threading Any thread, never blocks, allowed inside callbacks, also inside `on_record`.
  * @since 0.1
  */
 TELELINK_API telelink_status telelink_log_set_callbacks(int32_t level, const struct telelink_log_callbacks *callbacks);
@@ -3073,6 +3157,24 @@ TELELINK_API telelink_status telelink_log_set_callbacks(int32_t level, const str
  * @since 0.1
  */
 TELELINK_API telelink_status telelink_log_to_stderr(int32_t level);
+
+/**
+ * Bounds the number of memory arenas that glibc makes from now on: less memory for a robot that has little of it.
+ *
+ * glibc gives busy threads an arena each, up to eight per core, and what is freed in one seldom goes back to the system;
+ * the LiveKit library has many threads. Arenas that exist stay, so this belongs before the first session.
+ * TELELINK_MALLOC_ARENAS in the environment does the same. docs/memory.md has figures.
+ *
+ * @param most  1 to 1,024. It counts for the whole process: with 1 all threads share one lock when they allocate.
+ * @return TELELINK_STATUS_OK             done
+ *         TELELINK_STATUS_INVALID_VALUE  `most` is out of range
+ *         TELELINK_STATUS_NOT_SUPPORTED  the C library is not glibc
+ *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_set_malloc_arenas(uint32_t most);
 
 /**
  * Copies parameters, to be kept after a callback for example.
@@ -3919,6 +4021,36 @@ telelink_status telelink_session_stats_read(const struct telelink_session *sessi
  * @since 0.1
  */
 TELELINK_API const char *telelink_status_name(int32_t status);
+
+/**
+ * Fills callbacks with the defaults.
+ *
+ * @param callbacks    Written.
+ * @param struct_size  sizeof *callbacks.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `callbacks` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_thread_callbacks_init(struct telelink_thread_callbacks *callbacks,
+                                               size_t struct_size);
+
+/**
+ * Has every thread that the library starts from now on shown to the program at its start. Threads that run already are
+ * not shown, so this belongs before the first session. The LiveKit library's own threads are not the library's: they
+ * inherit affinity and scheduling policy of the thread that creates the first session.
+ *
+ * @param callbacks  Borrowed; its context is consumed, on failure too. NULL: threads are shown to nobody.
+ * @return TELELINK_STATUS_OK             done
+ *         TELELINK_STATUS_NULL_ARGUMENT  `on_start` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    `callbacks` was not set up with telelink_thread_callbacks_init()
+ *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_thread_set_callbacks(const struct telelink_thread_callbacks *callbacks);
 
 /**
  * Fills callbacks with the defaults.

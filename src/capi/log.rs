@@ -3,24 +3,30 @@
 //! Events are made anywhere in the library, also under its locks, so a callback never runs where an event is made: a
 //! bounded queue takes the records to the thread `tl-log`, which calls it.
 
+mod queue;
+
 use std::ffi::c_void;
 use std::fmt::Write as _;
-use std::sync::atomic::{AtomicU64, AtomicU8, Ordering};
-use std::sync::mpsc::{sync_channel, SyncSender, TrySendError};
-use std::sync::OnceLock;
+use std::io::Write as _;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicU8, Ordering};
+use std::sync::{Once, OnceLock};
 
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
+use tracing::subscriber::Interest;
 use tracing::{Event, Level, Metadata, Subscriber};
 
+use self::queue::{Order, Queue, Record};
 use super::callback::{Context, Drop_};
 use super::guard::{guard, is_exiting};
 use super::sized;
 use super::status::{telelink_status, Failure};
 use super::view::telelink_str;
 use crate::context::now_ns;
+use crate::environment::TELELINK_LOG;
 use crate::session::run_callback;
+use crate::threads::{self, ThreadRole};
 
 /// How much the library says. Each level includes those above it.
 #[repr(i32)]
@@ -60,9 +66,10 @@ pub struct telelink_log_record {
 
 /// Receives the log. Set up with telelink_log_callbacks_init().
 ///
-/// Records come one after another on the library's thread `tl-log`, with no lock of the library held. When more than
-/// 1,024 wait, further ones are dropped, and the next record that fits says how many. `drop` runs on that thread, after
-/// the last record, when another receiver has taken over.
+/// Records come one after another on the library's thread `tl-log`, with no lock of the library held, so a receiver may
+/// block: sessions and `log` go on. When 1,024 records wait, further ones are dropped and counted, and a record of target
+/// "telelink::log" says how many where they are missing. `drop` runs on that thread, after the last record, when another
+/// receiver has taken over.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct telelink_log_callbacks {
@@ -87,11 +94,8 @@ sized_struct!(
     },
 );
 
-/// Records that wait for the receiver.
-const QUEUE: usize = 1024;
 /// Longest message, bytes.
 const MAX_MESSAGE: usize = 16 * 1024;
-
 type OnRecord = unsafe extern "C" fn(context: *mut c_void, record: *const telelink_log_record);
 
 /// Where records go.
@@ -101,26 +105,13 @@ enum Receiver {
     C { on_record: OnRecord, context: Context },
 }
 
-struct Record {
-    time_ns: u64,
-    level: u8,
-    target: &'static str,
-    message: String,
-}
-
-/// What the thread `tl-log` is sent.
-enum Order {
-    Record(Record),
-    Receiver(Receiver),
-}
-
 /// The installed log: the process has at most one, made by the first call that wants one.
 struct Log {
     level: AtomicU8,
-    dropped: AtomicU64,
-    queue: SyncSender<Order>,
-    /// Makes "set the level, then the receiver" one step.
-    change: Mutex<()>,
+    queue: Mutex<Queue>,
+    work: Condvar,
+    /// The program has said where records go; then the environment does not matter.
+    chosen: AtomicBool,
 }
 
 static LOG: OnceLock<Result<Log, String>> = OnceLock::new();
@@ -146,28 +137,51 @@ fn number(level: &Level) -> u8 {
     }
 }
 
+/// The log, if it is installed.
+fn log() -> Option<&'static Log> {
+    LOG.get()?.as_ref().ok()
+}
+
 /// The installed log, made on first use.
 fn installed() -> Result<&'static Log, Failure> {
-    let log = LOG.get_or_init(|| {
+    let made = LOG.get_or_init(|| {
         super::guard::watch_process();
-        let (queue, orders) = sync_channel(QUEUE);
-        let run = move || {
-            RECEIVING.set(true);
-            let (mut receiver, panics) = (Receiver::Nobody, AtomicU64::new(0));
-            for order in orders {
-                // A callback of telelink like any other: freeing a session in it does not wait.
-                run_callback("log receiver", &panics, || match order {
-                    Order::Record(record) => deliver(&receiver, &record),
-                    Order::Receiver(next) => receiver = next,
-                });
-            }
-        };
-        std::thread::Builder::new().name("tl-log".into()).spawn(run).map_err(|error| error.to_string())?;
         tracing::subscriber::set_global_default(Tap)
             .map_err(|_| "this process has a tracing subscriber already, which gets the log".to_owned())?;
-        Ok(Log { level: AtomicU8::new(0), dropped: AtomicU64::new(0), queue, change: Mutex::new(()) })
+        let (queue, work) = (Mutex::default(), Condvar::new());
+        Ok(Log { level: AtomicU8::new(0), queue, work, chosen: AtomicBool::new(false) })
     });
-    log.as_ref().map_err(|text| Failure::new(telelink_status::Duplicate, text.clone()))
+    let log = made.as_ref().map_err(|text| Failure::new(telelink_status::Duplicate, text.clone()))?;
+    // Apart from the log itself, which the thread looks for.
+    static THREAD: OnceLock<Result<(), String>> = OnceLock::new();
+    let thread = THREAD.get_or_init(|| {
+        threads::spawn(ThreadRole::Log, || run(log))
+            .map(drop)
+            .map_err(|error| format!("no thread for the log: {error}"))
+    });
+    thread.as_ref().map_err(|text| Failure::new(telelink_status::Internal, text.clone()))?;
+    Ok(log)
+}
+
+/// The thread `tl-log`.
+fn run(log: &Log) {
+    RECEIVING.set(true);
+    let (mut receiver, panics) = (Receiver::Nobody, AtomicU64::new(0));
+    loop {
+        let mut queue = log.queue.lock();
+        let order = loop {
+            match queue.pop() {
+                Some(order) => break order,
+                None => log.work.wait(&mut queue),
+            }
+        };
+        drop(queue);
+        // A callback of telelink like any other: freeing a session in it does not wait.
+        run_callback("log receiver", &panics, || match order {
+            Order::Record(record) => deliver(&receiver, &record),
+            Order::Receiver(next) => receiver = next,
+        });
+    }
 }
 
 fn deliver(receiver: &Receiver, record: &Record) {
@@ -176,7 +190,8 @@ fn deliver(receiver: &Receiver, record: &Record) {
         Receiver::StandardError => {
             let name = ["off", "ERROR", "WARN", "INFO", "DEBUG", "TRACE"][usize::from(record.level.min(5))];
             let (s, ms) = (record.time_ns / 1_000_000_000, record.time_ns / 1_000_000 % 1000);
-            eprintln!("{s}.{ms:03} {name:5} {}: {}", record.target, record.message);
+            // Not eprintln!, which panics where standard error is closed.
+            let _ = writeln!(std::io::stderr(), "{s}.{ms:03} {name:5} {}: {}", record.target, record.message);
         }
         Receiver::C { on_record, context } => {
             if is_exiting() {
@@ -196,34 +211,69 @@ fn deliver(receiver: &Receiver, record: &Record) {
     }
 }
 
+/// Puts the change behind the records that were made before it. Waits for nobody: the receiver in use may be stuck.
 fn set(level: u8, receiver: Receiver) -> Result<(), Failure> {
     let log = installed()?;
-    let _change = log.change.lock();
-    // May wait for the receiver in use to get through its queue, but never for ourselves: `tl-log` does not wait.
-    if RECEIVING.get() {
-        if log.queue.try_send(Order::Receiver(receiver)).is_err() {
-            return Err(Failure::new(telelink_status::Timeout, "the log is full; try again outside its callback"));
-        }
-    } else if log.queue.send(Order::Receiver(receiver)).is_err() {
-        return Err(Failure::new(telelink_status::Internal, "the log's thread has ended"));
+    log.chosen.store(true, Ordering::Relaxed);
+    let mut queue = log.queue.lock();
+    if let Err(receiver) = queue.change(receiver) {
+        drop(queue);
+        // Its `drop` is the program's code.
+        drop(receiver);
+        return Err(Failure::new(telelink_status::Timeout, "the receiver of the log does not return"));
     }
+    // Under the lock, so that of two changes the level and the receiver of the same one stay.
     log.level.store(level, Ordering::Relaxed);
+    drop(queue);
+    log.work.notify_one();
     tracing::callsite::rebuild_interest_cache();
     Ok(())
+}
+
+/// Sends the log to standard error if TELELINK_LOG says so and the program has said nothing. Called with the first session.
+pub(super) fn follow_environment() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let Some(value) = TELELINK_LOG.text() else { return };
+        if log().is_some_and(|log| log.chosen.load(Ordering::Relaxed)) {
+            return;
+        }
+        let named = named_level(&value);
+        // A subscriber of the program's own gets the log; then there is nothing to do.
+        let set = set(named.unwrap_or(telelink_log_level::Warn as u8), Receiver::StandardError);
+        if set.is_ok() && named.is_none() {
+            tracing::warn!(value, "TELELINK_LOG is none of off, error, warn, info, debug, trace; warn is used");
+        }
+    });
+}
+
+fn named_level(text: &str) -> Option<u8> {
+    let names = ["off", "error", "warn", "info", "debug", "trace"];
+    let found = names.iter().position(|name| text.trim().eq_ignore_ascii_case(name))?;
+    u8::try_from(found).ok()
 }
 
 /// The subscriber: turns events into records. Spans are not used.
 struct Tap;
 
 impl Subscriber for Tap {
+    /// What is logged is asked for each event, since it depends on the thread.
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        let level = log().map_or(0, |log| log.level.load(Ordering::Relaxed));
+        if metadata.is_event() && number(metadata.level()) <= level {
+            Interest::sometimes()
+        } else {
+            Interest::never()
+        }
+    }
+
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let Some(Ok(log)) = LOG.get() else { return false };
+        let Some(log) = log() else { return false };
         metadata.is_event() && number(metadata.level()) <= log.level.load(Ordering::Relaxed) && !RECEIVING.get()
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        let level = LOG.get().and_then(|log| log.as_ref().ok()).map_or(0, |log| log.level.load(Ordering::Relaxed));
-        Some(match level {
+        Some(match log().map_or(0, |log| log.level.load(Ordering::Relaxed)) {
             0 => LevelFilter::OFF,
             1 => LevelFilter::ERROR,
             2 => LevelFilter::WARN,
@@ -243,12 +293,8 @@ impl Subscriber for Tap {
     fn exit(&self, _: &tracing::span::Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        let Some(Ok(log)) = LOG.get() else { return };
+        let Some(log) = log() else { return };
         let mut text = Text(String::new());
-        let dropped = log.dropped.swap(0, Ordering::Relaxed);
-        if dropped > 0 {
-            let _ = write!(text.0, "[{dropped} records were dropped here] ");
-        }
         event.record(&mut text);
         let mut end = text.0.len().min(MAX_MESSAGE);
         while !text.0.is_char_boundary(end) {
@@ -257,10 +303,8 @@ impl Subscriber for Tap {
         text.0.truncate(end);
         let metadata = event.metadata();
         let (level, target) = (number(metadata.level()), metadata.target());
-        let record = Record { time_ns: now_ns(), level, target, message: text.0 };
-        if let Err(TrySendError::Full(_)) = log.queue.try_send(Order::Record(record)) {
-            log.dropped.fetch_add(dropped + 1, Ordering::Relaxed);
-        }
+        log.queue.lock().push(Record { time_ns: now_ns(), level, target, message: text.0 });
+        log.work.notify_one();
     }
 }
 
@@ -301,7 +345,9 @@ pub unsafe extern "C" fn telelink_log_callbacks_init(
     guard(|| unsafe { sized::init(callbacks, struct_size, "callbacks") })
 }
 
-/// Sends the library's log to a receiver of the program's. Until then, and after NULL, nothing is logged.
+/// Sends the library's log, with that of the LiveKit library in it (target "livekit"), to a receiver of the program's.
+/// Until then, and after NULL, nothing is logged; unless TELELINK_LOG in the environment names a level and nothing was
+/// chosen before the first session: then the log goes to standard error.
 ///
 /// @param level      A telelink_log_level: what to log.
 /// @param callbacks  Borrowed; its context is consumed, on failure too. NULL: nobody.
@@ -310,9 +356,10 @@ pub unsafe extern "C" fn telelink_log_callbacks_init(
 ///         TELELINK_STATUS_NULL_ARGUMENT  `on_record` is NULL
 ///         TELELINK_STATUS_STRUCT_SIZE    `callbacks` was not set up with telelink_log_callbacks_init()
 ///         TELELINK_STATUS_DUPLICATE      a Rust program around the library has installed a log of its own
-///         TELELINK_STATUS_TIMEOUT        called from `on_record` while the queue was full
+///         TELELINK_STATUS_TIMEOUT        64 changes wait for a receiver that does not return
+///         TELELINK_STATUS_INTERNAL       the thread could not be started
 ///         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
-/// @threading Any thread, allowed inside callbacks. Can wait for the receiver before to get through its queue.
+/// @threading Any thread, never blocks, allowed inside callbacks, also inside `on_record`.
 /// @since 0.1
 #[no_mangle]
 pub unsafe extern "C" fn telelink_log_set_callbacks(
@@ -342,4 +389,17 @@ pub unsafe extern "C" fn telelink_log_set_callbacks(
 #[no_mangle]
 pub extern "C" fn telelink_log_to_stderr(level: i32) -> telelink_status {
     guard(|| set(self::level(level)?, Receiver::StandardError))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_have_names() {
+        assert_eq!(named_level("off"), Some(0));
+        assert_eq!(named_level(" Info\n"), Some(3));
+        assert_eq!(named_level("trace"), Some(5));
+        assert_eq!((named_level(""), named_level("loud")), (None, None));
+    }
 }

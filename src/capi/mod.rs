@@ -28,6 +28,7 @@ pub mod graph;
 pub mod last_error;
 pub mod lease;
 pub mod log;
+pub mod memory;
 pub mod parameter;
 pub mod parameter_handler;
 pub mod parameter_store;
@@ -43,6 +44,7 @@ pub mod status;
 pub mod testing;
 #[cfg(test)]
 mod tests;
+pub mod thread;
 pub mod token;
 pub mod version;
 pub mod video;

@@ -97,6 +97,7 @@ pub unsafe extern "C" fn telelink_session_create(
         let context = unsafe { handle::borrow(context, "context") }?;
         let out = handle::out_pointer(out, "out")?;
         watch_process();
+        super::log::follow_environment();
         let session = Session::start(&context.context, session, direct)?;
         // SAFETY: not NULL; the header asks for a writable pointer.
         unsafe { handle::give(out, telelink_session { session, tables }) };

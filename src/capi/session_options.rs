@@ -72,21 +72,23 @@ pub struct telelink_ice_server {
 }
 
 /// How to start a session. Set up with telelink_session_options_init(). Needed are `url` and one of `token`,
-/// `token_callbacks` and `api_key`; everything else has a usable default.
+/// `token_callbacks` and `api_key`, here or in the environment (docs/environment.md); everything else has a usable default.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct telelink_session_options {
     /// Size of this struct as the caller knows it, bytes.
     pub struct_size: usize,
-    /// `ws://` or `wss://` address of the LiveKit server, or the URL of a telelink_test_server. Required.
+    /// `ws://` or `wss://` address of the LiveKit server, or the URL of a telelink_test_server. Empty: LIVEKIT_URL in
+    /// the environment.
     pub url: telelink_str,
-    /// One access token for every join; never logged.
+    /// One access token for every join; never logged. Without this and the next two: LIVEKIT_TOKEN, or else
+    /// LIVEKIT_API_KEY, LIVEKIT_API_SECRET, TELELINK_ROOM and TELELINK_IDENTITY.
     pub token: telelink_str,
     /// Or: asked for a token before every join. Its context is consumed.
     pub token_callbacks: *const telelink_token_callbacks,
     /// Or: a key pair to make tokens with.
     pub api_key: *const telelink_api_key,
-    /// Name of the robot, shown to viewers. Default empty.
+    /// Name of the robot, shown to viewers. Empty: TELELINK_NAME in the environment.
     pub name: telelink_str,
     /// Session id, shown to viewers. Default empty.
     pub session_id: telelink_str,
@@ -127,7 +129,8 @@ pub struct telelink_session_options {
     pub ice_servers: *const telelink_ice_server,
     /// Number of ICE servers.
     pub ice_servers_count: usize,
-    /// File of the LiveKit library. Default empty: searched beside libtelelink, then in the usual places.
+    /// File of the LiveKit library. Empty: TELELINK_LIVEKIT_LIBRARY or LIVEKIT_LIB_PATH in the environment; without them
+    /// searched beside libtelelink, then in the usual places.
     pub livekit_library: telelink_str,
     /// Optional: serves assets. Its context is consumed.
     pub asset_callbacks: *const telelink_asset_callbacks,
@@ -405,9 +408,6 @@ unsafe fn direct_options(
             view::text(options.livekit_library, "options.livekit_library")?,
         )
     };
-    if url.is_empty() {
-        return Err(Failure::new(telelink_status::InvalidValue, "options.url is empty"));
-    }
     // SAFETY: the caller's promise.
     let source = unsafe { token_source(token, token_question, options.api_key) }?;
     let mut direct = DirectOptions::new(url, source);

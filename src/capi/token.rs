@@ -50,13 +50,13 @@ sized_struct!(
 pub struct telelink_api_key {
     /// Size of this struct as the caller knows it, bytes.
     pub struct_size: usize,
-    /// API key. Required.
+    /// API key. Empty: LIVEKIT_API_KEY in the environment.
     pub key: telelink_str,
-    /// API secret. Required; never logged.
+    /// API secret; never logged. Empty: LIVEKIT_API_SECRET.
     pub secret: telelink_str,
-    /// Room to join. Required.
+    /// Room to join. Empty: TELELINK_ROOM.
     pub room: telelink_str,
-    /// Identity to join as. Required.
+    /// Identity to join as. Empty: TELELINK_IDENTITY.
     pub identity: telelink_str,
     /// Life time of each token, seconds, 60 to 2,592,000. Default 21,600.
     pub ttl_s: u64,
@@ -65,8 +65,6 @@ pub struct telelink_api_key {
     /// Number of attributes.
     pub attributes_count: usize,
 }
-
-const DEFAULT_TTL_S: u64 = 6 * 3600;
 
 sized_struct!(
     telelink_api_key,
@@ -77,7 +75,7 @@ sized_struct!(
         secret: telelink_str::EMPTY,
         room: telelink_str::EMPTY,
         identity: telelink_str::EMPTY,
-        ttl_s: DEFAULT_TTL_S,
+        ttl_s: ApiKey::DEFAULT_TTL.as_secs(),
         attributes: std::ptr::null(),
         attributes_count: 0,
     },
@@ -106,7 +104,7 @@ impl TokenQuestion {
     }
 }
 
-/// The one of the three ways to a token that the options name.
+/// The one of the three ways to a token that the options name; none: the environment.
 ///
 /// # Safety
 /// `key` must be NULL or readable by its size, and so must what it names.
@@ -124,10 +122,7 @@ pub(super) unsafe fn token_source(
             Ok(TokenSource::Callback(Arc::new(move || question.ask(on_token))))
         }
         (true, None, Some(key)) => Ok(TokenSource::Key(key)),
-        (true, None, None) => Err(Failure::new(
-            telelink_status::InvalidValue,
-            "none of options.token, options.token_callbacks and options.api_key is set",
-        )),
+        (true, None, None) => Ok(TokenSource::Environment),
         _ => Err(Failure::new(
             telelink_status::InvalidValue,
             "more than one of options.token, options.token_callbacks and options.api_key is set",
@@ -138,17 +133,6 @@ pub(super) unsafe fn token_source(
 unsafe fn api_key(key: *const telelink_api_key) -> Result<Option<ApiKey>, Failure> {
     // SAFETY: the caller's promise, here and for every view below.
     let Some(key) = (unsafe { sized::read_optional(key, "options.api_key") })? else { return Ok(None) };
-    let required = [
-        ("options.api_key.key", key.key),
-        ("options.api_key.secret", key.secret),
-        ("options.api_key.room", key.room),
-        ("options.api_key.identity", key.identity),
-    ];
-    for (name, value) in required {
-        if value.len == 0 {
-            return Err(Failure::new(telelink_status::InvalidValue, format!("{name} is empty")));
-        }
-    }
     // SAFETY: the caller's promise.
     unsafe {
         Ok(Some(ApiKey {

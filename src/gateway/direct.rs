@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::environment::Variable;
 use crate::room::{Connector, DisconnectReason, JoinError, JoinErrorKind, JoinRequest, Joined, RoomOptions};
 use crate::session::{ConnectionStatus, Control, EndReason, Error, ErrorKind, RoomEnd};
 
+use super::environment::complete;
 use super::{token, AfterIdle, DirectOptions, TokenSource};
 
 /// Pause before the second attempt, doubling up to [`MAX_PAUSE`], each ±20 % (design.md decision 10).
@@ -41,7 +43,8 @@ enum Next {
 }
 
 impl Direct {
-    pub(super) fn new(options: DirectOptions) -> Result<Self, Error> {
+    pub(super) fn new(mut options: DirectOptions) -> Result<Self, Error> {
+        complete(&mut options, &Variable::text)?;
         token::check(&options.token)?;
         if options.idle_window.is_some_and(|window| window < MIN_IDLE) {
             return Err(Error::new(ErrorKind::InvalidValue, "the idle window is less than 1 s"));

@@ -3,6 +3,7 @@
 //! `direct`: the application names a LiveKit server and gives a token, a token callback, or an API key.
 
 mod direct;
+mod environment;
 mod options;
 mod session;
 #[cfg(test)]
@@ -12,6 +13,8 @@ mod token;
 pub use options::{AfterIdle, ApiKey, DirectOptions, TokenCallback, TokenSource};
 pub use session::Session;
 
+// What the LiveKit library costs in memory.
+pub use crate::room::livekit::set_malloc_arenas;
 // Parts of DirectOptions.
 pub use crate::room::{IceServer, Secret};
 

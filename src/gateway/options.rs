@@ -20,23 +20,31 @@ pub enum TokenSource {
     Callback(TokenCallback),
     /// Tokens made here, fresh for every join.
     Key(ApiKey),
+    /// `LIVEKIT_TOKEN`; without it a [`Key`](Self::Key) of `LIVEKIT_API_KEY`, `LIVEKIT_API_SECRET`, `TELELINK_ROOM` and
+    /// `TELELINK_IDENTITY`.
+    Environment,
 }
 
 /// A LiveKit API key pair and what tokens made from it say.
 #[derive(Clone)]
 pub struct ApiKey {
-    /// API key.
+    /// API key. Empty: `LIVEKIT_API_KEY`.
     pub key: String,
-    /// API secret.
+    /// API secret. Empty: `LIVEKIT_API_SECRET`.
     pub secret: Secret,
-    /// Room to join.
+    /// Room to join. Empty: `TELELINK_ROOM`.
     pub room: String,
-    /// Identity to join as.
+    /// Identity to join as. Empty: `TELELINK_IDENTITY`.
     pub identity: String,
     /// Life time of each token. Default 6 h; 1 min to 30 days.
     pub ttl: Duration,
     /// Participant attributes to set. Default none.
     pub attributes: BTreeMap<String, String>,
+}
+
+impl ApiKey {
+    /// Life time of a token, unless something else is said.
+    pub const DEFAULT_TTL: Duration = Duration::from_secs(6 * 3600);
 }
 
 /// What a session does when the idle window has passed and it has left its room (S-46).
@@ -53,7 +61,7 @@ pub enum AfterIdle {
 /// How to reach a room.
 #[derive(Clone)]
 pub struct DirectOptions {
-    /// `ws://` or `wss://` address of the LiveKit server.
+    /// `ws://` or `wss://` address of the LiveKit server. Empty: `LIVEKIT_URL`.
     pub url: String,
     /// Token.
     pub token: TokenSource,
@@ -74,6 +82,12 @@ pub struct DirectOptions {
 }
 
 impl DirectOptions {
+    /// Everything from the environment, by the names that LiveKit's own tools use: `LIVEKIT_URL`, and
+    /// [`TokenSource::Environment`]. What is missing there is said when the session starts.
+    pub fn from_env() -> Self {
+        Self::new("", TokenSource::Environment)
+    }
+
     /// A room at `url`, entered with `token`.
     pub fn new(url: impl Into<String>, token: TokenSource) -> Self {
         Self {
@@ -94,6 +108,7 @@ impl fmt::Debug for TokenSource {
         match self {
             Self::Static(_) => f.write_str("Static(..)"),
             Self::Callback(_) => f.write_str("Callback(..)"),
+            Self::Environment => f.write_str("Environment"),
             Self::Key(key) => f.debug_struct("Key").field("room", &key.room).field("identity", &key.identity).finish(),
         }
     }

@@ -8,10 +8,12 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use crate::context::Context;
+use crate::environment::TELELINK_NAME;
 use crate::session::{
     contain_task, on_callback_thread, Client, ConnectionGraph, ConnectionStatus, Control, Error, ErrorKind, PanicPoint,
     Parameter, Service, SessionOptions, SessionStats, Status, StatusLevel, WAIT_REPORT,
 };
+use crate::threads::{self, ThreadRole};
 
 use super::direct::Direct;
 use super::DirectOptions;
@@ -33,7 +35,8 @@ fn runtime() -> Result<&'static Runtime, Error> {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .max_blocking_threads(8)
-            .thread_name("tl-core")
+            .thread_name(ThreadRole::Core.name())
+            .on_thread_start(|| threads::started(ThreadRole::Core))
             .enable_time()
             .build()
     });
@@ -80,7 +83,10 @@ impl Session {
     ///
     /// [`ErrorKind::InvalidValue`] names the option that cannot work, [`ErrorKind::LibraryMissing`] the paths where the
     /// LiveKit library was looked for.
-    pub fn start(context: &Context, options: SessionOptions, direct: DirectOptions) -> Result<Self, Error> {
+    pub fn start(context: &Context, mut options: SessionOptions, direct: DirectOptions) -> Result<Self, Error> {
+        if options.name.is_empty() {
+            options.name = TELELINK_NAME.text().unwrap_or_default();
+        }
         let direct = Direct::new(direct)?;
         let runtime = runtime()?;
         let (control, driver) = Control::start(context, options)?;

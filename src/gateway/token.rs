@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::room::Secret;
 use crate::session::{run_callback, Error, ErrorKind};
+use crate::threads::{self, ThreadRole};
 
 use super::{ApiKey, TokenSource};
 
@@ -44,10 +45,6 @@ pub(super) fn check(source: &TokenSource) -> Result<(), Error> {
     let invalid = |text: &str| Err(Error::new(ErrorKind::InvalidValue, text));
     match source {
         TokenSource::Static(token) if token.expose().is_empty() => invalid("the token is empty"),
-        TokenSource::Key(key) if key.key.is_empty() => invalid("the API key is empty"),
-        TokenSource::Key(key) if key.secret.expose().is_empty() => invalid("the API secret is empty"),
-        TokenSource::Key(key) if key.room.is_empty() => invalid("the room name is empty"),
-        TokenSource::Key(key) if key.identity.is_empty() => invalid("the identity is empty"),
         TokenSource::Key(key) if !TTL.contains(&key.ttl) => invalid("the token's ttl is outside 1 min to 30 days"),
         _ => Ok(()),
     }
@@ -58,18 +55,16 @@ pub(super) async fn get(source: &TokenSource, panics: &Arc<AtomicU64>) -> Result
     match source {
         TokenSource::Static(token) => Ok(token.clone()),
         TokenSource::Key(key) => make(key),
+        // Made one of the others before the first join.
+        TokenSource::Environment => Err(Error::new(ErrorKind::Internal, "the environment was not read")),
         TokenSource::Callback(callback) => {
             let (callback, panics) = (callback.clone(), panics.clone());
             let (tx, rx) = tokio::sync::oneshot::channel();
             // A thread of its own: the callback may block, and one that never returns must not hold a runtime's thread.
-            std::thread::Builder::new()
-                .name("tl-token".into())
-                .spawn(move || {
-                    let _ = tx.send(run_callback("token callback", &panics, || callback()));
-                })
-                .map_err(|error| {
-                    Error::new(ErrorKind::Internal, format!("no thread for the token callback: {error}"))
-                })?;
+            threads::spawn(ThreadRole::Token, move || {
+                let _ = tx.send(run_callback("token callback", &panics, || callback()));
+            })
+            .map_err(|error| Error::new(ErrorKind::Internal, format!("no thread for the token callback: {error}")))?;
             match tokio::time::timeout(CALLBACK_TIMEOUT, rx).await {
                 Ok(Ok(Some(Ok(token)))) if token.expose().is_empty() => {
                     Err(Error::new(ErrorKind::ConnectFailed, "the token callback gave an empty token"))

@@ -1,6 +1,5 @@
 //! The session's own callback thread, `tl-events`: events run there one at a time, in order (design.md decision 6).
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use crate::context::ChannelId;
+use crate::threads::{self, as_callback, ThreadRole};
 
 use super::core::Event;
 use super::deadman::DeadMan;
@@ -28,21 +28,10 @@ const CANCEL_ABOVE: usize = 1024;
 /// A callback that takes longer is worth a warning (S-263).
 const SLOW: Duration = Duration::from_millis(100);
 
-thread_local! {
-    static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread is running a callback of this library: then nothing may wait for callbacks to end.
-pub(crate) fn on_callback_thread() -> bool {
-    IN_CALLBACK.get()
-}
-
 /// Runs a callback of the application: marked, timed, and with panics stopped. `None` after a panic.
 pub(crate) fn run_callback<T>(what: &'static str, panics: &AtomicU64, callback: impl FnOnce() -> T) -> Option<T> {
-    let outer = IN_CALLBACK.replace(true);
     let started = Instant::now();
-    let result = catch_unwind(AssertUnwindSafe(callback));
-    IN_CALLBACK.set(outer);
+    let result = as_callback(|| catch_unwind(AssertUnwindSafe(callback)));
     let took = started.elapsed();
     if took > SLOW {
         tracing::warn!(what, ms = took.as_millis() as u64, "a callback of the application was slow");
@@ -132,7 +121,7 @@ impl Callbacks {
             panic_switch: PanicSwitch::default(),
         });
         let shared = callbacks.clone();
-        std::thread::Builder::new().name("tl-events".into()).spawn(move || shared.run(listener))?;
+        threads::spawn(ThreadRole::Events, move || shared.run(listener))?;
         Ok(callbacks)
     }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::threads::{self, ThreadRole};
+
 use super::callbacks::run_callback;
 use super::{Client, ControlListener, ControlLost};
 
@@ -43,7 +45,7 @@ impl DeadMan {
     pub(crate) fn start(listener: Arc<dyn ControlListener>, panics: Arc<AtomicU64>) -> std::io::Result<Arc<Self>> {
         let deadman = Arc::new(Self { state: Mutex::default(), work: Condvar::new(), done: Condvar::new(), panics });
         let shared = deadman.clone();
-        std::thread::Builder::new().name("tl-deadman".into()).spawn(move || shared.run(listener))?;
+        threads::spawn(ThreadRole::DeadMan, move || shared.run(listener))?;
         Ok(deadman)
     }
 

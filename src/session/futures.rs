@@ -16,6 +16,8 @@ use parking_lot::{Condvar, Mutex};
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use crate::threads::{self, ThreadRole};
+
 use super::{run_callback, Error, ErrorKind};
 
 /// Futures of one session: what 64 viewers may have admitted. A request whose time is over leaves its slot and not its
@@ -29,7 +31,8 @@ fn runtime() -> Result<&'static Runtime, Error> {
         tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .max_blocking_threads(8)
-            .thread_name("tl-async")
+            .thread_name(ThreadRole::Async.name())
+            .on_thread_start(|| threads::started(ThreadRole::Async))
             .enable_all()
             .build()
     });

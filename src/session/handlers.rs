@@ -8,6 +8,8 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use parking_lot::{Condvar, Mutex};
 
+use crate::threads::{self, ThreadRole};
+
 use super::callbacks::run_callback;
 use super::futures::Futures;
 use super::panics::{contain, PanicSwitch};
@@ -121,7 +123,7 @@ impl HandlerPool {
         let waiting: usize = state.waiting.values().map(Waiting::len).sum();
         if waiting > state.idle && state.threads < state.most_threads() {
             let pool = self.clone();
-            match std::thread::Builder::new().name("tl-handler".into()).spawn(move || pool.run()) {
+            match threads::spawn(ThreadRole::Handler, move || pool.run()) {
                 Ok(_) => state.threads += 1,
                 // The other threads take the job; with none of them it waits for the next submit.
                 Err(error) => tracing::error!(%error, "no thread for a request handler"),

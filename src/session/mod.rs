@@ -45,6 +45,7 @@ use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use crate::context::Context;
+use crate::environment::Variable;
 use crate::protocol::server_info::LIBRARY_METADATA_KEY;
 use crate::protocol::ServerInfo;
 use crate::room::{Joined, Room};
@@ -76,7 +77,8 @@ pub use video::{EncoderLimits, VideoCodec, VideoCounts, VideoEncoder, VideoOptio
 pub use crate::fanout::{DropCounts, QueueStats};
 pub use crate::protocol::{Status, StatusLevel};
 
-pub(crate) use callbacks::{on_callback_thread, run_callback};
+pub(crate) use crate::threads::on_callback_thread;
+pub(crate) use callbacks::run_callback;
 pub(crate) use inputs::{EndReason, RoomEnd};
 pub(crate) use panics::contain_task;
 
@@ -135,7 +137,7 @@ impl Control {
             })?;
         let pool = HandlerPool::new(panics.clone());
         let videos = VideoPool::new(panics.clone());
-        let settings = options.video.settings(video::environment);
+        let settings = options.video.settings(Variable::text);
         let sink = context.add_sink(Arc::new(SessionSink {
             inputs: inputs.clone(),
             filter: options.channel_filter.clone(),

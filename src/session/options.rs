@@ -50,7 +50,7 @@ impl SessionCapability {
 /// Options of a session. Every field has a usable default.
 #[derive(Clone, Default)]
 pub struct SessionOptions {
-    /// Robot name in `serverInfo`. Default empty.
+    /// Robot name in `serverInfo`. Empty: `TELELINK_NAME` in the environment.
     pub name: String,
     /// Further `serverInfo` metadata. `fg-library` is set by the library and overwrites an entry of that name (S-77).
     pub metadata: BTreeMap<String, String>,

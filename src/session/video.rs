@@ -3,6 +3,9 @@
 use std::sync::Arc;
 
 use crate::context::ChannelRef;
+use crate::environment::{
+    Variable, FOXGLOVE_VIDEO_CODEC, FOXGLOVE_VIDEO_ENCODER, TELELINK_VIDEO_CODEC, TELELINK_VIDEO_ENCODER,
+};
 pub use crate::fanout::VideoCounts;
 pub use crate::room::{EncoderLimits, VideoCodec, VideoEncoder, VideoTrackStats};
 
@@ -70,11 +73,13 @@ impl VideoOptions {
     }
 
     /// With the overrides of the environment, which `variable` reads.
-    pub(crate) fn settings(&self, variable: impl Fn(&str) -> Option<String>) -> VideoSettings {
-        let named = choice(&variable, "VIDEO_CODEC", &CODECS);
+    pub(crate) fn settings(&self, variable: impl Fn(Variable) -> Option<String>) -> VideoSettings {
+        let named = choice(&variable, [TELELINK_VIDEO_CODEC, FOXGLOVE_VIDEO_CODEC], &CODECS);
         let codec = named.or(self.codec).unwrap_or(DEFAULT_CODEC);
         let encoder = match self.encoder {
-            VideoEncoder::Auto => choice(&variable, "VIDEO_ENCODER", &ENCODERS).unwrap_or_default(),
+            VideoEncoder::Auto => {
+                choice(&variable, [TELELINK_VIDEO_ENCODER, FOXGLOVE_VIDEO_ENCODER], &ENCODERS).unwrap_or_default()
+            }
             chosen => chosen,
         };
         VideoSettings { codec, encoder, limits: self.limits }
@@ -82,30 +87,33 @@ impl VideoOptions {
 }
 
 /// The value that the environment names, our own variable before the other; a bad one is reported and ignored.
-fn choice<T: Copy>(variable: &impl Fn(&str) -> Option<String>, name: &str, values: &[(&str, T)]) -> Option<T> {
-    ["TELELINK_", "FOXGLOVE_"].into_iter().find_map(|prefix| {
-        let name = format!("{prefix}{name}");
-        let given = variable(&name)?;
+fn choice<T: Copy>(
+    variable: &impl Fn(Variable) -> Option<String>,
+    names: [Variable; 2],
+    values: &[(&str, T)],
+) -> Option<T> {
+    names.into_iter().find_map(|name| {
+        let given = variable(name)?;
         let found = values.iter().find(|(text, _)| given.eq_ignore_ascii_case(text)).map(|(_, value)| *value);
         if found.is_none() {
             let known: Vec<&str> = values.iter().map(|(text, _)| *text).collect();
-            tracing::warn!(name, given, ?known, "a variable of the environment has an unknown value and is ignored");
+            tracing::warn!(
+                name = name.name(),
+                given,
+                ?known,
+                "a variable of the environment has an unknown value and is ignored"
+            );
         }
         found
     })
-}
-
-/// Reads the environment; what is not UTF-8 has no meaning here and is named as it looks.
-pub(crate) fn environment(name: &str) -> Option<String> {
-    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn environment<'a>(set: &'a [(&str, &str)]) -> impl Fn(&str) -> Option<String> + 'a {
-        |name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+    fn environment<'a>(set: &'a [(&str, &str)]) -> impl Fn(Variable) -> Option<String> + 'a {
+        |name| set.iter().find(|(known, _)| *known == name.name()).map(|(_, value)| (*value).to_owned())
     }
 
     #[test]

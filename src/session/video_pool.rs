@@ -9,6 +9,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::panics::{contain, PanicSwitch};
 use super::video_publisher::Publisher;
+use crate::threads::{self, ThreadRole};
 
 /// Threads beyond the cores: those that wait for an encoder do not count as converting, so that a slow one cannot hold up
 /// the other channels.
@@ -83,7 +84,7 @@ impl VideoPool {
             self.work.notify_one();
         } else if state.threads < self.limit + MAX_WAITING {
             let pool = self.clone();
-            match std::thread::Builder::new().name("tl-video".into()).spawn(move || pool.run()) {
+            match threads::spawn(ThreadRole::Video, move || pool.run()) {
                 Ok(_) => state.threads += 1,
                 // The other threads take it; with none of them it waits for the next picture.
                 Err(error) => tracing::error!(%error, "no thread for the conversion of images"),

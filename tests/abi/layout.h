@@ -34,6 +34,12 @@ AT(telelink_log_record, reserved, 20);
 AT(telelink_log_record, target, 24);
 AT(telelink_log_record, message, 40);
 
+SIZE(telelink_thread_callbacks, 32);
+AT(telelink_thread_callbacks, struct_size, 0);
+AT(telelink_thread_callbacks, context, 8);
+AT(telelink_thread_callbacks, drop, 16);
+AT(telelink_thread_callbacks, on_start, 24);
+
 SIZE(telelink_log_callbacks, 32);
 AT(telelink_log_callbacks, struct_size, 0);
 AT(telelink_log_callbacks, context, 8);

@@ -288,6 +288,14 @@ TEST(Null, LogNeedsARecordFunctionAndTakesNobody) {
   EXPECT_EQ(telelink_log_set_callbacks(TELELINK_LOG_LEVEL_OFF, nullptr), TELELINK_STATUS_OK);
 }
 
+TEST(Null, ThreadCallbacksNeedAFunctionAndTakeNobody) {
+  telelink_thread_callbacks callbacks;
+  EXPECT_REFUSED("callbacks", telelink_thread_callbacks_init(nullptr, sizeof callbacks));
+  ASSERT_EQ(telelink_thread_callbacks_init(&callbacks, sizeof callbacks), TELELINK_STATUS_OK);
+  EXPECT_REFUSED("callbacks.on_start", telelink_thread_set_callbacks(&callbacks));
+  EXPECT_EQ(telelink_thread_set_callbacks(nullptr), TELELINK_STATUS_OK);
+}
+
 TEST(Null, TestServerAndViewerAreRefused) {
   telelink_str token = {};
   telelink_test_viewer* viewer = nullptr;

@@ -42,6 +42,7 @@ TEST(StructSize, IsCheckedByEveryInit) {
   expect_size_checked(telelink_asset_folder_init);
   expect_size_checked(telelink_session_stats_init);
   expect_size_checked(telelink_log_callbacks_init);
+  expect_size_checked(telelink_thread_callbacks_init);
   expect_size_checked(telelink_test_message_init);
   expect_size_checked(telelink_test_answer_init);
   expect_size_checked(telelink_test_status_init);
@@ -70,6 +71,10 @@ TEST(StructSize, IsCheckedWhereStructsAreUsed) {
   telelink_log_callbacks log;
   std::memset(&log, 0, sizeof log);
   EXPECT_EQ(telelink_log_set_callbacks(TELELINK_LOG_LEVEL_INFO, &log), TELELINK_STATUS_STRUCT_SIZE);
+
+  telelink_thread_callbacks thread;
+  std::memset(&thread, 0, sizeof thread);
+  EXPECT_EQ(telelink_thread_set_callbacks(&thread), TELELINK_STATUS_STRUCT_SIZE);
 }
 
 TEST(Utf8, IsCheckedInChannels) {
@@ -178,7 +183,7 @@ TEST(Drop, RunsBeforeCreateReturnsWhenItFails) {
     const char* message;
     std::function<void(telelink_session_options&)> spoil;
   } cases[] = {
-      {"options.url is empty", [](auto& o) { o.url = text(""); }},
+      {"options.url is empty, and so is LIVEKIT_URL in the environment", [](auto& o) { o.url = text(""); }},
       {"options.url is not valid UTF-8 at byte 1", [](auto& o) { o.url = garbage; }},
       {"options.name is not valid UTF-8 at byte 1", [](auto& o) { o.name = garbage; }},
       {"options.session_id is not valid UTF-8 at byte 1", [](auto& o) { o.session_id = garbage; }},
@@ -187,7 +192,8 @@ TEST(Drop, RunsBeforeCreateReturnsWhenItFails) {
       {"options.supported_encodings is not valid UTF-8 at byte 1", [](auto& o) { o.supported_encodings = &garbage; }},
       {"more than one of options.token, options.token_callbacks and options.api_key is set",
        [](auto& o) { o.token = text("x"); }},
-      {"none of options.token, options.token_callbacks and options.api_key is set",
+      {"the options name no token, token callback or API key, and the environment neither LIVEKIT_TOKEN nor both "
+       "LIVEKIT_API_KEY and LIVEKIT_API_SECRET",
        [](auto& o) { o.token_callbacks = nullptr; }},
       {"options.capabilities has unknown bits: 0x80000000", [](auto& o) { o.capabilities = 0x80000000U; }},
       {"options.auto_reconnect is 2, neither 0 nor 1", [](auto& o) { o.auto_reconnect = 2; }},
@@ -197,7 +203,7 @@ TEST(Drop, RunsBeforeCreateReturnsWhenItFails) {
   };
   for (const auto& test : cases) {
     Tables tables;
-    const bool has_token_table = std::string{test.message}.rfind("none of", 0) != 0;
+    const bool has_token_table = std::string{test.message}.rfind("the options name no token", 0) != 0;
     test.spoil(tables.robot.options);
     telelink_session* session = nullptr;
     EXPECT_NE(telelink_session_create(tables.robot.context, &tables.robot.options, &session), TELELINK_STATUS_OK);
@@ -261,13 +267,13 @@ TEST(ApiKey, IsChecked) {
     EXPECT_EQ(telelink_session_create(robot.context, &robot.options, &robot.session), status);
     EXPECT_STREQ(telelink_last_error_message(), message);
   };
-  expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.key is empty");
+  expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.key is empty, and so is LIVEKIT_API_KEY in the environment");
   key.key = text("devkey");
-  expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.secret is empty");
+  expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.secret is empty, and so is LIVEKIT_API_SECRET in the environment");
   key.secret = text("a secret");
-  expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.room is empty");
+  expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.room is empty, and so is TELELINK_ROOM in the environment");
   key.room = text("yard");
-  expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.identity is empty");
+  expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.identity is empty, and so is TELELINK_IDENTITY in the environment");
   key.identity = garbage;
   expect(TELELINK_STATUS_INVALID_UTF8, "options.api_key.identity is not valid UTF-8 at byte 1");
   key.identity = text("robot");

@@ -90,6 +90,16 @@ static_assert(same(LogLevel::info, TELELINK_LOG_LEVEL_INFO));
 static_assert(same(LogLevel::debug, TELELINK_LOG_LEVEL_DEBUG));
 static_assert(same(LogLevel::trace, TELELINK_LOG_LEVEL_TRACE));
 
+static_assert(same(telelink::ThreadRole::core, TELELINK_THREAD_ROLE_CORE));
+static_assert(same(telelink::ThreadRole::events, TELELINK_THREAD_ROLE_EVENTS));
+static_assert(same(telelink::ThreadRole::handler, TELELINK_THREAD_ROLE_HANDLER));
+static_assert(same(telelink::ThreadRole::async, TELELINK_THREAD_ROLE_ASYNC));
+static_assert(same(telelink::ThreadRole::deadman, TELELINK_THREAD_ROLE_DEADMAN));
+static_assert(same(telelink::ThreadRole::video, TELELINK_THREAD_ROLE_VIDEO));
+static_assert(same(telelink::ThreadRole::pacer, TELELINK_THREAD_ROLE_PACER));
+static_assert(same(telelink::ThreadRole::token, TELELINK_THREAD_ROLE_TOKEN));
+static_assert(same(telelink::ThreadRole::log, TELELINK_THREAD_ROLE_LOG));
+
 static_assert(same(Capabilities::client_publish, TELELINK_CAPABILITY_CLIENT_PUBLISH));
 static_assert(same(Capabilities::parameters, TELELINK_CAPABILITY_PARAMETERS));
 static_assert(same(Capabilities::services, TELELINK_CAPABILITY_SERVICES));

@@ -65,7 +65,7 @@ TEST(Session, SaysWhichOptionCannotWork) {
   const auto no_url = Session::start(context, std::move(nothing));
   ASSERT_FALSE(no_url);
   EXPECT_EQ(no_url.error().status, Status::invalid_value);
-  EXPECT_EQ(no_url.error().message, "options.url is empty");
+  EXPECT_EQ(no_url.error().message, "options.url is empty, and so is LIVEKIT_URL in the environment");
 
   telelink::testing::Server server;
   auto two_tokens = support::robot(server);

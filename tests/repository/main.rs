@@ -1,5 +1,6 @@
 //! Tests of the repository itself: what its documents and its layering promise, held against the tree.
 
+mod environment;
 mod exports;
 mod folders;
 mod layers;
@@ -7,3 +8,4 @@ mod purity;
 mod races;
 mod readme;
 mod source;
+mod threads;

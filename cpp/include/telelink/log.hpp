@@ -30,11 +30,12 @@ enum class LogLevel : std::int32_t {
 struct LogRecord {
   Time time = {};
   LogLevel level = LogLevel::off;
-  std::string_view target = {};   ///< which part of the library
+  std::string_view target = {};   ///< which part of the library, for example "telelink::gateway::direct"
   std::string_view message = {};  ///< never contains a token
 };
 
-/// Sends the library's log to standard error. Without this or set_log() nothing is logged.
+/// Sends the library's log to standard error. Without this or set_log() nothing is logged, unless TELELINK_LOG in the
+/// environment names a level.
 inline Result<void> log_to_stderr(LogLevel level = LogLevel::warn) {
   return detail::check(telelink_log_to_stderr(static_cast<std::int32_t>(level)));
 }
@@ -56,8 +57,13 @@ struct LogTrampoline {
 
 }  // namespace detail
 
-/// Sends the library's log to `receiver`; an empty one ends the logging. Records come one after another on a thread of
-/// the library; the receiver is destroyed there after its last record.
+/// Sends the library's log, with that of the LiveKit library in it (target "livekit"), to `receiver`; an empty one ends
+/// the logging.
+///
+/// Records come one after another on the library's thread `tl-log`. The receiver may block: nothing but the log waits
+/// for it; when 1,024 records wait, further ones are dropped, and a record says how many. It may call anything of
+/// telelink; what that logs is left out. What it throws is reported on standard error. It is destroyed on that thread
+/// after its last record. docs/logging.md has adapters for spdlog, syslog and rcutils.
 template <class Mode = detail::Mode>
 Result<void> set_log(LogLevel level, std::function<void(const LogRecord&)> receiver) {
   if (!receiver) return detail::check(telelink_log_set_callbacks(static_cast<std::int32_t>(level), nullptr));

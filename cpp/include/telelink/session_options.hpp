@@ -83,12 +83,12 @@ struct SessionCallbacks {
   std::function<std::vector<Parameter>(const SetParametersRequest& request)> on_set_parameters = {};
 };
 
-/// A LiveKit API key pair: the library makes a fresh token for every join.
+/// A LiveKit API key pair: the library makes a fresh token for every join. What is empty comes from the environment.
 struct ApiKey {
-  std::string key = {};                                ///< required
-  std::string secret = {};                             ///< required; never logged
-  std::string room = {};                               ///< room to join, required
-  std::string identity = {};                           ///< identity to join as, required
+  std::string key = {};                                ///< empty: LIVEKIT_API_KEY
+  std::string secret = {};                             ///< never logged; empty: LIVEKIT_API_SECRET
+  std::string room = {};                               ///< room to join; empty: TELELINK_ROOM
+  std::string identity = {};                           ///< identity to join as; empty: TELELINK_IDENTITY
   std::chrono::seconds ttl = std::chrono::hours{6};    ///< life time of each token: 1 min to 30 days
   std::map<std::string, std::string> attributes = {};  ///< LiveKit attributes of the participant
 };
@@ -116,19 +116,21 @@ struct Limits {
   std::size_t max_viewers = 64;                       ///< viewers served at a time: 1 to 1,024
 };
 
-/// How to start a session. Needed are `url` and one of `token`, `token_callback` and `api_key`.
+/// How to start a session. Needed are `url` and one of `token`, `token_callback` and `api_key`, here or in the
+/// environment (docs/environment.md). What is set here wins over the environment.
 struct SessionOptions {
-  /// `ws://` or `wss://` address of the LiveKit server, or telelink::testing::Server::url().
+  /// `ws://` or `wss://` address of the LiveKit server, or telelink::testing::Server::url(). Empty: LIVEKIT_URL.
   std::string url = {};
 
-  /// One access token for every join. Never logged.
+  /// One access token for every join. Never logged. Without this and the next two: LIVEKIT_TOKEN, or else
+  /// LIVEKIT_API_KEY, LIVEKIT_API_SECRET, TELELINK_ROOM and TELELINK_IDENTITY.
   std::string token = {};
   /// Or: asked for a token before every join, on a thread of its own; may block up to 30 s. Failures are tried again.
   std::function<Result<std::string>()> token_callback = {};
   /// Or: a key pair to make tokens with.
   std::optional<ApiKey> api_key = std::nullopt;
 
-  std::string name = {};                             ///< name of the robot, shown to viewers
+  std::string name = {};                             ///< of the robot, shown to viewers; empty: TELELINK_NAME
   std::string session_id = {};                       ///< shown to viewers
   std::map<std::string, std::string> metadata = {};  ///< shown to viewers
 
@@ -176,7 +178,7 @@ struct SessionOptions {
   Limits limits = {};                       ///< what a slow or hostile viewer can cost
   bool auto_reconnect = true;               ///< join again, with back-off, when the room is lost
   std::vector<IceServer> ice_servers = {};  ///< replace those that the LiveKit server names
-  std::string livekit_library = {};         ///< file of the LiveKit library; empty: searched
+  std::string livekit_library = {};         ///< file of the LiveKit library; empty: searched, see docs/environment.md
 
   /// Answers viewers' requests about parameters by itself. Implies Capabilities::parameters.
   std::optional<ParameterStore> parameter_store = std::nullopt;

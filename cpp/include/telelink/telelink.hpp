@@ -54,6 +54,8 @@
 #include <telelink/session_stats.hpp>    // SessionStats: figures
 #include <telelink/session.hpp>          // Session: start()
 #include <telelink/log.hpp>              // the library's own log
+#include <telelink/thread.hpp>           // set_thread_hook(): affinity and priority of the library's threads
+#include <telelink/memory.hpp>           // set_malloc_arenas(): for small robots
 // clang-format on
 
 // Not included: <telelink/testing.hpp>, an in-memory room for your tests.

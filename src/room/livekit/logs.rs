@@ -9,10 +9,11 @@ use bytes::Bytes;
 use prost::Message;
 
 use super::messages::{log_level, LogBatch, LogRecord, LogRecordLevel};
+use crate::environment::TELELINK_LIVEKIT_LOG;
 use crate::room::livekit_common::redact::redact;
 
 /// Highest level that is passed on; `None`: nothing. `TELELINK_LIVEKIT_LOG` = off, error, warn (default), info, debug.
-static LIMIT: LazyLock<Option<i32>> = LazyLock::new(|| limit(std::env::var("TELELINK_LIVEKIT_LOG").ok().as_deref()));
+static LIMIT: LazyLock<Option<i32>> = LazyLock::new(|| limit(TELELINK_LIVEKIT_LOG.text().as_deref()));
 
 fn limit(variable: Option<&str>) -> Option<i32> {
     match variable.map(str::trim).map(str::to_ascii_lowercase).as_deref() {

@@ -5,6 +5,7 @@
 //!
 //! - `library`: loading, the C surface; the only `unsafe`.
 //! - `messages`, `schema`: the protobuf subset. `handle`: who owns handles.
+//! - `connect`, `hints`: joining, and why it failed.
 //! - `dispatch`: events to whoever waits for them.
 //! - `room`, `events`: one room. `streams`, `data_tracks`, `video`, `video_in`, `stats`: what it carries. What does not depend
 //!   on the C surface is in `livekit_common`.
@@ -29,7 +30,7 @@ mod video;
 mod video_in;
 
 pub use connect::LivekitConnector;
-pub use library::{Library, LibraryOptions};
+pub use library::{set_malloc_arenas, Library, LibraryOptions};
 #[doc(hidden)]
 pub use schema::{EnumDecl, FieldDecl, MessageDecl};
 pub use search::LibraryError;

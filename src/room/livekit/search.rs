@@ -1,8 +1,9 @@
 //! Where the LiveKit library may be, and what to tell people when it is nowhere.
 
-use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
+
+use crate::environment::{Variable, LIVEKIT_LIB_PATH, TELELINK_LIVEKIT_LIBRARY};
 
 /// File name of the LiveKit library on this system.
 pub(super) const FILE_NAME: &str = if cfg!(target_os = "macos") {
@@ -14,7 +15,7 @@ pub(super) const FILE_NAME: &str = if cfg!(target_os = "macos") {
 };
 
 /// Our own environment variable, and the one LiveKit's Python binding reads.
-const VARIABLES: [&str; 2] = ["TELELINK_LIVEKIT_LIBRARY", "LIVEKIT_LIB_PATH"];
+const VARIABLES: [Variable; 2] = [TELELINK_LIVEKIT_LIBRARY, LIVEKIT_LIB_PATH];
 
 /// How to get the file; the version is the one messages.rs is checked against.
 const HOW_TO_GET: &str =
@@ -36,10 +37,7 @@ pub(super) fn named(explicit: Option<&Path>) -> Option<Candidate> {
     if let Some(path) = explicit {
         return Some(Candidate { path: path.to_owned(), origin: "the library path option" });
     }
-    VARIABLES.into_iter().find_map(|origin| {
-        let path = env::var_os(origin).filter(|value| !value.is_empty())?;
-        Some(Candidate { path: path.into(), origin })
-    })
+    VARIABLES.into_iter().find_map(|variable| Some(Candidate { path: variable.raw()?.into(), origin: variable.name() }))
 }
 
 /// The places to try, in order.
@@ -55,7 +53,7 @@ pub(super) fn candidates(explicit: Option<&Path>, own_file: Option<&Path>) -> Ve
         list.push(Candidate { path: dir.join(FILE_NAME), origin: "beside the telelink library" });
         list.push(Candidate { path: dir.join("telelink").join(FILE_NAME), origin: "beside the telelink library" });
     }
-    if let Some(dir) = env::current_exe().ok().as_deref().and_then(Path::parent) {
+    if let Some(dir) = std::env::current_exe().ok().as_deref().and_then(Path::parent) {
         list.push(Candidate { path: dir.join(FILE_NAME), origin: "beside the executable" });
     }
     list.push(Candidate { path: FILE_NAME.into(), origin: "the dynamic loader's own search" });

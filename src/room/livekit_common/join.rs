@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::hints;
+use crate::environment::Variable;
 use crate::room::{JoinError, JoinErrorKind, JoinRequest};
 
 /// How much longer than `connect_timeout` we wait for the library's own words about why it failed.
@@ -67,7 +69,9 @@ fn shown(url: &str) -> String {
 pub(in crate::room) fn failure(url: &str, text: &str) -> JoinError {
     let lower = text.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
-    let kind = if has(&["401", "403", "unauthorized", "forbidden", "invalid token"]) {
+    // A proxy says 403 as well, and about something else than the token.
+    let proxied = hints::proxy(url, &Variable::text).is_some();
+    let kind = if has(&["401", "unauthorized", "invalid token"]) || (!proxied && has(&["403", "forbidden"])) {
         JoinErrorKind::Unauthorized
     } else if has(&["timed out", "timeout", "deadline"]) {
         JoinErrorKind::Timeout
@@ -82,7 +86,8 @@ pub(in crate::room) fn failure(url: &str, text: &str) -> JoinError {
         JoinErrorKind::Unreachable => "could not be reached",
         _ => "could not be joined",
     };
-    JoinError::new(kind, format!("{} {what}: {text}", shown(url)))
+    let hint = hints::hint(url, text, &Variable::text);
+    JoinError::new(kind, format!("{} {what}: {text}{hint}", shown(url)))
 }
 
 #[cfg(test)]

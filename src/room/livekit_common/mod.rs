@@ -8,6 +8,7 @@
 
 pub(in crate::room) mod core;
 pub(in crate::room) mod data_track;
+mod hints;
 pub(in crate::room) mod incoming;
 pub(in crate::room) mod join;
 pub(in crate::room) mod outbox;

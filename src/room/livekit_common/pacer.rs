@@ -18,6 +18,7 @@ use super::data_track::{Pushed, Track};
 use super::pace::Pace;
 use super::ready::Ready;
 use crate::room::{DataFrame, DropCause};
+use crate::threads::{self, ThreadRole};
 
 /// Payload bytes of one packet; a longer frame travels in several (livekit-ffi.md 5.3).
 const PACKET: usize = 16_000;
@@ -95,7 +96,7 @@ impl Pacer {
         let place = queue.ready.insert(track);
         if !queue.running && !queue.stopped {
             let pacer = self.clone();
-            match thread::Builder::new().name("tl-pacer".into()).spawn(move || pacer.keep_running()) {
+            match threads::spawn(ThreadRole::Pacer, move || pacer.keep_running()) {
                 Ok(_) => queue.running = true,
                 Err(error) => tracing::error!(target: "telelink::livekit", "the pacer thread did not start: {error}"),
             }
