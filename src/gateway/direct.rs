@@ -125,7 +125,11 @@ impl Direct {
 
     async fn join(&self, control: &Control) -> Result<Joined, Next> {
         let token = token::get(&self.options.token, control.panics()).await.map_err(Next::Retry)?;
-        let options = RoomOptions { ice_servers: self.options.ice_servers.clone(), connect_timeout: ATTEMPT };
+        let options = RoomOptions {
+            ice_servers: self.options.ice_servers.clone(),
+            connect_timeout: ATTEMPT,
+            panics: control.panics().clone(),
+        };
         let request = JoinRequest { url: self.options.url.clone(), token, options };
         match tokio::time::timeout(ATTEMPT, self.connector.join(request)).await {
             Ok(Ok(joined)) => Ok(joined),

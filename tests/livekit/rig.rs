@@ -39,8 +39,11 @@ pub fn room_name(test: &str) -> String {
 }
 
 pub async fn try_join(url: &str, token: String) -> Result<Joined, JoinError> {
-    let request = JoinRequest { url: url.into(), token: Secret::new(token), options: RoomOptions::default() };
-    connector().join(request).await
+    join_by(url, token, RoomOptions::default()).await
+}
+
+pub async fn join_by(url: &str, token: String, options: RoomOptions) -> Result<Joined, JoinError> {
+    connector().join(JoinRequest { url: url.into(), token: Secret::new(token), options }).await
 }
 
 pub async fn join_with(room: &str, identity: &str, options: &TokenOptions) -> Joined {

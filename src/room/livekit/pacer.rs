@@ -55,6 +55,7 @@ pub(super) struct Pacer {
     refused: AtomicU64,
     pace: Mutex<Pace>,
     started: Instant,
+    panics: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
@@ -74,7 +75,7 @@ pub(super) struct PacerStats {
 }
 
 impl Pacer {
-    pub(super) fn new(library: Arc<Library>, room: u64) -> Self {
+    pub(super) fn new(library: Arc<Library>, room: u64, panics: Arc<AtomicU64>) -> Self {
         Self {
             library,
             room,
@@ -85,6 +86,7 @@ impl Pacer {
             refused: AtomicU64::new(0),
             pace: Mutex::new(Pace::new()),
             started: Instant::now(),
+            panics,
         }
     }
 
@@ -145,6 +147,7 @@ impl Pacer {
     /// A panic of a frame source or of our own costs a frame, not the room's data tracks (S-267).
     fn keep_running(self: Arc<Self>) {
         while catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+            self.panics.fetch_add(1, Ordering::Relaxed);
             tracing::error!(target: "telelink::livekit", "the pacer panicked and goes on; please report it");
             // Should it panic again and again, it does so slowly.
             thread::sleep(AFTER_PANIC);

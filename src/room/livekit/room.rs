@@ -61,6 +61,8 @@ pub(super) struct RoomState {
     pub(super) remote_videos: Mutex<RemoteVideos>,
     pub(super) open_streams: Arc<OpenCounts>,
     pub(super) pacer: Arc<Pacer>,
+    /// Panics stopped in the adapter.
+    pub(super) panics: Arc<AtomicU64>,
     /// `true` once the library has answered the disconnect.
     left: watch::Sender<bool>,
 }
@@ -68,7 +70,12 @@ pub(super) struct RoomState {
 impl RoomState {
     /// Makes the room of a successful connect, lets its events flow and hands it out. Runs in the connect callback, so
     /// that the library's 15 s limit for this step cannot be missed by a join future that nobody polls.
-    pub(super) fn start(library: Arc<Library>, runtime: runtime::Handle, result: ConnectResult) -> Joined {
+    pub(super) fn start(
+        library: Arc<Library>,
+        runtime: runtime::Handle,
+        panics: Arc<AtomicU64>,
+        result: ConnectResult,
+    ) -> Joined {
         let (events, receiver) = mpsc::unbounded_channel();
         let (room_handle, local_handle) = (result.room.handle, result.local_participant.handle);
         let (mut remote, mut videos) = (Vec::new(), RemoteVideos::default());
@@ -85,7 +92,8 @@ impl RoomState {
         let participants = Participants::new(result.local_participant.info, remote);
         let (local, others) = (participants.local.clone(), participants.remote());
         let state = Arc::new(Self {
-            pacer: Arc::new(Pacer::new(library.clone(), room_handle.id())),
+            pacer: Arc::new(Pacer::new(library.clone(), room_handle.id(), panics.clone())),
+            panics,
             library,
             runtime,
             id: room_handle.id(),
