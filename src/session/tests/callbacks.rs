@@ -204,11 +204,11 @@ async fn s_36_all_that_has_begun_and_not_ended_can_be_ended_without_the_owner() 
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     for event in [
         Event::ParametersSubscribe(names(&["x", "y"])),
-        Event::Subscribe(bob.clone(), b.channel_ref()),
-        Event::Subscribe(ann.clone(), a.channel_ref()),
+        Event::Subscribe(bob.clone(), b.channel_ref().clone()),
+        Event::Subscribe(ann.clone(), a.channel_ref().clone()),
         Event::ClientAdvertise(ann.clone(), channel(1)),
         Event::GraphSubscribe(ann.clone()),
-        Event::Unsubscribe(ann.clone(), a.channel_ref()),
+        Event::Unsubscribe(ann.clone(), a.channel_ref().clone()),
         Event::ParametersUnsubscribe(names(&["x"])),
     ] {
         queue.callbacks.event(event);
@@ -228,10 +228,10 @@ async fn a_viewer_that_is_gone_leaves_no_record_behind() {
     let open = context.channel("/a").open().unwrap();
     for n in 1..10_000 {
         let client = client(n);
-        queue.callbacks.event(Event::Subscribe(client.clone(), open.channel_ref()));
+        queue.callbacks.event(Event::Subscribe(client.clone(), open.channel_ref().clone()));
         queue.callbacks.event(Event::ParametersSubscribe(vec![n.to_string()]));
         queue.callbacks.event(Event::ParametersUnsubscribe(vec![n.to_string()]));
-        queue.callbacks.event(Event::Unsubscribe(client, open.channel_ref()));
+        queue.callbacks.event(Event::Unsubscribe(client, open.channel_ref().clone()));
     }
     assert_eq!(queue.callbacks.begun(), 0);
     queue.finish().await;
