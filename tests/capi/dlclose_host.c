@@ -1,4 +1,5 @@
 /* A program that loads the library by itself, and lets go of it while a session lives: dlclose_host LIBRARY. */
+#define _POSIX_C_SOURCE 200809L
 #include <telelink/telelink.h>
 #include <telelink/testing.h>
 

@@ -79,6 +79,7 @@ class LiveKit : public ::testing::Test {
 
   static void TearDownTestSuite() {
     if (shell_ != nullptr) pclose(shell_);
+    shell_ = nullptr;
   }
 
   static telelink::SessionOptions options() {
