@@ -64,7 +64,6 @@ async fn a_robot_that_starts_at_a_frozen_server_is_there_soon_after_it_goes_on()
     subscribe(&viewer).await;
     channel.log(b"here").unwrap();
     assert_eq!(viewer.next_message(LIMIT).await.unwrap().payload[..], *b"here");
-    eprintln!("{:?} {:?}", thawed.elapsed(), robot.diary.lines());
     assert!(thawed.elapsed() < BACK, "{:?}: {:?}", thawed.elapsed(), robot.diary.lines());
 }
 
