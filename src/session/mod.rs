@@ -103,6 +103,7 @@ pub(crate) struct Control {
     panics: Arc<AtomicU64>,
     resumed: Arc<watch::Sender<bool>>,
     pool: Arc<HandlerPool>,
+    videos: Arc<VideoPool>,
     switches: Arc<TaskSwitches>,
     /// Where the driver keeps its room.
     room: Arc<Mutex<Option<Arc<dyn Room>>>>,
@@ -133,7 +134,7 @@ impl Control {
                 no_thread(error)
             })?;
         let pool = HandlerPool::new(panics.clone());
-        let videos = VideoPool::new();
+        let videos = VideoPool::new(panics.clone());
         let settings = options.video.settings(video::environment);
         let sink = context.add_sink(Arc::new(SessionSink {
             inputs: inputs.clone(),
@@ -164,7 +165,18 @@ impl Control {
         drop((options.listener, options.control_lease));
         let state = Mutex::new((ConnectionStatus::Connecting, None));
         let capabilities = options.capabilities;
-        let control = Arc::new(Self { inputs, callbacks, panics, resumed, pool, switches, room, state, capabilities });
+        let control = Arc::new(Self {
+            inputs,
+            callbacks,
+            panics,
+            resumed,
+            pool,
+            videos: videos.clone(),
+            switches,
+            room,
+            state,
+            capabilities,
+        });
         control.inputs.post(Call::Core(Input::AddServices(last_of_each_name(services)), None));
         let guard = control.clone();
         let context = context.clone();
@@ -224,6 +236,7 @@ impl Control {
             PanicPoint::Handlers => self.pool.panic_switch.arm(),
             PanicPoint::Gateway => self.switches.gateway.arm(),
             PanicPoint::Room => self.switches.room.arm(),
+            PanicPoint::Video => self.videos.panic_switch.arm(),
         }
         self.inputs.wake();
     }

@@ -20,6 +20,8 @@ pub enum PanicPoint {
     Gateway,
     /// A task that belongs to a room: the next viewer's control stream.
     Room,
+    /// The conversion of the next picture.
+    Video,
 }
 
 /// Makes one panic at the place that checks it. Off it costs one relaxed load.

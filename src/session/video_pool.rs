@@ -1,12 +1,13 @@
 //! The threads that convert pictures: as many conversions at a time as there are cores, fair over channels (S-237).
 
 use std::collections::VecDeque;
-use std::panic::{catch_unwind, AssertUnwindSafe};
+use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::panics::{contain, PanicSwitch};
 use super::video_publisher::Publisher;
 
 /// Threads beyond the cores: those that wait for an encoder do not count as converting, so that a slow one cannot hold up
@@ -21,6 +22,8 @@ pub(crate) struct VideoPool {
     work: Condvar,
     /// Conversions at a time.
     limit: usize,
+    pub(super) panics: Arc<AtomicU64>,
+    pub(super) panic_switch: PanicSwitch,
 }
 
 /// The right to convert; given back when dropped.
@@ -45,9 +48,15 @@ struct State {
 }
 
 impl VideoPool {
-    pub(crate) fn new() -> Arc<Self> {
+    pub(crate) fn new(panics: Arc<AtomicU64>) -> Arc<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Arc::new(Self { state: Mutex::default(), work: Condvar::new(), limit: cores })
+        Arc::new(Self {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            limit: cores,
+            panics,
+            panic_switch: PanicSwitch::default(),
+        })
     }
 
     /// Converts a picture of this publisher as soon as it is its turn. Called on threads that log: never waits.
@@ -94,9 +103,7 @@ impl VideoPool {
     fn run(self: &Arc<Self>) {
         while let Some(publisher) = self.next() {
             let converting = Converting(self);
-            let run = catch_unwind(AssertUnwindSafe(|| publisher.run_one(|| drop(converting))));
-            if run.is_err() {
-                tracing::error!("an image made its thread panic; the image is lost");
+            if contain("video thread", &self.panics, || publisher.run_one(|| drop(converting))).is_none() {
                 publisher.recover();
             }
         }

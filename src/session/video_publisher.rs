@@ -1,6 +1,5 @@
 //! One channel's pictures on their way to its track: queue, conversion, capture (S-236 to S-241, S-248).
 
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use crate::video::{image_kind, Codec, Converter, Frame, ImageKind, Picture, RawF
 
 use super::core::{PublisherId, VideoMetadata, VideoNews};
 use super::inputs::Inputs;
+use super::panics::contain;
 use super::video_pool::VideoPool;
 
 /// S-241: so many pictures in a row that cannot be shown, and the viewers are told.
@@ -183,19 +183,21 @@ impl Publisher {
             self.succeeded(&mut work, VideoMetadata { source_encoding: "h264", frame_id: self.frame_id() });
             return Some(Ready::Encoded { picture, width, height, key_frame });
         }
-        let result = catch_unwind(AssertUnwindSafe(|| self.planar(&mut work.converter, &picture)));
+        let result = contain("video conversion", &self.pool.panics, || {
+            self.pool.panic_switch.check();
+            self.planar(&mut work.converter, &picture)
+        });
         self.queue.recycle(picture);
         match result {
-            Ok(Ok((frame, timestamp_us, metadata))) => {
+            Some(Ok((frame, timestamp_us, metadata))) => {
                 self.succeeded(&mut work, metadata);
                 Some(Ready::Planar { frame, timestamp_us })
             }
-            Ok(Err(error)) => {
+            Some(Err(error)) => {
                 self.failed(&mut work, &error);
                 None
             }
-            Err(_) => {
-                tracing::error!(topic = self.channel.topic(), "the conversion of an image panicked; the image is lost");
+            None => {
                 // Whatever state it was left in.
                 work.converter = Converter::new();
                 self.failure(&mut work, VideoOutcome::Failed, "an internal error".into());

@@ -1,4 +1,5 @@
-// How programs end: exit(), SIGTERM, static destructors, fork; two sessions and two contexts in each. On the memory room.
+// How programs end: exit(), SIGTERM, static destructors, fork; two sessions and two contexts in each. On the memory
+// room.
 #include "exits.hpp"
 
 #include <string>

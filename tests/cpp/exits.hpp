@@ -42,7 +42,8 @@ class Busy {
       auto channel = context.channel("/count", telelink::json());
       must(bool(channel), 3);
       loggers_.emplace_back([this, channel = std::move(*channel)] {
-        while (!ending_) channel.log("1");
+        while (!ending_)
+          channel.log("1");
       });
     }
   }
@@ -52,7 +53,8 @@ class Busy {
 
   ~Busy() {
     ending_ = true;
-    for (auto& logger : loggers_) logger.join();
+    for (auto& logger : loggers_)
+      logger.join();
   }
 
   std::vector<telelink::Session>& sessions() { return sessions_; }

@@ -15,7 +15,8 @@ use crate::session::{Parameter, ParameterValue, MAX_PARAMETER_DEPTH};
 fn one_of_each() -> Vec<Parameter> {
     use ParameterValue::{Array, Bool, Dict, Float, Integer, String};
     let texts = |texts: &[&str]| Array(texts.iter().map(|text| String((*text).into())).collect());
-    let inner = Dict(BTreeMap::from([("gains".into(), Array(vec![Float(0.5), Float(2.0)])), ("on".into(), Bool(true))]));
+    let inner =
+        Dict(BTreeMap::from([("gains".into(), Array(vec![Float(0.5), Float(2.0)])), ("on".into(), Bool(true))]));
     vec![
         Parameter::unset("unset"),
         Parameter::new("bool", Bool(true)),
@@ -60,7 +61,7 @@ fn read(value: telelink_parameter_value) -> Result<Parameter, String> {
     let parameter = telelink_parameter { name: telelink_str::of(name), value };
     // SAFETY: one parameter, whose value's author says what it points to.
     let read = unsafe { read_parameters(&raw const parameter, 1, "parameters") };
-    read.map(|mut one| one.remove(0)).map_err(|failure| failure.message)
+    read.map(|mut one| one.remove(0)).map_err(|failure| failure.message.into_owned())
 }
 
 #[test]

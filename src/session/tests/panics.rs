@@ -66,11 +66,8 @@ impl Robot {
         let listener = Arc::new(Told { log: log.clone(), _dropped: Dropped(log.clone()) });
         let mut options = SessionOptions { listener: Some(listener), ..Default::default() };
         options.supported_encodings = vec!["json".into()];
-        options.capabilities = vec![
-            SessionCapability::ClientPublish,
-            SessionCapability::ConnectionGraph,
-            SessionCapability::Parameters,
-        ];
+        options.capabilities =
+            vec![SessionCapability::ClientPublish, SessionCapability::ConnectionGraph, SessionCapability::Parameters];
         options.services = vec![Service::new("/s", "t", |_, responder| drop(responder.respond("answer")))];
         let session = Session::start(&context, options, direct).unwrap();
         let channel = context.channel("/r").encoding("json").qos(Qos::Reliable).open().unwrap();

@@ -265,6 +265,22 @@ async fn s_237_a_stuck_encoder_delays_neither_log_nor_other_channels() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn s_267_a_panic_of_a_conversion_costs_its_picture_and_is_counted() {
+    let stage = Stage::new().await;
+    let source = stage.source("/camera", VideoSourceKind::Pixels);
+    let id = id_of(&source);
+    let mut viewer = stage.viewer("ann").await;
+    let mut frames = viewer.watch(id).await;
+    stage.control.inject_panic(PanicPoint::Video);
+    source.push(&rgb(&grey(40), 0)).unwrap();
+    stage.until_counts(id, |counts| counts.failed == 1).await;
+    source.push(&rgb(&grey(80), 0)).unwrap();
+    assert!(near(&next(&mut frames).await, luma(80)), "the next one is shown");
+    assert_eq!(stage.stats().await.callback_panics, 1);
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn s_236_pictures_wait_for_the_track_and_nothing_is_converted_for_nobody() {
     let stage = Stage::new().await;
     let source = stage.source("/camera", VideoSourceKind::Pixels);
