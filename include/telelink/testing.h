@@ -45,6 +45,10 @@ enum telelink_test_panic_point
    * The next viewer's control stream: it starts anew.
    */
   TELELINK_TEST_PANIC_POINT_ROOM = 4,
+  /**
+   * The conversion of the next picture for video: that picture is lost.
+   */
+  TELELINK_TEST_PANIC_POINT_VIDEO = 5,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L

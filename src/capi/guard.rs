@@ -66,9 +66,20 @@ fn fail(failure: Failure) -> telelink_status {
 fn panicked(panic: Box<dyn Any + Send>) -> telelink_status {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     last_error::set(&format!("a panic inside telelink was stopped: {}", text.unwrap_or("no message")));
-    // A payload of an unknown type could panic again in its own drop; a leak is the lesser evil.
-    std::mem::forget(panic);
+    discard(panic);
     telelink_status::Panic
+}
+
+/// Drops the payload of a panic. One of an unknown type can panic in that, with another payload, and so on; in the end a
+/// leak is the lesser evil.
+fn discard(mut payload: Box<dyn Any + Send>) {
+    for _ in 0..3 {
+        match catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+            Ok(()) => return,
+            Err(again) => payload = again,
+        }
+    }
+    std::mem::forget(payload);
 }
 
 #[cold]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -93,11 +94,13 @@ pub struct RoomOptions {
     pub ice_servers: Vec<IceServer>,
     /// Bound of one connect attempt. Default 5 s.
     pub connect_timeout: Duration,
+    /// Counts what panicked in the adapter and was stopped there; it outlives the room. Default a counter of its own.
+    pub panics: Arc<AtomicU64>,
 }
 
 impl Default for RoomOptions {
     fn default() -> Self {
-        Self { ice_servers: Vec::new(), connect_timeout: Duration::from_secs(5) }
+        Self { ice_servers: Vec::new(), connect_timeout: Duration::from_secs(5), panics: Arc::default() }
     }
 }
 

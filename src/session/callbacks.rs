@@ -83,10 +83,15 @@ struct State {
     messages: usize,
     bytes: usize,
     waiting: HashMap<(ClientId, u32), Waiting>,
-    /// Undelivered begin events whose end has not come yet, by what they begin.
-    begun: HashMap<Span, u64>,
-    /// The same for parameters: undelivered first subscriptions by name.
+    /// Begin events whose end has not come yet, by what they begin: the owner's word is not needed to end them (S-36).
+    begun: HashMap<Span, Begun>,
+    /// The same for parameters: the numbers of first subscriptions by name.
     followed: HashMap<String, u64>,
+}
+
+struct Begun {
+    number: u64,
+    end: Event,
 }
 
 #[derive(Default)]
@@ -149,6 +154,20 @@ impl Callbacks {
         self.push(Item::Finish(pool, reason));
     }
 
+    /// Ends all that has begun, in the order of its beginning: the owner, which would do it, is gone (S-36).
+    pub(crate) fn end_all(&self) {
+        let state = self.state.lock();
+        let mut ends: Vec<(u64, Event)> = state.begun.values().map(|begun| (begun.number, begun.end.clone())).collect();
+        let mut names: Vec<String> = state.followed.keys().cloned().collect();
+        drop(state);
+        ends.sort_unstable_by_key(|(number, _)| *number);
+        for (_, end) in ends {
+            self.lifecycle(end);
+        }
+        names.sort_unstable();
+        self.lifecycle(Event::ParametersUnsubscribe(names));
+    }
+
     /// Queues an event. `Some` when a viewer's message had to be dropped for it.
     pub(crate) fn event(&self, event: Event) -> Option<Overflow> {
         match &event {
@@ -165,13 +184,14 @@ impl Callbacks {
 
     fn lifecycle(&self, event: Event) {
         let mut state = self.state.lock();
-        let (span, begins) = match &event {
-            Event::Subscribe(client, channel) => (Span::Subscription(client.id, channel.id()), true),
-            Event::Unsubscribe(client, channel) => (Span::Subscription(client.id, channel.id()), false),
-            Event::ClientAdvertise(client, channel) => (Span::ClientChannel(client.id, channel.id), true),
-            Event::ClientUnadvertise(client, channel) => (Span::ClientChannel(client.id, channel.id), false),
-            Event::GraphSubscribe(_) => (Span::Graph, true),
-            Event::GraphUnsubscribe(_) => (Span::Graph, false),
+        let span = match &event {
+            Event::Subscribe(client, channel) | Event::Unsubscribe(client, channel) => {
+                Span::Subscription(client.id, channel.id())
+            }
+            Event::ClientAdvertise(client, channel) | Event::ClientUnadvertise(client, channel) => {
+                Span::ClientChannel(client.id, channel.id)
+            }
+            Event::GraphSubscribe(_) | Event::GraphUnsubscribe(_) => Span::Graph,
             Event::ParametersSubscribe(..) | Event::ParametersUnsubscribe(..) => {
                 state.parameters(event);
                 drop(state);
@@ -180,11 +200,11 @@ impl Callbacks {
             }
             Event::Message(..) => return,
         };
-        let begun = state.begun.remove(&span);
-        if begins {
+        let begun = state.begun.remove(&span).map(|begun| begun.number);
+        if let Some(end) = end_of(&event) {
             let number = state.next;
-            state.begun.insert(span, number);
-        } else if let Some(number) = begun.filter(|_| state.lifecycle > CANCEL_ABOVE) {
+            state.begun.insert(span, Begun { number, end });
+        } else if let Some(number) = begun.filter(|number| state.cancels(*number)) {
             // The listener never saw the beginning, so it need not see the end.
             state.cancel(number);
             if let Span::ClientChannel(client, channel) = span {
@@ -247,6 +267,13 @@ impl Callbacks {
         self.state.lock().items.len()
     }
 
+    /// What has begun and has not ended.
+    #[cfg(test)]
+    pub(super) fn begun(&self) -> usize {
+        let state = self.state.lock();
+        state.begun.len() + state.followed.len()
+    }
+
     /// Waits until the last callback has returned.
     pub(crate) fn wait_finished(&self, deadline: Instant) -> bool {
         let mut finished = self.finished.lock();
@@ -301,8 +328,8 @@ impl Callbacks {
     fn next(&self) -> Item {
         let mut state = self.state.lock();
         loop {
-            if let Some((number, item)) = state.items.pop_first() {
-                state.delivered(number, &item);
+            if let Some((_, item)) = state.items.pop_first() {
+                state.delivered(&item);
                 return item;
             }
             self.work.wait(&mut state);
@@ -357,10 +384,9 @@ impl State {
                 Event::ParametersSubscribe(names)
             }
             Event::ParametersUnsubscribe(mut names) => {
-                let cancels = self.lifecycle > CANCEL_ABOVE;
                 let mut unseen: HashMap<u64, HashSet<String>> = HashMap::new();
                 names.retain(|name| match self.followed.remove(name) {
-                    Some(number) if cancels => {
+                    Some(number) if self.cancels(number) => {
                         unseen.entry(number).or_default().insert(name.clone());
                         false
                     }
@@ -431,7 +457,7 @@ impl State {
         }
     }
 
-    fn delivered(&mut self, number: u64, item: &Item) {
+    fn delivered(&mut self, item: &Item) {
         let Item::Event(event) = item else { return };
         match event {
             Event::Message(client, channel, message) => {
@@ -440,36 +466,32 @@ impl State {
                     waiting.numbers.pop_front();
                 }
                 self.forget_message(key, message.payload.len());
-                return;
             }
-            Event::Subscribe(client, channel) => {
-                self.begin_delivered(Span::Subscription(client.id, channel.id()), number)
-            }
-            Event::ClientAdvertise(client, channel) => {
-                self.begin_delivered(Span::ClientChannel(client.id, channel.id), number);
-            }
-            Event::GraphSubscribe(_) => self.begin_delivered(Span::Graph, number),
-            Event::Unsubscribe(..) | Event::ClientUnadvertise(..) | Event::GraphUnsubscribe(_) => {}
-            Event::ParametersSubscribe(names) => {
-                for name in names {
-                    if self.followed.get(name) == Some(&number) {
-                        self.followed.remove(name);
-                    }
-                }
+            Event::ParametersSubscribe(names) | Event::ParametersUnsubscribe(names) => {
                 self.lifecycle -= names_weight(names);
-                return;
             }
-            Event::ParametersUnsubscribe(names) => {
-                self.lifecycle -= names_weight(names);
-                return;
-            }
+            Event::Subscribe(..)
+            | Event::Unsubscribe(..)
+            | Event::ClientAdvertise(..)
+            | Event::ClientUnadvertise(..)
+            | Event::GraphSubscribe(_)
+            | Event::GraphUnsubscribe(_) => self.lifecycle -= 1,
         }
-        self.lifecycle -= 1;
     }
 
-    fn begin_delivered(&mut self, span: Span, number: u64) {
-        if self.begun.get(&span) == Some(&number) {
-            self.begun.remove(&span);
-        }
+    /// Whether the end of what this undelivered event begins cancels it. An event that has been delivered is no item any
+    /// more.
+    fn cancels(&self, number: u64) -> bool {
+        self.lifecycle > CANCEL_ABOVE && self.items.contains_key(&number)
+    }
+}
+
+/// The event that ends what this one begins. Parameters end by their names.
+fn end_of(event: &Event) -> Option<Event> {
+    match event {
+        Event::Subscribe(client, channel) => Some(Event::Unsubscribe(client.clone(), channel.clone())),
+        Event::ClientAdvertise(client, channel) => Some(Event::ClientUnadvertise(client.clone(), channel.clone())),
+        Event::GraphSubscribe(client) => Some(Event::GraphUnsubscribe(client.clone())),
+        _ => None,
     }
 }

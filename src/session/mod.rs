@@ -192,6 +192,7 @@ impl Control {
         if !matches!(before.0, ConnectionStatus::ShuttingDown | ConnectionStatus::Shutdown) {
             self.callbacks.status(ConnectionStatus::ShuttingDown, Some(error.clone()));
         }
+        self.callbacks.end_all();
         self.pool.close();
         let room = self.room.lock().take();
         if let Some(room) = room {

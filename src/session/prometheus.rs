@@ -61,7 +61,11 @@ impl SessionStats {
         page.counter("viewer_resets_total", "Viewers that had to be reset.", self.viewer_resets);
         let dropped = self.listener_messages_dropped;
         page.counter("listener_dropped_messages_total", "Viewers' messages that a slow listener lost.", dropped);
-        page.counter("callback_panics_total", "Callbacks of the application that panicked.", self.callback_panics);
+        page.counter(
+            "callback_panics_total",
+            "Panics that were stopped, of callbacks of the application and of the library.",
+            self.callback_panics,
+        );
 
         let totals = self.totals();
         page.head("messages_total", "counter", "Messages sent, once each however many viewers, by path.");

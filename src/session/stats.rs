@@ -38,7 +38,8 @@ pub struct SessionStats {
     pub quality: Option<ConnectionQuality>,
     /// Viewer messages dropped because the listener was too slow.
     pub listener_messages_dropped: u64,
-    /// Panics that were stopped: of the application's callbacks, and of the library's own tasks and threads.
+    /// Panics that were stopped: of the application's callbacks, and of the library's own tasks and threads, those of
+    /// the room among them.
     pub callback_panics: u64,
     /// Viewers that had to be reset.
     pub viewer_resets: u64,

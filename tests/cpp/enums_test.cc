@@ -82,6 +82,7 @@ static_assert(same(PanicPoint::callbacks, TELELINK_TEST_PANIC_POINT_CALLBACKS));
 static_assert(same(PanicPoint::handlers, TELELINK_TEST_PANIC_POINT_HANDLERS));
 static_assert(same(PanicPoint::gateway, TELELINK_TEST_PANIC_POINT_GATEWAY));
 static_assert(same(PanicPoint::room, TELELINK_TEST_PANIC_POINT_ROOM));
+static_assert(same(PanicPoint::video, TELELINK_TEST_PANIC_POINT_VIDEO));
 
 static_assert(same(LogLevel::off, TELELINK_LOG_LEVEL_OFF));
 static_assert(same(LogLevel::error, TELELINK_LOG_LEVEL_ERROR));

@@ -1,5 +1,6 @@
 // Sessions on a real LiveKit server. LIVEKIT_SERVER names its program and TELELINK_LIVEKIT_LIBRARY (or the build's own
 // lib/telelink/) the library; without them these tests fail. scripts/env.sh sets both.
+#include "exits.hpp"
 #include "support.hpp"
 
 #include <arpa/inet.h>
@@ -78,6 +79,7 @@ class LiveKit : public ::testing::Test {
 
   static void TearDownTestSuite() {
     if (shell_ != nullptr) pclose(shell_);
+    shell_ = nullptr;
   }
 
   static telelink::SessionOptions options() {
@@ -149,6 +151,45 @@ TEST_F(LiveKit, UrlThatNobodyAnswersIsConnectFailed) {
   }
   ASSERT_TRUE(error);
   EXPECT_EQ(error->status, Status::connect_failed) << error->message;
+}
+
+/// Each child starts a server of its own.
+class LiveKitDeathTest : public LiveKit {
+ protected:
+  void SetUp() override {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    LiveKit::SetUp();
+  }
+
+  static telelink::SessionOptions robot(int number) {
+    auto robot = options();
+    robot.api_key->identity = "robot-" + std::to_string(number);
+    return robot;
+  }
+};
+
+TEST_F(LiveKitDeathTest, ExitWhileBusy) {
+  EXPECT_EXIT(support::exit_while_busy(robot), ::testing::ExitedWithCode(0), "");
+}
+
+TEST_F(LiveKitDeathTest, Sigterm) {
+  EXPECT_EXIT(support::terminate_while_busy(robot), ::testing::KilledBySignal(SIGTERM), "");
+}
+
+TEST_F(LiveKitDeathTest, SigtermThatIsHandled) {
+  EXPECT_EXIT(support::close_on_sigterm(robot), ::testing::ExitedWithCode(0), "");
+}
+
+TEST_F(LiveKitDeathTest, StaticsOlderThanTheLibrary) {
+  EXPECT_EXIT(support::exit_with_statics_older_than_the_library(robot), ::testing::ExitedWithCode(0), "");
+}
+
+TEST_F(LiveKitDeathTest, StaticsYoungerThanTheLibrary) {
+  EXPECT_EXIT(support::exit_with_statics_younger_than_the_library(robot), ::testing::ExitedWithCode(0), "");
+}
+
+TEST_F(LiveKitDeathTest, Forks) {
+  EXPECT_EXIT(support::fork_while_busy(robot), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

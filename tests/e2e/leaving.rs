@@ -1,14 +1,16 @@
 //! Leaving the room: what the others see of a robot whose process ends right after its session, and of an idle one.
 
+use std::net::TcpListener;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
+use telelink::context::Qos;
 use telelink::gateway::{AfterIdle, DirectOptions, Session, TokenSource};
 use telelink::room::Secret;
 use telelink::session::{ConnectionStatus, SessionOptions};
 
 use crate::rig::{join, library_file, room_name, url, Robot, LIMIT};
-use crate::support::{self, wait_until, TokenOptions};
+use crate::support::{self, wait_until, Server, TokenOptions};
 
 /// What a server needs to find out by itself that a participant is gone is far longer.
 const AT_ONCE: Duration = Duration::from_secs(3);
@@ -77,6 +79,48 @@ fn a_process_that_ends_right_after_its_session_leaves_no_ghost() {
             assert!(others.iter().all(|p| p.identity.as_str() != "robot"), "{ending}: {others:?}");
         }
     });
+}
+
+/// Closes the session, which has to leave in order; answers how long that took.
+async fn close(robot: Robot) -> Duration {
+    let start = Instant::now();
+    let (session, diary) = (robot.session, robot.diary);
+    tokio::task::spawn_blocking(move || session.close_timeout(LIMIT)).await.unwrap().unwrap();
+    let lines = diary.lines();
+    assert_eq!(lines[lines.len() - 1], "shutdown", "{lines:?}");
+    let count = |what: &str| lines.iter().filter(|line| *line == what).count();
+    assert_eq!(count("subscribe /r"), count("unsubscribe /r"), "{lines:?}");
+    start.elapsed()
+}
+
+#[tokio::test]
+async fn a_stop_while_the_server_does_not_answer_ends_at_once() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let robot = Robot::start_at(&format!("ws://{}", silent.local_addr().unwrap()), "join", SessionOptions::default());
+    // The robot's attempt is under way. It is never answered.
+    let attempt = tokio::task::spawn_blocking(move || silent.accept().unwrap()).await.unwrap();
+    let took = close(robot).await;
+    assert!(took < AT_ONCE, "{took:?}");
+    drop(attempt);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_at_any_moment_of_a_reconnection_ends_in_order() {
+    // The moments are what is tested, so they are times: the transport has lost its link at once and tries, again and again.
+    for moment in [0, 20, 200, 1000, 3000].map(Duration::from_millis) {
+        let mut server = Server::start();
+        let robot = Robot::start_at(&server.url, "reconnection", SessionOptions::default());
+        let _channel = robot.context.channel("/r").encoding("bin").qos(Qos::Reliable).open().unwrap();
+        let viewer = robot.ready_viewer("v").await;
+        viewer.wait_channel("/r", LIMIT).await.unwrap();
+        viewer.subscribe(["/r"]).unwrap();
+        robot.wait_status("subscribe /r").await;
+        server.kill();
+        tokio::time::sleep(moment).await;
+        let took = close(robot).await;
+        // S-33: leaving is given up after 5 s.
+        assert!(took < Duration::from_secs(7), "{moment:?} after the loss: {took:?}");
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod support;
 
 mod data;
 mod failures;
+mod flood;
 mod graph;
 mod hostile;
 mod joining;

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use telelink::context::Qos;
-use telelink::session::SessionOptions;
+use telelink::session::{ErrorKind, SessionOptions};
 use telelink_viewer_client::Viewer;
 
 use crate::rig::{Robot, LIMIT};
@@ -46,6 +46,25 @@ async fn s_27_a_server_frozen_for_five_seconds_loses_nothing_and_resets_nobody()
     assert!(thawed.elapsed() < BACK, "{:?}", thawed.elapsed());
     assert_eq!(viewer.totals().server_infos, 1, "the session went on");
     assert_eq!((robot.session.stats().unwrap().joins, robot.session.stats().unwrap().viewer_resets), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_robot_that_starts_at_a_frozen_server_is_there_soon_after_it_goes_on() {
+    let server = Server::start();
+    server.freeze();
+    let robot = Robot::start_at(&server.url, "early", SessionOptions::default());
+    let channel = robot.context.channel("/r").encoding("bin").qos(Qos::Reliable).open().unwrap();
+    // Several attempts were given up by then. The kernel has taken their connections, so the server will see them.
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(robot.session.last_error().unwrap().kind, ErrorKind::ConnectFailed);
+    server.thaw();
+    let thawed = Instant::now();
+    let viewer = robot.viewer("v", Some(telelink::protocol::version::SPOKEN)).await;
+    viewer.ready(LIMIT).await.unwrap();
+    subscribe(&viewer).await;
+    channel.log(b"here").unwrap();
+    assert_eq!(viewer.next_message(LIMIT).await.unwrap().payload[..], *b"here");
+    assert!(thawed.elapsed() < BACK, "{:?}: {:?}", thawed.elapsed(), robot.diary.lines());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

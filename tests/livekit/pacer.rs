@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use telelink::room::{DataFrame, DataTrack, DropCause, FrameReceiver, FrameSource, Joined};
+use telelink::room::{DataFrame, DataTrack, DropCause, FrameReceiver, FrameSource, Joined, RoomOptions};
 
 use crate::data_tracks::{drain, flowing, number, publish, published, Slot, WARM_UP};
-use crate::rig::{quiet, room_name, Rig, LIMIT};
-use crate::support::{wait_until, within};
+use crate::rig::{quiet, room_name, url, Rig, LIMIT};
+use crate::support::{self, wait_until, within, TokenOptions};
 
 const CHANNELS: usize = 50;
 const TICKS: u64 = 60;
@@ -268,7 +268,11 @@ impl FrameSource for Broken {
 
 pub async fn s_267_a_panic_of_a_frame_source_does_not_end_the_rooms_data_tracks(rig: &Rig) {
     let room = room_name("pacer-panic");
-    let (robot, mut viewer) = (rig.join(&room, "robot").await, rig.join(&room, "viewer").await);
+    let options = RoomOptions::default();
+    let stopped = options.panics.clone();
+    let token = support::token(&room, "robot", &TokenOptions::default());
+    let robot = rig.join_by(url(), token, options).await.expect("joins");
+    let mut viewer = rig.join(&room, "viewer").await;
     let broken = Arc::new(Broken { slot: Slot::default(), panics: AtomicU64::new(0) });
     let bad =
         within("publishing", LIMIT, robot.room.publish_data_track("bad", broken.clone())).await.expect("publishes");
@@ -279,7 +283,7 @@ pub async fn s_267_a_panic_of_a_frame_source_does_not_end_the_rooms_data_tracks(
     let remote = [first, second].into_iter().find(|track| track.name == "good").expect("published");
     let mut receiver = viewer.room.subscribe_data_track(&remote, 8).expect("subscribes");
     bad.notify();
-    wait_until("the panic", LIMIT, || broken.panics.load(Ordering::Relaxed) > 0).await;
+    wait_until("the panic is stopped and counted", LIMIT, || stopped.load(Ordering::Relaxed) == 1).await;
     flowing(&slot, &good, &mut receiver).await;
     // The broken one, too, when it is no longer broken.
     broken.slot.put(1, 8);

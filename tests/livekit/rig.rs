@@ -54,8 +54,11 @@ impl Rig {
     }
 
     pub async fn try_join(&self, url: &str, token: String) -> Result<Joined, JoinError> {
-        let request = JoinRequest { url: url.into(), token: Secret::new(token), options: RoomOptions::default() };
-        self.connector.join(request).await
+        self.join_by(url, token, RoomOptions::default()).await
+    }
+
+    pub async fn join_by(&self, url: &str, token: String, options: RoomOptions) -> Result<Joined, JoinError> {
+        self.connector.join(JoinRequest { url: url.into(), token: Secret::new(token), options }).await
     }
 
     pub async fn join_with(&self, room: &str, identity: &str, options: &TokenOptions) -> Joined {

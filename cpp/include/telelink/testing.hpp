@@ -98,6 +98,7 @@ enum class PanicPoint : std::int32_t {
   handlers = 2,   ///< the next request fails
   gateway = 3,    ///< when it joins again: ends the session
   room = 4,       ///< the next viewer's control stream starts anew
+  video = 5,      ///< the next picture for video is lost
 };
 
 /// Makes a part of the library panic at its next step: shows that the robot survives a fault of telelink.

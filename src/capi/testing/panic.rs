@@ -20,6 +20,8 @@ pub enum telelink_test_panic_point {
     Gateway = 3,
     /// The next viewer's control stream: it starts anew.
     Room = 4,
+    /// The conversion of the next picture for video: that picture is lost.
+    Video = 5,
 }
 
 /// Makes a part of the library panic at its next step: what a robot sees of a fault of telelink, and that it survives.
@@ -42,6 +44,7 @@ pub unsafe extern "C" fn telelink_test_inject_panic(session: *const telelink_ses
             2 => PanicPoint::Handlers,
             3 => PanicPoint::Gateway,
             4 => PanicPoint::Room,
+            5 => PanicPoint::Picture,
             _ => {
                 let text = format!("point is {point}, which is no telelink_test_panic_point");
                 return Err(Failure::new(telelink_status::InvalidValue, text));

@@ -2,6 +2,7 @@
 //! not there. Whole sessions are tested from C and C++ (tests/capi, tests/cpp).
 
 mod channel;
+mod parameter;
 mod request;
 mod sized;
 mod view;

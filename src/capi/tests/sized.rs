@@ -95,6 +95,13 @@ fn a_panic_is_stopped_and_a_long_message_is_cut_at_a_character() {
     assert!(text.starts_with("a panic inside telelink was stopped: ü") && text.ends_with('ü') && text.len() <= 2047);
     assert_eq!(guard_or(7, || std::panic::panic_any(5)), 7);
     assert!(last_error().ends_with("no message"));
+    struct Again;
+    impl Drop for Again {
+        fn drop(&mut self) {
+            panic!("in the drop of a panic");
+        }
+    }
+    assert_eq!(guard_or(8, || std::panic::panic_any(Again)), 8);
     let fail = || Err::<u32, _>(Failure::new(telelink_status::Closed, "a\0b"));
     assert_eq!((guard_get(9, fail), &*last_error()), (9, "a b"));
     assert_eq!(guard(|| Ok(())), telelink_status::Ok);

@@ -97,6 +97,29 @@ async fn s_48_an_attempt_given_up_is_a_ghost_as_long_as_the_server_may_carry_it_
     let took = robot.joined(2).await;
     assert!(took > Duration::from_secs(30), "{took:?}");
     robot.server.disconnect("robot", DisconnectReason::DuplicateIdentity);
-    robot.joined(3).await;
+    // The server answers again: the pause is not the one after all those attempts.
+    let took = robot.joined(3).await;
+    assert!(took < Duration::from_millis(1300), "{took:?}");
     robot.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_48_two_robots_that_take_each_other_for_a_ghost_do_not_fight_for_ever() {
+    let robot = Robot::start().await;
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    robot.server.disconnect("robot", DisconnectReason::ConnectionLost);
+    let start = Instant::now();
+    // A rival that was lost at the same time, and comes back each time.
+    let mut thrown_out = 1;
+    while !robot.gateway.is_finished() {
+        assert!(start.elapsed() < Duration::from_secs(40), "still fighting after {thrown_out} joins");
+        if robot.server.joins("robot") > thrown_out {
+            thrown_out += 1;
+            robot.server.disconnect("robot", DisconnectReason::DuplicateIdentity);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(start.elapsed() > Duration::from_secs(25), "{:?}", start.elapsed());
+    assert_eq!(robot.control.last_error().unwrap().kind, ErrorKind::DuplicateIdentity);
+    robot.driver.await.unwrap();
 }

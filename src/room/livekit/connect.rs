@@ -41,11 +41,11 @@ async fn join(library: Arc<Library>, request: JoinRequest) -> Result<Joined, Joi
     let JoinRequest { token, options, .. } = request;
     let (tx, rx) = oneshot::channel();
     let limit = options.connect_timeout + GRACE;
-    let (rooms_library, runtime) = (library.clone(), runtime::Handle::current());
+    let (rooms_library, runtime, panics) = (library.clone(), runtime::Handle::current(), options.panics.clone());
     let id = dispatcher().expect(limit, Vec::new(), move |answer| match answer {
         Answer::Connected(answer) => match (answer.result, answer.error) {
             // Nobody takes the room: dropping it leaves it.
-            (Some(result), _) => drop(tx.send(Ok(RoomState::start(rooms_library, runtime, result)))),
+            (Some(result), _) => drop(tx.send(Ok(RoomState::start(rooms_library, runtime, panics, result)))),
             (None, error) => drop(tx.send(Err(error.unwrap_or_default()))),
         },
         other => drop(tx.send(Err(other.unexpected().to_string()))),

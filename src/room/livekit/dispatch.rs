@@ -319,6 +319,13 @@ impl Dispatcher {
         }
     }
 
+    /// Our own handling of an event panicked: it may have been about any room.
+    pub(super) fn count_panic(&self) {
+        for room in self.rooms.lock().values() {
+            room.core.panics.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// The library reports an internal panic: every room is lost, the process lives (livekit-ffi.md 3.4).
     fn on_panic(&self, message: &str) {
         let message = crate::room::livekit_common::redact::error_text(message, "");

@@ -289,6 +289,7 @@ extern "C" fn on_event(data: *const u8, len: usize) {
     // SAFETY: the library guarantees `len` readable bytes at `data` for the time of this call; nothing keeps them.
     let event = unsafe { std::slice::from_raw_parts(data, len) };
     if panic::catch_unwind(AssertUnwindSafe(|| dispatch::dispatcher().on_event(event))).is_err() {
+        dispatch::dispatcher().count_panic();
         tracing::error!(target: "telelink::livekit", "a LiveKit event made its handler panic; the event is lost");
     }
 }

@@ -1,5 +1,6 @@
 //! One joined room: its state, its events, and the room port over them.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,7 +51,12 @@ pub(super) struct RoomState {
 impl RoomState {
     /// Makes the room of a successful connect, lets its events flow and hands it out. Runs in the connect callback, so
     /// that the library's 15 s limit for this step cannot be missed by a join future that nobody polls.
-    pub(super) fn start(library: Arc<Library>, runtime: runtime::Handle, result: ConnectResult) -> Joined {
+    pub(super) fn start(
+        library: Arc<Library>,
+        runtime: runtime::Handle,
+        panics: Arc<AtomicU64>,
+        result: ConnectResult,
+    ) -> Joined {
         let (room_handle, local_handle) = (result.room.handle, result.local_participant.handle);
         let (mut remote, mut videos, mut published) = (Vec::new(), RemoteVideos::default(), Vec::new());
         for entry in result.participants {
@@ -64,7 +70,7 @@ impl RoomState {
         let (local, others) = (participants.local.clone(), participants.remote());
         let meter = Box::new(stats::SessionMeter::new(library.clone(), room_handle.id()));
         // The runtime of the join: none is visible on the library's own threads.
-        let (core, receiver) = Core::new(runtime, participants, meter, Box::new(Readers::of(room_handle.id())));
+        let (core, receiver) = Core::new(runtime, panics, participants, meter, Box::new(Readers::of(room_handle.id())));
         published.into_iter().for_each(|event| core.emit(event));
         let state = Arc::new(Self {
             core,

@@ -36,12 +36,15 @@ pub(in crate::room) struct Core {
     pub(in crate::room) open_streams: Arc<OpenCounts>,
     pub(in crate::room) readers: Box<dyn Readers>,
     pub(in crate::room) pacer: Arc<Pacer>,
+    /// Panics stopped in the adapter.
+    pub(in crate::room) panics: Arc<AtomicU64>,
 }
 
 impl Core {
     /// A room that was just joined, and its events.
     pub(in crate::room) fn new(
         runtime: runtime::Handle,
+        panics: Arc<AtomicU64>,
         participants: Participants,
         meter: Box<dyn Meter>,
         readers: Box<dyn Readers>,
@@ -57,7 +60,8 @@ impl Core {
             writes: AtomicU64::new(0),
             open_streams: Arc::default(),
             readers,
-            pacer: Arc::new(Pacer::new(meter)),
+            pacer: Arc::new(Pacer::new(meter, panics.clone())),
+            panics,
         };
         (Arc::new(core), receiver)
     }

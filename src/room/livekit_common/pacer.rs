@@ -58,6 +58,7 @@ pub(in crate::room) struct Pacer {
     refused: AtomicU64,
     pace: Mutex<Pace>,
     started: Instant,
+    panics: Arc<AtomicU64>,
 }
 
 #[derive(Default)]
@@ -77,7 +78,7 @@ pub(in crate::room) struct PacerStats {
 }
 
 impl Pacer {
-    pub(in crate::room) fn new(meter: Box<dyn Meter>) -> Self {
+    pub(in crate::room) fn new(meter: Box<dyn Meter>, panics: Arc<AtomicU64>) -> Self {
         Self {
             meter,
             queue: Mutex::default(),
@@ -87,6 +88,7 @@ impl Pacer {
             refused: AtomicU64::new(0),
             pace: Mutex::new(Pace::new()),
             started: Instant::now(),
+            panics,
         }
     }
 
@@ -147,6 +149,7 @@ impl Pacer {
     /// A panic of a frame source or of our own costs a frame, not the room's data tracks (S-267).
     fn keep_running(self: Arc<Self>) {
         while catch_unwind(AssertUnwindSafe(|| self.run())).is_err() {
+            self.panics.fetch_add(1, Ordering::Relaxed);
             tracing::error!(target: "telelink::livekit", "the pacer panicked and goes on; please report it");
             // Should it panic again and again, it does so slowly.
             thread::sleep(AFTER_PANIC);

@@ -33,11 +33,12 @@ async fn join(request: JoinRequest) -> Result<Joined, JoinError> {
     let JoinRequest { token, options, .. } = request;
     let runtime = runtime::handle().map_err(|error| JoinError::new(JoinErrorKind::Library, error))?;
     let connecting = {
+        let panics = options.panics.clone();
         let (url, token, options) = (url.clone(), token.clone(), room_options(&options));
         async move {
             let connected = livekit::Room::connect(&url, token.expose(), options).await;
             // Nobody takes the room: dropping it leaves it.
-            connected.map(|(room, events)| RoomState::start(runtime.clone(), room, events))
+            connected.map(|(room, events)| RoomState::start(runtime.clone(), panics, room, events))
         }
     };
     match runtime::carry_out(runtime, "joining", options.connect_timeout + GRACE, connecting).await {

@@ -1,7 +1,7 @@
 //! One joined room: its state, and the room port over it.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +54,7 @@ impl RoomState {
     /// Makes the room of a successful connect and lets its events flow.
     pub(super) fn start(
         runtime: runtime::Handle,
+        panics: Arc<AtomicU64>,
         room: livekit::Room,
         mut events: mpsc::UnboundedReceiver<livekit::RoomEvent>,
     ) -> Joined {
@@ -75,7 +76,7 @@ impl RoomState {
         let local = participants.local.clone();
         let readers = Arc::new(Readers::default());
         let meter = Box::new(stats::SessionMeter::new(runtime.clone(), room.clone()));
-        let (core, receiver) = Core::new(runtime, participants, meter, Box::new(readers.clone()));
+        let (core, receiver) = Core::new(runtime, panics, participants, meter, Box::new(readers.clone()));
         published.into_iter().for_each(|event| core.emit(event));
         let state = Arc::new(Self {
             core,

@@ -8,6 +8,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
 use crate::room::RoomError;
+use crate::threads::{self, ThreadRole};
 
 /// LiveKit's own runtime. One of its own, because its tasks need I/O and may block for a moment inside WebRTC, which the
 /// sessions' threads must not feel; the prebuilt library has one too. Made with the first join, never ended.
@@ -18,6 +19,7 @@ pub(super) fn handle() -> Result<&'static Handle, String> {
             .worker_threads(2)
             .max_blocking_threads(8)
             .thread_name("tl-livekit")
+            .on_thread_start(|| threads::started(ThreadRole::Core))
             .enable_all()
             .build()
     });

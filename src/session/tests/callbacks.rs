@@ -42,6 +42,12 @@ impl Listener for Stuck {
     fn on_connection_graph_unsubscribe(&self, client: &Client) {
         self.log.on_connection_graph_unsubscribe(client);
     }
+    fn on_parameters_subscribe(&self, names: &[String]) {
+        names.iter().for_each(|name| self.log.add(format!("+ parameter {name}")));
+    }
+    fn on_parameters_unsubscribe(&self, names: &[String]) {
+        names.iter().for_each(|name| self.log.add(format!("- parameter {name}")));
+    }
 }
 
 struct Queue {
@@ -187,6 +193,48 @@ async fn a_viewer_that_follows_and_forgets_the_graph_for_ever_fills_nothing() {
     // That the rest alternates is what `assert_balanced` checks.
     let lines = queue.finish().await;
     assert!(lines.len() > 1000, "below the bound nothing is cancelled");
+}
+
+#[tokio::test]
+async fn s_36_all_that_has_begun_and_not_ended_can_be_ended_without_the_owner() {
+    let queue = Queue::stuck().await;
+    let context = Context::new();
+    let (a, b) = (context.channel("/a").open().unwrap(), context.channel("/b").open().unwrap());
+    let (ann, bob) = (client(1), client(2));
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    for event in [
+        Event::ParametersSubscribe(names(&["x", "y"])),
+        Event::Subscribe(bob.clone(), b.channel_ref().clone()),
+        Event::Subscribe(ann.clone(), a.channel_ref().clone()),
+        Event::ClientAdvertise(ann.clone(), channel(1)),
+        Event::GraphSubscribe(ann.clone()),
+        Event::Unsubscribe(ann.clone(), a.channel_ref().clone()),
+        Event::ParametersUnsubscribe(names(&["x"])),
+    ] {
+        queue.callbacks.event(event);
+    }
+    queue.callbacks.end_all();
+    queue.callbacks.end_all();
+    let lines = queue.finish().await;
+    let ends = ["- S2 /b", "- S1 client 1", "- graph", "- parameter y", "status shutdown"];
+    assert_eq!(lines[lines.len() - ends.len()..], ends, "{lines:?}");
+    assert_eq!(lines.iter().filter(|line| line.starts_with("- ")).count(), 6, "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_viewer_that_is_gone_leaves_no_record_behind() {
+    let queue = Queue::stuck().await;
+    let context = Context::new();
+    let open = context.channel("/a").open().unwrap();
+    for n in 1..10_000 {
+        let client = client(n);
+        queue.callbacks.event(Event::Subscribe(client.clone(), open.channel_ref().clone()));
+        queue.callbacks.event(Event::ParametersSubscribe(vec![n.to_string()]));
+        queue.callbacks.event(Event::ParametersUnsubscribe(vec![n.to_string()]));
+        queue.callbacks.event(Event::Unsubscribe(client, open.channel_ref().clone()));
+    }
+    assert_eq!(queue.callbacks.begun(), 0);
+    queue.finish().await;
 }
 
 #[tokio::test]

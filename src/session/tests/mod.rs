@@ -241,6 +241,15 @@ impl Viewer {
         self.say(&FromViewer::Subscribe { channels: channels.iter().map(entry).collect() });
     }
 
+    /// Subscribes to a channel, to the connection graph and to the parameters "a" and "b", and advertises channel 7.
+    async fn begin_everything(&mut self, channel: &Channel) {
+        self.subscribe(&[channel]);
+        self.raw(input::advertise(7));
+        self.say(&FromViewer::SubscribeConnectionGraph);
+        self.say(&FromViewer::SubscribeParameterUpdates { names: vec!["a".into(), "b".into()] });
+        self.barrier().await;
+    }
+
     fn event(&mut self, event: RoomEvent) {
         match event {
             RoomEvent::ByteStreamOpened { topic, sender, reader, .. } => {

@@ -30,6 +30,24 @@ impl Listener for Told {
     fn on_unsubscribe(&self, client: &Client, channel: &ChannelRef) {
         self.log.on_unsubscribe(client, channel);
     }
+    fn on_client_advertise(&self, client: &Client, channel: &ClientChannel) {
+        self.log.on_client_advertise(client, channel);
+    }
+    fn on_client_unadvertise(&self, client: &Client, channel: &ClientChannel) {
+        self.log.on_client_unadvertise(client, channel);
+    }
+    fn on_connection_graph_subscribe(&self, client: &Client) {
+        self.log.on_connection_graph_subscribe(client);
+    }
+    fn on_connection_graph_unsubscribe(&self, client: &Client) {
+        self.log.on_connection_graph_unsubscribe(client);
+    }
+    fn on_parameters_subscribe(&self, names: &[String]) {
+        names.iter().for_each(|name| self.log.add(format!("+ parameter {name}")));
+    }
+    fn on_parameters_unsubscribe(&self, names: &[String]) {
+        names.iter().for_each(|name| self.log.add(format!("- parameter {name}")));
+    }
 }
 
 /// A whole session with its gateway and runtime, on the real clock.
@@ -49,6 +67,8 @@ impl Robot {
         let listener = Arc::new(Told { log: log.clone(), _dropped: Dropped(log.clone()) });
         let mut options = SessionOptions { listener: Some(listener), ..Default::default() };
         options.supported_encodings = vec!["json".into()];
+        options.capabilities =
+            vec![SessionCapability::ClientPublish, SessionCapability::ConnectionGraph, SessionCapability::Parameters];
         options.services = vec![Service::new("/s", "t", |_, responder| drop(responder.respond("answer")))];
         let session = Session::start(&context, options, direct).unwrap();
         let channel = context.channel("/r").encoding("json").qos(Qos::Reliable).open().unwrap();
@@ -87,7 +107,9 @@ const PANICKED: [&str; 3] = ["status shutting down (Panic)", "status shutdown (P
 async fn s_267_a_panic_of_the_owner_ends_the_session_and_leaves_the_room() {
     let robot = Robot::start().await;
     let mut viewer = robot.viewer("ann").await;
-    viewer.subscribe(&[&robot.channel]);
+    viewer.begin_everything(&robot.channel).await;
+    // What has ended before is not ended again.
+    viewer.say(&FromViewer::UnsubscribeParameterUpdates { names: vec!["a".into()] });
     viewer.barrier().await;
     robot.session.inject_panic(PanicPoint::Owner);
     robot.log.wait("dropped").await;
@@ -96,7 +118,12 @@ async fn s_267_a_panic_of_the_owner_ends_the_session_and_leaves_the_room() {
     assert_eq!(robot.session.publish_status(StatusLevel::Info, "x", None).unwrap_err().kind, ErrorKind::Closed);
     assert!(!robot.channel.is_wanted());
     robot.channel.log(b"x").unwrap();
-    robot.free(&PANICKED).await;
+    // S-36: the owner's own record is not to be trusted any more, that of what was told is.
+    robot.log.assert_balanced();
+    let sid = &viewer.sid;
+    let ends = [format!("- {sid} /r"), format!("- {sid} client 7"), "- graph".into(), "- parameter b".into()];
+    let ends: Vec<&str> = ends.iter().map(String::as_str).collect();
+    robot.free(&[&PANICKED[..1], &ends, &PANICKED[1..]].concat()).await;
 }
 
 #[tokio::test]

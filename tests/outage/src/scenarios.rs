@@ -70,6 +70,22 @@ async fn frozen(stage: &mut Stage, time: Duration) -> Fault {
     Fault { began, ended: unix_ns() }
 }
 
+/// The robot's program is started again while nobody answers, and tries for `time`.
+async fn early(stage: &mut Stage, time: Duration, absent: bool) -> Fault {
+    let began = unix_ns();
+    if absent {
+        stage.server.kill();
+        stage.restart_robot();
+        tokio::task::block_in_place(|| stage.server.restart(time));
+    } else {
+        stage.server.freeze();
+        stage.restart_robot();
+        sleep(time).await;
+        stage.server.thaw();
+    }
+    Fault { began, ended: unix_ns() }
+}
+
 /// Under a condition that lasts, data comes; then a cut on top of it.
 async fn under(stage: &mut Stage, time: Duration) -> Fault {
     stage.expect_data().await;
@@ -223,6 +239,20 @@ pub(crate) const ALL: &[Scenario] = &[
         path: Path::Cable,
         back: BACK,
         run: |stage| Box::pin(frozen(stage, seconds(120))),
+    },
+    Scenario {
+        name: "early-absent",
+        what: "the robot's program starts 30 s before its server",
+        path: Path::Cable,
+        back: BACK,
+        run: |stage| Box::pin(early(stage, seconds(30), true)),
+    },
+    Scenario {
+        name: "early-frozen",
+        what: "the robot's program starts at a frozen server (SIGSTOP), which goes on after 30 s",
+        path: Path::Cable,
+        back: BACK,
+        run: |stage| Box::pin(early(stage, seconds(30), false)),
     },
     Scenario {
         name: "loss-2",

@@ -48,7 +48,7 @@ impl Stage {
         net.set_signal_port(server.signal_port());
         prepare(&net);
         let room = format!("outage-{name}");
-        let robot = Robot::start(&net.on_robot(), &server.url, &room, output().join(format!("{name}.log")));
+        let robot = Robot::start(&net.on_robot(), &server.url, &room, 0, output().join(format!("{name}.log")));
         let watches: Vec<Watch> =
             (1..=viewers).map(|n| Watch::start(&server.url, &room, &format!("viewer-{n}"), &TOPICS)).collect();
         let mut stage = Self { server, robot, watches, room, baseline: Usage::default(), net };
@@ -56,6 +56,14 @@ impl Stage {
         assert!(stage.data_since(since, START).await.is_some(), "no data at the start");
         stage.baseline = stage.steady().await;
         stage
+    }
+
+    /// The robot's program dies and is started again.
+    pub(crate) fn restart_robot(&mut self) {
+        const BEHIND: u64 = 1 << 32;
+        let log = output().join(format!("{}-again.log", self.room));
+        self.robot.kill();
+        self.robot = Robot::start(&self.net.on_robot(), &self.server.url, &self.room, BEHIND, log);
     }
 
     /// Waits for data at every viewer; answers the longest time from `since` on, for the reliable and the lossy path.

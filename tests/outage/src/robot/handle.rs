@@ -24,12 +24,12 @@ pub(crate) struct Robot {
 }
 
 impl Robot {
-    /// Starts the robot behind `prefix`; what it logs goes to the file `log`.
-    pub(crate) fn start(prefix: &[String], url: &str, room: &str, log: PathBuf) -> Self {
+    /// Starts the robot behind `prefix`, counting from `first`; what it logs goes to the file `log`.
+    pub(crate) fn start(prefix: &[String], url: &str, room: &str, first: u64, log: PathBuf) -> Self {
         let mut child = tokio::process::Command::new(&prefix[0])
             .args(&prefix[1..])
             .arg(std::env::current_exe().expect("the path of this program"))
-            .args(["robot", "--url", url, "--room", room])
+            .args(["robot", "--url", url, "--room", room, "--first", &first.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(File::create(&log).expect("a log file"))
@@ -38,6 +38,11 @@ impl Robot {
             .expect("the robot starts");
         let (input, output) = child.stdin.take().zip(child.stdout.take()).expect("the pipes that were asked for");
         Self { child, input, output: BufReader::new(output).lines(), log }
+    }
+
+    /// Ends the robot's process where it is.
+    pub(crate) fn kill(&mut self) {
+        self.child.start_kill().expect("the robot lives");
     }
 
     pub(crate) async fn tell(&mut self, command: &Command) {

@@ -29,6 +29,9 @@ pub(crate) struct Options {
     url: String,
     #[arg(long)]
     room: String,
+    /// First number on the two channels: a robot that follows another one goes on behind its numbers.
+    #[arg(long, default_value_t = 0)]
+    first: u64,
 }
 
 /// Log lines with the time that everybody here uses.
@@ -81,8 +84,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
     let size = Arc::new(AtomicUsize::new(0));
     let rate = Arc::new(AtomicUsize::new(0));
     let threads = [
-        ticker(RELIABLE_HZ, reliable, ending.clone(), logged.clone()),
-        ticker(LOSSY_HZ, lossy, ending.clone(), Arc::default()),
+        ticker(RELIABLE_HZ, reliable, options.first, ending.clone(), logged.clone()),
+        ticker(LOSSY_HZ, lossy, options.first, ending.clone(), Arc::default()),
         loader(load, ending.clone(), size.clone(), rate.clone()),
     ];
     for line in std::io::stdin().lock().lines() {
@@ -125,14 +128,20 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Logs consecutive numbers, 8 bytes little-endian each.
-fn ticker(hz: u32, channel: Channel, ending: Arc<AtomicBool>, count: Arc<AtomicU64>) -> thread::JoinHandle<()> {
+fn ticker(
+    hz: u32,
+    channel: Channel,
+    first: u64,
+    ending: Arc<AtomicBool>,
+    count: Arc<AtomicU64>,
+) -> thread::JoinHandle<()> {
     thread::spawn(move || {
         let start = Instant::now();
         for n in 0_u64.. {
             if ending.load(Ordering::Relaxed) {
                 return;
             }
-            if let Err(error) = channel.log(&n.to_le_bytes()) {
+            if let Err(error) = channel.log(&(first + n).to_le_bytes()) {
                 tracing::error!(%error, "log failed");
             }
             count.store(n + 1, Ordering::Relaxed);
