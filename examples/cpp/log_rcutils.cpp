@@ -6,12 +6,11 @@
 //   LIVEKIT_URL=ws://127.0.0.1:7880 LIVEKIT_TOKEN=... log_rcutils
 #include <telelink/telelink.hpp>
 
-#include <rcutils/logging.h>
-
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <iostream>
+#include <rcutils/logging.h>
 #include <string>
 #include <thread>
 
@@ -19,10 +18,14 @@ namespace {
 
 int ros_severity(telelink::LogLevel level) {
   switch (level) {
-    case telelink::LogLevel::error: return RCUTILS_LOG_SEVERITY_ERROR;
-    case telelink::LogLevel::warn: return RCUTILS_LOG_SEVERITY_WARN;
-    case telelink::LogLevel::info: return RCUTILS_LOG_SEVERITY_INFO;
-    default: return RCUTILS_LOG_SEVERITY_DEBUG;
+    case telelink::LogLevel::error:
+      return RCUTILS_LOG_SEVERITY_ERROR;
+    case telelink::LogLevel::warn:
+      return RCUTILS_LOG_SEVERITY_WARN;
+    case telelink::LogLevel::info:
+      return RCUTILS_LOG_SEVERITY_INFO;
+    default:
+      return RCUTILS_LOG_SEVERITY_DEBUG;
   }
 }
 

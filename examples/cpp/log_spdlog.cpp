@@ -5,14 +5,13 @@
 //   LIVEKIT_URL=ws://127.0.0.1:7880 LIVEKIT_TOKEN=... log_spdlog
 #include <telelink/telelink.hpp>
 
-#include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/spdlog.h>
-
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <iostream>
 #include <memory>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
 #include <thread>
 #include <utility>
 
@@ -20,12 +19,18 @@ namespace {
 
 spdlog::level::level_enum spdlog_level(telelink::LogLevel level) {
   switch (level) {
-    case telelink::LogLevel::error: return spdlog::level::err;
-    case telelink::LogLevel::warn: return spdlog::level::warn;
-    case telelink::LogLevel::info: return spdlog::level::info;
-    case telelink::LogLevel::debug: return spdlog::level::debug;
-    case telelink::LogLevel::trace: return spdlog::level::trace;
-    case telelink::LogLevel::off: break;
+    case telelink::LogLevel::error:
+      return spdlog::level::err;
+    case telelink::LogLevel::warn:
+      return spdlog::level::warn;
+    case telelink::LogLevel::info:
+      return spdlog::level::info;
+    case telelink::LogLevel::debug:
+      return spdlog::level::debug;
+    case telelink::LogLevel::trace:
+      return spdlog::level::trace;
+    case telelink::LogLevel::off:
+      break;
   }
   return spdlog::level::off;
 }

@@ -17,10 +17,14 @@ namespace {
 
 int syslog_priority(telelink::LogLevel level) {
   switch (level) {
-    case telelink::LogLevel::error: return LOG_ERR;
-    case telelink::LogLevel::warn: return LOG_WARNING;
-    case telelink::LogLevel::info: return LOG_INFO;
-    default: return LOG_DEBUG;
+    case telelink::LogLevel::error:
+      return LOG_ERR;
+    case telelink::LogLevel::warn:
+      return LOG_WARNING;
+    case telelink::LogLevel::info:
+      return LOG_INFO;
+    default:
+      return LOG_DEBUG;
   }
 }
 

@@ -269,11 +269,13 @@ TEST(ApiKey, IsChecked) {
   };
   expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.key is empty, and so is LIVEKIT_API_KEY in the environment");
   key.key = text("devkey");
-  expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.secret is empty, and so is LIVEKIT_API_SECRET in the environment");
+  expect(TELELINK_STATUS_INVALID_VALUE,
+         "options.api_key.secret is empty, and so is LIVEKIT_API_SECRET in the environment");
   key.secret = text("a secret");
   expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.room is empty, and so is TELELINK_ROOM in the environment");
   key.room = text("yard");
-  expect(TELELINK_STATUS_INVALID_VALUE, "options.api_key.identity is empty, and so is TELELINK_IDENTITY in the environment");
+  expect(TELELINK_STATUS_INVALID_VALUE,
+         "options.api_key.identity is empty, and so is TELELINK_IDENTITY in the environment");
   key.identity = garbage;
   expect(TELELINK_STATUS_INVALID_UTF8, "options.api_key.identity is not valid UTF-8 at byte 1");
   key.identity = text("robot");

@@ -60,7 +60,8 @@ TEST(Environment, ApiKeyIsCompletedFieldByField) {
   options.api_key->room = "yard";
   const auto refused = telelink::Session::start(context, std::move(options));
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().message, "options.api_key.identity is empty, and so is TELELINK_IDENTITY in the environment");
+  EXPECT_EQ(refused.error().message,
+            "options.api_key.identity is empty, and so is TELELINK_IDENTITY in the environment");
 }
 
 TEST(EnvironmentDeathTest, NamesTheLevelOfALogOnStandardError) {

@@ -31,15 +31,16 @@ TEST(Log, RecordsHaveTimeLevelTargetAndMessage) {
   std::mutex mutex;
   std::vector<std::string> lines;
   const auto before = std::chrono::system_clock::now();
-  const auto set = telelink::set_log(LogLevel::info, [&, end = support::counts_its_end(ended)](const LogRecord& record) {
-    {
-      const std::lock_guard lock{mutex};
-      lines.push_back(std::string{record.target} + ": " + std::string{record.message});
-    }
-    EXPECT_GE(record.time, before);
-    EXPECT_LE(record.time, std::chrono::system_clock::now());
-    if (record.level == LogLevel::warn && record.target == "telelink::gateway::direct") any.add();
-  });
+  const auto set =
+      telelink::set_log(LogLevel::info, [&, end = support::counts_its_end(ended)](const LogRecord& record) {
+        {
+          const std::lock_guard lock{mutex};
+          lines.push_back(std::string{record.target} + ": " + std::string{record.message});
+        }
+        EXPECT_GE(record.time, before);
+        EXPECT_LE(record.time, std::chrono::system_clock::now());
+        if (record.level == LogLevel::warn && record.target == "telelink::gateway::direct") any.add();
+      });
   ASSERT_TRUE(set) << set.error().message;
   {
     Unreachable robot;

@@ -16,8 +16,8 @@ TEST(ThreadHook, IsToldRoleAndNameAndMayThrow) {
   std::mutex mutex;
   std::set<std::pair<ThreadRole, std::string>> seen;
   ::testing::internal::CaptureStderr();
-  const auto set = telelink::set_thread_hook(
-      [&, end = support::counts_its_end(ended)](ThreadRole role, std::string_view name) {
+  const auto set =
+      telelink::set_thread_hook([&, end = support::counts_its_end(ended)](ThreadRole role, std::string_view name) {
         {
           const std::lock_guard lock{mutex};
           seen.emplace(role, name);

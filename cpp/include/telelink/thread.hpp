@@ -34,9 +34,8 @@ using ThreadHook = std::function<void(ThreadRole, std::string_view)>;
 template <class Mode>
 struct ThreadTrampoline {
   static void on_start(void* context, std::int32_t role, telelink_str name) noexcept {
-    Contain<Mode>::run("the thread hook", [&] {
-      (*static_cast<const ThreadHook*>(context))(static_cast<ThreadRole>(role), text(name));
-    });
+    Contain<Mode>::run("the thread hook",
+                       [&] { (*static_cast<const ThreadHook*>(context))(static_cast<ThreadRole>(role), text(name)); });
   }
 };
 
