@@ -46,7 +46,6 @@ const browser = await chromium.launch({
   ],
 });
 const page = await browser.newPage();
-page.on('console', (message) => process.stderr.write(`${message.text()}\n`));
 page.on('pageerror', (error) => say({ op: 'error', reason: String(error) }));
 await page.exposeFunction('say', say);
 await page.goto(`http://127.0.0.1:${server.address().port}/`);

@@ -44,8 +44,8 @@ async fn a_hundred_lives_of_a_video_track_leave_nothing_behind() {
     let robot = Robot::start("video-cycles", SessionOptions::default());
     let source = robot.context.video_source("/camera", VideoSourceOptions::default()).expect("opens");
     let data = pattern(WIDTH, HEIGHT, 0, [LEFT, RIGHT]);
-    let camera = Camera::start(move |_, time_us| {
-        let (format, time_ns) = (VideoFormat::Rgb8, time_us * 1000);
+    let camera = Camera::start(move |_, taken| {
+        let (format, time_ns) = (VideoFormat::Rgb8, taken() * 1000);
         let image =
             VideoImage { format, width: WIDTH, height: HEIGHT, stride: 0, data: &data, time_ns, key_frame: false };
         source.push(&image).expect("a picture that fits its size");
