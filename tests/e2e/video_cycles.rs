@@ -8,7 +8,7 @@ use telelink::session::SessionOptions;
 
 use crate::rig::{Robot, LIMIT};
 use crate::support::wait_until;
-use crate::watching::{pattern, Camera, Watcher, LEFT, RIGHT};
+use crate::watching::{pattern, size_is, Camera, Watcher, LEFT, RIGHT};
 
 const CYCLES: usize = 100;
 const WIDTH: u32 = 640;
@@ -60,7 +60,7 @@ async fn a_hundred_lives_of_a_video_track_leave_nothing_behind() {
         if cycle > 0 {
             watcher.tell("subscribe");
         }
-        watcher.frame("pictures", |_| true);
+        watcher.frame("pictures", |line| size_is(line, WIDTH, HEIGHT));
         watcher.tell("unsubscribe");
         wait_until("the end of the track", LIMIT, || !active()).await;
         watcher.until("the end of the pictures", |line| line["op"] == "track ended");

@@ -208,8 +208,8 @@ pub fn size_is(line: &Value, width: u32, height: u32) -> bool {
 }
 
 fn near(line: &Value, half: &str, colour: [u8; 3], tolerance: f64) -> bool {
-    let got = line[half].as_array().expect("a colour");
-    got.iter().zip(colour).all(|(got, sent)| (got.as_f64().unwrap() - f64::from(sent)).abs() <= tolerance)
+    let near = |(got, sent): (&Value, u8)| (got.as_f64().unwrap() - f64::from(sent)).abs() <= tolerance;
+    line[half].as_array().is_some_and(|got| got.iter().zip(colour).all(near))
 }
 
 pub fn colours_are(line: &Value, [left, right]: [[u8; 3]; 2], tolerance: f64) -> bool {
