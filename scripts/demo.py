@@ -93,7 +93,13 @@ def robot(name: str, room: str, command: list[str], url: str) -> Iterator[Robot]
         try:
             process = subprocess.Popen(
                 command,
-                env={**os.environ, "LIVEKIT_URL": url, "LIVEKIT_TOKEN": token(room, "demo-robot")},
+                # The viewer of the demo reads capture times, whatever the codec.
+                env={
+                    "TELELINK_VIDEO_CAPTURE_TIMES": "always",
+                    **os.environ,
+                    "LIVEKIT_URL": url,
+                    "LIVEKIT_TOKEN": token(room, "demo-robot"),
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -29,6 +29,7 @@ pub(crate) const TELELINK_VIDEO_CODEC: Variable = Variable("TELELINK_VIDEO_CODEC
 pub(crate) const FOXGLOVE_VIDEO_CODEC: Variable = Variable("FOXGLOVE_VIDEO_CODEC");
 pub(crate) const TELELINK_VIDEO_ENCODER: Variable = Variable("TELELINK_VIDEO_ENCODER");
 pub(crate) const FOXGLOVE_VIDEO_ENCODER: Variable = Variable("FOXGLOVE_VIDEO_ENCODER");
+pub(crate) const TELELINK_VIDEO_CAPTURE_TIMES: Variable = Variable("TELELINK_VIDEO_CAPTURE_TIMES");
 
 // Memory.
 pub(crate) const TELELINK_MALLOC_ARENAS: Variable = Variable("TELELINK_MALLOC_ARENAS");

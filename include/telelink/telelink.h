@@ -594,6 +594,37 @@ typedef int32_t telelink_video_codec;
 #endif // __cplusplus
 
 /**
+ * Whether pictures carry their capture times to viewers, as LiveKit's frame metadata (user time stamp, microseconds since
+ * 1970). The server takes them out for viewers that do not read them; livekit-server 1.13 spoils H.264 key frames by that
+ * which fit into one packet, about 1,200 bytes, as dark or plain pictures do.
+ */
+enum telelink_video_capture_times
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * With every codec but H.264 and H.265. The default.
+   */
+  TELELINK_VIDEO_CAPTURE_TIMES_AUTO = 0,
+  /**
+   * Always: for viewers that are known to read them.
+   */
+  TELELINK_VIDEO_CAPTURE_TIMES_ALWAYS = 1,
+  /**
+   * Never.
+   */
+  TELELINK_VIDEO_CAPTURE_TIMES_NEVER = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_video_capture_times telelink_video_capture_times;
+#else
+typedef int32_t telelink_video_capture_times;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Preferred encoder of video tracks. One that the machine does not have is replaced by the LiveKit library.
  */
 enum telelink_video_encoder
@@ -2124,9 +2155,11 @@ typedef struct telelink_session_options {
    */
   int32_t after_idle;
   /**
-   * Not used; 0.
+   * Whether pictures carry their capture times to viewers, a telelink_video_capture_times. Default
+   * TELELINK_VIDEO_CAPTURE_TIMES_AUTO; TELELINK_VIDEO_CAPTURE_TIMES in the environment (auto, always, never) overrides
+   * that one.
    */
-  uint32_t reserved;
+  int32_t video_capture_times;
   /**
    * Codec of video tracks, a telelink_video_codec. TELELINK_VIDEO_CODEC or FOXGLOVE_VIDEO_CODEC in the environment
    * (av1, h264, h265, vp8, vp9) overrides it. Default TELELINK_VIDEO_CODEC_AUTO.

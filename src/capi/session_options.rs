@@ -18,7 +18,7 @@ use super::session_callbacks::{telelink_session_callbacks, telelink_session_poli
 use super::sized;
 use super::status::{telelink_status, Failure};
 use super::token::{telelink_api_key, telelink_token_callbacks, token_source, TokenQuestion};
-use super::video::{telelink_video_codec, telelink_video_encoder, video_options};
+use super::video::{telelink_video_capture_times, telelink_video_codec, telelink_video_encoder, video_options};
 use super::view::{self, telelink_pair, telelink_str};
 use crate::gateway::{AfterIdle, DirectOptions, IceServer, Secret};
 use crate::session::{Limits, ParameterHandler, SessionCapability, SessionOptions};
@@ -159,8 +159,10 @@ pub struct telelink_session_options {
     pub idle_window_ms: u64,
     /// What comes then: a telelink_after_idle. Default TELELINK_AFTER_IDLE_WAIT.
     pub after_idle: i32,
-    /// Not used; 0.
-    pub reserved: u32,
+    /// Whether pictures carry their capture times to viewers, a telelink_video_capture_times. Default
+    /// TELELINK_VIDEO_CAPTURE_TIMES_AUTO; TELELINK_VIDEO_CAPTURE_TIMES in the environment (auto, always, never) overrides
+    /// that one.
+    pub video_capture_times: i32,
     /// Codec of video tracks, a telelink_video_codec. TELELINK_VIDEO_CODEC or FOXGLOVE_VIDEO_CODEC in the environment
     /// (av1, h264, h265, vp8, vp9) overrides it. Default TELELINK_VIDEO_CODEC_AUTO.
     pub video_codec: i32,
@@ -219,7 +221,7 @@ sized_struct!(
             parameter_store: std::ptr::null(),
             idle_window_ms: 0,
             after_idle: telelink_after_idle::Wait as i32,
-            reserved: 0,
+            video_capture_times: telelink_video_capture_times::Auto as i32,
             video_codec: telelink_video_codec::Auto as i32,
             video_encoder: telelink_video_encoder::Auto as i32,
             video_max_bitrate: 0,
@@ -324,6 +326,7 @@ pub(super) unsafe fn convert(
                 options.video_encoder,
                 options.video_max_bitrate,
                 options.video_max_framerate,
+                options.video_capture_times,
             )?,
             ..SessionOptions::default()
         }

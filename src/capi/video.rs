@@ -8,7 +8,7 @@ use super::sized;
 use super::status::{telelink_status, Failure};
 use super::view::{self, telelink_bytes, telelink_str};
 use crate::context::{VideoFormat, VideoImage, VideoPushError, VideoSource, VideoSourceKind, VideoSourceOptions};
-use crate::session::{EncoderLimits, VideoCodec, VideoEncoder, VideoOptions};
+use crate::session::{CaptureTimes, EncoderLimits, VideoCodec, VideoEncoder, VideoOptions};
 
 /// A camera: an image channel that is pushed pictures instead of messages. Viewers watch it as video, or take its
 /// pictures as messages.
@@ -50,6 +50,20 @@ pub enum telelink_video_encoder {
     Vaapi = 4,
     /// Apple VideoToolbox.
     VideoToolbox = 5,
+}
+
+/// Whether pictures carry their capture times to viewers, as LiveKit's frame metadata (user time stamp, microseconds since
+/// 1970). The server takes them out for viewers that do not read them; livekit-server 1.13 spoils H.264 key frames by that
+/// which fit into one packet, about 1,200 bytes, as dark or plain pictures do.
+#[repr(i32)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum telelink_video_capture_times {
+    /// With every codec but H.264 and H.265. The default.
+    Auto = 0,
+    /// Always: for viewers that are known to read them.
+    Always = 1,
+    /// Never.
+    Never = 2,
 }
 
 /// What a video source is pushed.
@@ -168,6 +182,7 @@ pub(super) fn video_options(
     encoder: i32,
     max_bitrate: u64,
     max_framerate: f64,
+    capture_times: i32,
 ) -> Result<VideoOptions, Failure> {
     /// Frames per second when only the bit rate is bounded: what cameras usually give.
     const USUAL_FRAMERATE: f64 = 30.0;
@@ -195,7 +210,16 @@ pub(super) fn video_options(
         (_, 0.0) => Some(EncoderLimits { max_bitrate, max_framerate: USUAL_FRAMERATE }),
         _ => Some(EncoderLimits { max_bitrate, max_framerate }),
     };
-    Ok(VideoOptions { codec, encoder, limits })
+    let capture_times = match capture_times {
+        0 => CaptureTimes::Auto,
+        1 => CaptureTimes::Always,
+        2 => CaptureTimes::Never,
+        other => {
+            let text = format!("options.video_capture_times is {other}, which is no telelink_video_capture_times");
+            return Err(invalid(text));
+        }
+    };
+    Ok(VideoOptions { codec, encoder, limits, capture_times })
 }
 
 fn kind(value: i32) -> Result<VideoSourceKind, Failure> {

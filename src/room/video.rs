@@ -54,6 +54,8 @@ pub struct VideoTrackOptions {
     pub encoded: bool,
     /// Size of the pictures, as far as it is known; a hint for the encoder's first choice of bit rate.
     pub size: (u32, u32),
+    /// Each picture carries its capture time, for viewers that read LiveKit's frame metadata.
+    pub capture_times: bool,
 }
 
 /// Bounds of an encoder.

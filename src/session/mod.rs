@@ -72,7 +72,9 @@ pub use rights::{Action, Authorizer, Policy, RoleRules, ROLE_ATTRIBUTE};
 pub use service::{MessageSchema, Service, ServiceHandler, ServiceRequest, ServiceResponder};
 pub use stats::{ChannelStats, RttStats, SessionStats, VideoStats, ViewerStats};
 
-pub use video::{EncoderLimits, VideoCodec, VideoCounts, VideoEncoder, VideoOptions, VideoSuppressor, VideoTrackStats};
+pub use video::{
+    CaptureTimes, EncoderLimits, VideoCodec, VideoCounts, VideoEncoder, VideoOptions, VideoSuppressor, VideoTrackStats,
+};
 
 pub use crate::fanout::{DropCounts, QueueStats};
 pub use crate::protocol::{Status, StatusLevel};

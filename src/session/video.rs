@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::context::ChannelRef;
 use crate::environment::{
-    Variable, FOXGLOVE_VIDEO_CODEC, FOXGLOVE_VIDEO_ENCODER, TELELINK_VIDEO_CODEC, TELELINK_VIDEO_ENCODER,
+    Variable, FOXGLOVE_VIDEO_CODEC, FOXGLOVE_VIDEO_ENCODER, TELELINK_VIDEO_CAPTURE_TIMES, TELELINK_VIDEO_CODEC,
+    TELELINK_VIDEO_ENCODER,
 };
 pub use crate::fanout::VideoCounts;
 pub use crate::room::{EncoderLimits, VideoCodec, VideoEncoder, VideoTrackStats};
@@ -13,6 +14,32 @@ use super::{Error, ErrorKind};
 
 /// Asked once per image channel: `true` delivers it as data only, for depth images and the like (S-230).
 pub type VideoSuppressor = Arc<dyn Fn(&ChannelRef) -> bool + Send + Sync>;
+
+/// Whether each picture carries its capture time to viewers, as LiveKit's frame metadata (user time stamp).
+///
+/// The server takes it out for viewers that do not read it. livekit-server 1.13 spoils H.264 key frames by that which fit
+/// into one packet, about 1,200 bytes, as dark or plain pictures do: browsers then show nothing until a larger one comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum CaptureTimes {
+    /// With every codec but H.264 and H.265. Default. `TELELINK_VIDEO_CAPTURE_TIMES` in the environment (`auto`, `always`,
+    /// `never`) overrides it.
+    #[default]
+    Auto,
+    /// Always: for viewers that are known to read it.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl CaptureTimes {
+    pub(crate) fn with(self, codec: VideoCodec) -> bool {
+        match self {
+            Self::Auto => !matches!(codec, VideoCodec::H264 | VideoCodec::H265),
+            Self::Always => true,
+            Self::Never => false,
+        }
+    }
+}
 
 /// How image channels become video tracks.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,6 +53,8 @@ pub struct VideoOptions {
     /// Bounds of every encoder: 10,000 to 1,000,000,000 bits per second, 1 to 240 frames per second. `None`: the transport's
     /// own choice, by the size of the pictures.
     pub limits: Option<EncoderLimits>,
+    /// Whether viewers are told when each picture was taken.
+    pub capture_times: CaptureTimes,
 }
 
 /// What counts after the environment was looked at.
@@ -34,6 +63,7 @@ pub(crate) struct VideoSettings {
     pub(crate) codec: VideoCodec,
     pub(crate) encoder: VideoEncoder,
     pub(crate) limits: Option<EncoderLimits>,
+    pub(crate) capture_times: CaptureTimes,
 }
 
 /// S-232: H.264 allows hardware encoding on Linux; on macOS its default level stalls above 720p.
@@ -56,6 +86,9 @@ const ENCODERS: [(&str, VideoEncoder); 6] = [
     ("videotoolbox", VideoEncoder::VideoToolbox),
 ];
 
+const CAPTURE_TIMES: [(&str, CaptureTimes); 3] =
+    [("auto", CaptureTimes::Auto), ("always", CaptureTimes::Always), ("never", CaptureTimes::Never)];
+
 impl VideoOptions {
     pub(crate) fn check(&self) -> Result<(), Error> {
         let Some(limits) = self.limits else { return Ok(()) };
@@ -74,25 +107,31 @@ impl VideoOptions {
 
     /// With the overrides of the environment, which `variable` reads.
     pub(crate) fn settings(&self, variable: impl Fn(Variable) -> Option<String>) -> VideoSettings {
-        let named = choice(&variable, [TELELINK_VIDEO_CODEC, FOXGLOVE_VIDEO_CODEC], &CODECS);
+        let named = choice(&variable, &[TELELINK_VIDEO_CODEC, FOXGLOVE_VIDEO_CODEC], &CODECS);
         let codec = named.or(self.codec).unwrap_or(DEFAULT_CODEC);
         let encoder = match self.encoder {
             VideoEncoder::Auto => {
-                choice(&variable, [TELELINK_VIDEO_ENCODER, FOXGLOVE_VIDEO_ENCODER], &ENCODERS).unwrap_or_default()
+                choice(&variable, &[TELELINK_VIDEO_ENCODER, FOXGLOVE_VIDEO_ENCODER], &ENCODERS).unwrap_or_default()
             }
             chosen => chosen,
         };
-        VideoSettings { codec, encoder, limits: self.limits }
+        let capture_times = match self.capture_times {
+            CaptureTimes::Auto => {
+                choice(&variable, &[TELELINK_VIDEO_CAPTURE_TIMES], &CAPTURE_TIMES).unwrap_or_default()
+            }
+            chosen => chosen,
+        };
+        VideoSettings { codec, encoder, limits: self.limits, capture_times }
     }
 }
 
 /// The value that the environment names, our own variable before the other; a bad one is reported and ignored.
 fn choice<T: Copy>(
     variable: &impl Fn(Variable) -> Option<String>,
-    names: [Variable; 2],
+    names: &[Variable],
     values: &[(&str, T)],
 ) -> Option<T> {
-    names.into_iter().find_map(|name| {
+    names.iter().find_map(|&name| {
         let given = variable(name)?;
         let found = values.iter().find(|(text, _)| given.eq_ignore_ascii_case(text)).map(|(_, value)| *value);
         if found.is_none() {
@@ -151,6 +190,18 @@ mod tests {
         assert_eq!(VideoOptions::default().settings(environment(&set)).encoder, VideoEncoder::Vaapi);
         let own = VideoOptions { encoder: VideoEncoder::Software, ..Default::default() };
         assert_eq!(own.settings(environment(&set)).encoder, VideoEncoder::Software);
+    }
+
+    #[test]
+    fn capture_times_are_left_out_where_a_viewer_that_does_not_read_them_could_see_nothing() {
+        let with = |own, set: &[(&str, &str)]| {
+            let settings = VideoOptions { capture_times: own, ..Default::default() }.settings(environment(set));
+            CODECS.map(|(_, codec)| settings.capture_times.with(codec))
+        };
+        assert_eq!(with(CaptureTimes::Auto, &[]), [false, true, true, true, false]);
+        assert_eq!(with(CaptureTimes::Auto, &[("TELELINK_VIDEO_CAPTURE_TIMES", "Always")]), [true; 5]);
+        assert_eq!(with(CaptureTimes::Never, &[("TELELINK_VIDEO_CAPTURE_TIMES", "always")]), [false; 5]);
+        assert_eq!(with(CaptureTimes::Always, &[]), [true; 5]);
     }
 
     #[test]

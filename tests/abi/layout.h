@@ -183,7 +183,7 @@ AT(telelink_session_options, parameter_handler, 296);
 AT(telelink_session_options, parameter_store, 304);
 AT(telelink_session_options, idle_window_ms, 312);
 AT(telelink_session_options, after_idle, 320);
-AT(telelink_session_options, reserved, 324);
+AT(telelink_session_options, video_capture_times, 324);
 AT(telelink_session_options, video_codec, 328);
 AT(telelink_session_options, video_encoder, 332);
 AT(telelink_session_options, video_max_bitrate, 336);

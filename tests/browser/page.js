@@ -42,7 +42,7 @@ function counter(context, width, height) {
 }
 
 /** Draws every picture that is presented and tells of it. */
-function watch(track) {
+function watch(track, topic) {
   const video = document.getElementById('video');
   const canvas = document.getElementById('canvas');
   const context = canvas.getContext('2d', { willReadFrequently: true });
@@ -55,6 +55,7 @@ function watch(track) {
     const [top, side] = [Math.floor(height / 4), Math.max(1, Math.floor(width / 4))];
     say({
       op: 'frame',
+      topic,
       time_us: Math.round(time * 1000),
       size: [width, height],
       left: mean(context, Math.floor(width / 8), top, side, top),
@@ -75,7 +76,7 @@ async function start(url, token, topic) {
   function show() {
     const track = tracks.get(wanted);
     tracks.delete(wanted);
-    if (track) watch(track).catch((error) => say({ op: 'error', reason: String(error) }));
+    if (track) watch(track, topic).catch((error) => say({ op: 'error', reason: String(error) }));
   }
 
   async function subscribe(channel, robot) {

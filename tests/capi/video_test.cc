@@ -261,6 +261,9 @@ TEST_F(Video, ChecksItsOptions) {
   robot.options.video_max_framerate = 241;
   refused("1 to 240");
   robot.options.video_max_framerate = 15;
+  robot.options.video_capture_times = 3;
+  refused("options.video_capture_times is 3");
+  robot.options.video_capture_times = TELELINK_VIDEO_CAPTURE_TIMES_NEVER;
   robot.start();
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use telelink::context::{VideoFormat, VideoImage, VideoSource, VideoSourceKind, VideoSourceOptions};
-use telelink::session::{ChannelStats, SessionOptions, VideoCodec};
+use telelink::session::{CaptureTimes, ChannelStats, SessionOptions, VideoCodec};
 
 use crate::rig::{Robot, LIMIT};
 use crate::support::wait_until;
 use crate::watching::{
-    assert_fresh, colours_are, pattern, size_is, steady, yuv, Camera, Watcher, LEFT, RIGHT, TOLERANCE,
+    assert_fresh, assert_live, colours_are, pattern, size_is, steady, yuv, Camera, Watcher, LEFT, RIGHT, TOLERANCE,
 };
 
 const COLOURS: [[u8; 3]; 2] = [LEFT, RIGHT];
@@ -56,10 +56,10 @@ fn source(robot: &Robot, topic: &str, kind: VideoSourceKind) -> VideoSource {
 
 fn camera(source: VideoSource, show: &Show) -> Camera {
     let show = show.clone();
-    Camera::start(move |counter, time_us| {
+    Camera::start(move |counter, taken| {
         let (format, width, height) = *show.lock();
         let data = as_format(format, width, height, &pattern(width, height, counter, COLOURS));
-        let time_ns = time_us * 1000;
+        let time_ns = taken() * 1000;
         let image = VideoImage { format, width, height, stride: 0, data: &data, time_ns, key_frame: false };
         source.push(&image).expect("a picture that fits its size");
     })
@@ -76,7 +76,9 @@ fn stats(robot: &Robot, topic: &str) -> ChannelStats {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_of_livekits_own_sees_the_right_colours_in_order_and_soon() {
-    let robot = Robot::start("video-colours", SessionOptions::default());
+    let mut options = SessionOptions::default();
+    options.video.capture_times = CaptureTimes::Always;
+    let robot = Robot::start("video-colours", options);
     let show = shown(VideoFormat::Rgb8, 640, 360);
     let camera = camera(source(&robot, "/camera", VideoSourceKind::Pixels), &show);
     let watcher = Watcher::python(&robot, &["/camera"]);
@@ -90,8 +92,8 @@ async fn a_viewer_of_livekits_own_sees_the_right_colours_in_order_and_soon() {
     for (format, width, height) in formats {
         *show.lock() = (format, width, height);
         let right = |line: &serde_json::Value| size_is(line, width, height) && colours_are(line, COLOURS, TOLERANCE);
-        watcher.frame(&format!("right colours of {format:?}"), right);
-        assert_fresh(&steady(&watcher, 20, &camera.times, right));
+        watcher.frame(&format!("right colours of {format:?}"), |line| right(line) && !line["capture_us"].is_null());
+        assert_live(&steady(&watcher, "/camera", 20, &camera.times, right));
     }
     let video = stats(&robot, "/camera").video.expect("watched");
     assert!(video.counts.sent > 60 && video.counts.failed == 0, "{video:?}");
@@ -107,7 +109,7 @@ async fn a_camera_of_jpegs_is_seen_by_a_viewer_of_livekits_own() {
     let watcher = Watcher::python(&robot, &["/camera"]);
     let right = |line: &serde_json::Value| size_is(line, 640, 360) && colours_are(line, COLOURS, TOLERANCE);
     watcher.frame("right colours", right);
-    assert_fresh(&steady(&watcher, 20, &camera.times, right));
+    assert_live(&steady(&watcher, "/camera", 20, &camera.times, right));
 }
 
 /// Browsers take VP8, which has no place to say it, as BT.601: colours are off by up to 13.
@@ -124,7 +126,7 @@ async fn chromium_shows(codec: VideoCodec, tolerance: f64) {
         let right =
             |line: &serde_json::Value| size_is(line, width & !3, height & !3) && colours_are(line, COLOURS, tolerance);
         watcher.frame(&format!("right colours of {width}×{height}"), right);
-        assert_fresh(&steady(&watcher, 20, &camera.times, right));
+        assert_live(&steady(&watcher, "/camera", 20, &camera.times, right));
     }
 }
 
@@ -162,6 +164,23 @@ async fn s_240_odd_and_tiny_sizes_are_shown_with_vp8() {
 #[tokio::test(flavor = "multi_thread")]
 async fn s_240_odd_and_tiny_sizes_are_shown_with_h264() {
     sizes_are_shown(VideoCodec::H264, &[(641, 481), (17, 17), (16, 16), (321, 241), (19, 131)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "times mean something on a machine without other work: scripts/test-video.sh"]
+async fn no_picture_is_old_in_steady_state() {
+    for codec in [VideoCodec::H264, VideoCodec::Vp8] {
+        let mut options = SessionOptions::default();
+        options.video.codec = Some(codec);
+        let robot = Robot::start("video-ages", options);
+        let show = shown(VideoFormat::Rgb8, 640, 360);
+        let camera = camera(source(&robot, "/camera", VideoSourceKind::Pixels), &show);
+        for watcher in [Watcher::python(&robot, &["/camera"]), Watcher::chromium(&robot, "/camera")] {
+            let right = |line: &serde_json::Value| colours_are(line, COLOURS, 16.0);
+            watcher.frame("right colours", right);
+            assert_fresh(&steady(&watcher, "/camera", 300, &camera.times, right));
+        }
+    }
 }
 
 /// Every odd width with one of the odd heights, so that each of both is there. The tests beside this one, and

@@ -8,7 +8,7 @@ use telelink::session::SessionOptions;
 
 use crate::rig::{Robot, LIMIT};
 use crate::support::wait_until;
-use crate::watching::{pattern, Camera, Watcher, LEFT, RIGHT};
+use crate::watching::{pattern, size_is, Camera, Watcher, LEFT, RIGHT};
 
 const CYCLES: usize = 100;
 const WIDTH: u32 = 640;
@@ -44,8 +44,8 @@ async fn a_hundred_lives_of_a_video_track_leave_nothing_behind() {
     let robot = Robot::start("video-cycles", SessionOptions::default());
     let source = robot.context.video_source("/camera", VideoSourceOptions::default()).expect("opens");
     let data = pattern(WIDTH, HEIGHT, 0, [LEFT, RIGHT]);
-    let camera = Camera::start(move |_, time_us| {
-        let (format, time_ns) = (VideoFormat::Rgb8, time_us * 1000);
+    let camera = Camera::start(move |_, taken| {
+        let (format, time_ns) = (VideoFormat::Rgb8, taken() * 1000);
         let image =
             VideoImage { format, width: WIDTH, height: HEIGHT, stride: 0, data: &data, time_ns, key_frame: false };
         source.push(&image).expect("a picture that fits its size");
@@ -60,7 +60,7 @@ async fn a_hundred_lives_of_a_video_track_leave_nothing_behind() {
         if cycle > 0 {
             watcher.tell("subscribe");
         }
-        watcher.frame("pictures", |_| true);
+        watcher.frame("pictures", |line| size_is(line, WIDTH, HEIGHT));
         watcher.tell("unsubscribe");
         wait_until("the end of the track", LIMIT, || !active()).await;
         watcher.until("the end of the pictures", |line| line["op"] == "track ended");

@@ -24,6 +24,7 @@ from livekit import rtc
 FRAME = struct.Struct("<BI")
 BLOCK = 16
 COUNTER_WIDTH = 320
+SMALLEST = 16
 
 
 def say(**what: Any) -> None:
@@ -36,8 +37,13 @@ def to_rgb(y: float, u: float, v: float) -> list[float]:
     return [luma + 1.5748 * red, luma - 0.1873 * blue - 0.4681 * red, luma + 1.8556 * blue]
 
 
-def colour(planes: list[np.ndarray], left: bool) -> list[float]:
-    """Mean of the middle of one half, away from the edges and the counter."""
+def colour(planes: list[np.ndarray], left: bool) -> list[float] | None:
+    """Mean of the middle of one half, away from the edges and the counter; None when there is no middle.
+
+    LiveKit's library opens some tracks with a picture of 2x2 pixels.
+    """
+    if min(planes[0].shape) < SMALLEST:
+        return None
     means = []
     for plane in planes:
         rows, columns = plane.shape

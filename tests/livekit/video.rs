@@ -15,7 +15,14 @@ const WIDTH: u32 = 320;
 const HEIGHT: u32 = 240;
 
 fn options(codec: VideoCodec) -> VideoTrackOptions {
-    VideoTrackOptions { codec, encoder: VideoEncoder::Auto, limits: None, encoded: false, size: (WIDTH, HEIGHT) }
+    VideoTrackOptions {
+        codec,
+        encoder: VideoEncoder::Auto,
+        limits: None,
+        encoded: false,
+        size: (WIDTH, HEIGHT),
+        capture_times: true,
+    }
 }
 
 /// A picture of one colour.

@@ -16,7 +16,7 @@ const NAME: &str = "video-ch-1";
 
 fn options() -> VideoTrackOptions {
     let (codec, encoder) = (VideoCodec::H264, VideoEncoder::Auto);
-    VideoTrackOptions { codec, encoder, limits: None, encoded: false, size: (16, 16) }
+    VideoTrackOptions { codec, encoder, limits: None, encoded: false, size: (16, 16), capture_times: true }
 }
 
 async fn publish(robot: &Member) -> Arc<dyn VideoTrack> {

@@ -35,12 +35,27 @@ enum class VideoEncoder : std::int32_t {
   video_toolbox = 5,
 };
 
+/// Whether each picture carries its capture time to viewers, as LiveKit's frame metadata (user time stamp, µs since
+/// 1970).
+///
+/// The server takes it out for viewers that do not read it. livekit-server 1.13 spoils H.264 key frames by that which
+/// fit into one packet, about 1,200 bytes, as dark or plain pictures do: browsers then show nothing until a larger one
+/// comes.
+enum class VideoCaptureTimes : std::int32_t {
+  automatic =
+      0,       ///< with every codec but H.264 and H.265; TELELINK_VIDEO_CAPTURE_TIMES in the environment overrides it
+  always = 1,  ///< for viewers that are known to read it
+  never = 2,
+};
+
 /// How image channels become video.
 struct VideoOptions {
   VideoCodec codec = VideoCodec::automatic;        ///< TELELINK_VIDEO_CODEC in the environment overrides it
   VideoEncoder encoder = VideoEncoder::automatic;  ///< automatic looks at TELELINK_VIDEO_ENCODER in the environment
   std::uint64_t max_bitrate = 0;                   ///< bits per second: 10,000 to 1,000,000,000; 0: by the size
   double max_framerate = 0;                        ///< frames per second: 1 to 240; needs max_bitrate; 0: 30 with one
+  VideoCaptureTimes capture_times =
+      VideoCaptureTimes::automatic;  ///< whether viewers are told when pictures were taken
 };
 
 /// What a video source is pushed, and what a viewer gets who takes its messages instead of watching.

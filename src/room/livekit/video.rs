@@ -109,7 +109,10 @@ fn publish_options(options: &VideoTrackOptions) -> TrackPublishOptions {
         video_codec: Some(codec(options.codec)),
         simulcast: Some(false),
         source: Some(track_source::SOURCE_CAMERA),
-        frame_metadata_features: vec![frame_metadata_feature::FMF_USER_TIMESTAMP],
+        frame_metadata_features: match options.capture_times {
+            true => vec![frame_metadata_feature::FMF_USER_TIMESTAMP],
+            false => Vec::new(),
+        },
         video_encoder: Some(encoder),
     }
 }

@@ -32,8 +32,10 @@ impl Driver {
         let settings = self.video.clone();
         let io = self.io(channel);
         let encoded = io.publisher.as_ref().is_some_and(|publisher| publisher.is_encoded());
+        let codec = if encoded { VideoCodec::H264 } else { settings.codec };
         let options = VideoTrackOptions {
-            codec: if encoded { VideoCodec::H264 } else { settings.codec },
+            codec,
+            capture_times: settings.capture_times.with(codec),
             encoder: settings.encoder,
             limits: settings.limits,
             encoded,

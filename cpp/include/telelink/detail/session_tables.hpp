@@ -255,6 +255,7 @@ class SessionTables {
     c_.video_encoder = static_cast<std::int32_t>(options_.video.encoder);
     c_.video_max_bitrate = options_.video.max_bitrate;
     c_.video_max_framerate = options_.video.max_framerate;
+    c_.video_capture_times = static_cast<std::int32_t>(options_.video.capture_times);
     c_.request_timeout_ms = milliseconds(options_.request_timeout);
   }
 

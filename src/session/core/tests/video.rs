@@ -383,6 +383,7 @@ fn p_127_what_is_known_outlives_the_track_and_reaches_later_viewers() {
     assert_eq!((seen[VIDEO_SOURCE_ENCODING_KEY].as_str(), seen[VIDEO_FRAME_ID_KEY].as_str()), ("nv12", "cam"));
     // A message's worth of frame id would not fit the advertisement.
     robot.news(&channel, publisher, Some(("nv12", &"x".repeat(2000))));
+    robot.pass(Duration::from_secs(1));
     assert!(!robot.view(late).channels[&id(&channel)].metadata.contains_key(VIDEO_FRAME_ID_KEY));
 }
 
