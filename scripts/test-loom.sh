@@ -5,6 +5,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
+mkdir -p build
 export RUSTFLAGS="--cfg telelink_loom ${RUSTFLAGS:-}" CARGO_TARGET_DIR="${LOOM_TARGET_DIR:-target/loom}"
 export LOOM_MAX_PREEMPTIONS="${LOOM_MAX_PREEMPTIONS:-2}" LOOM_MAX_BRANCHES=10000
 # libtest says nothing when a filter matches no test, so the number is looked at.

@@ -3,6 +3,7 @@
 #include "exits.hpp"
 
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -47,6 +48,34 @@ TEST_F(ExitDeathTest, WithStaticsYoungerThanTheLibrary) {
 
 TEST_F(ExitDeathTest, AfterForks) {
   EXPECT_EXIT(support::fork_while_busy(robots()), ::testing::ExitedWithCode(0), "");
+}
+
+TEST(TwoSessions, OfTwoContextsDoNotMeetAndEndApart) {
+  telelink::testing::Server server;
+  telelink::Context first_context;
+  telelink::Context second_context;
+  auto first = telelink::Session::start(first_context, support::robot(server));
+  auto options = support::robot(server);
+  options.token = server.token("shed", "robot");
+  const auto second = telelink::Session::start(second_context, std::move(options));
+  ASSERT_TRUE(first && second);
+  const auto a = first_context.channel("/a", telelink::json());
+  const auto b = second_context.channel("/b", telelink::json());
+  ASSERT_TRUE(a && b);
+  auto yard = server.viewer("yard", "operator");
+  auto shed = server.viewer("shed", "operator");
+  ASSERT_TRUE(yard && shed);
+  ASSERT_TRUE(yard->wait_channel("/a"));
+  ASSERT_TRUE(shed->wait_channel("/b"));
+  EXPECT_TRUE(yard->wait_no_channel("/b"));
+  EXPECT_TRUE(shed->wait_no_channel("/a"));
+  ASSERT_TRUE(shed->subscribe("/b"));
+  ASSERT_TRUE(first->close(std::chrono::seconds{20}));
+  EXPECT_EQ(second->status(), telelink::ConnectionStatus::connected);
+  EXPECT_EQ(b->log("2"), telelink::Status::ok);
+  const auto message = shed->next_message();
+  ASSERT_TRUE(message) << message.error().message;
+  EXPECT_EQ(message->payload, "2");
 }
 
 }  // namespace

@@ -92,7 +92,8 @@ async fn s_27_a_server_that_dies_and_returns_is_found_again_by_robot_and_viewer(
     for expected in first + 1..n {
         assert_eq!(viewer.next_message(LIMIT).await.unwrap().payload[..], expected.to_le_bytes());
     }
-    assert!(viewer.totals().server_infos >= 2, "the session is another one");
+    let (totals, told) = (viewer.totals(), robot.diary.lines());
+    assert!(totals.server_infos >= 2, "the session is another one: {totals:?}, first {first} of {n}, {told:?}");
     // S-36: one more is open than has ended.
     let (begun, ended) = (count(&robot, "subscribe /r"), count(&robot, "unsubscribe /r"));
     assert_eq!(begun, ended + 1);

@@ -15,6 +15,13 @@ use crate::usage::{self, Usage};
 /// Longest wait for an answer; closing a session has 60 s of its own.
 const LIMIT: Duration = Duration::from_secs(70);
 
+/// Closes what it inherits, and becomes its arguments: the sockets of WebRTC are handed on to every program that is
+/// started, and the viewers' are in this process.
+const CLOSING: &str = r#"for fd in /proc/self/fd/*; do
+  if [ "${fd##*/}" -gt 2 ]; then eval "exec ${fd##*/}>&-"; fi
+done
+exec "$@""#;
+
 /// The robot. It ends with this value.
 pub(crate) struct Robot {
     child: Child,
@@ -26,8 +33,9 @@ pub(crate) struct Robot {
 impl Robot {
     /// Starts the robot behind `prefix`, counting from `first`; what it logs goes to the file `log`.
     pub(crate) fn start(prefix: &[String], url: &str, room: &str, first: u64, log: PathBuf) -> Self {
-        let mut child = tokio::process::Command::new(&prefix[0])
-            .args(&prefix[1..])
+        let mut child = tokio::process::Command::new("bash")
+            .args(["-c", CLOSING, "bash"])
+            .args(prefix)
             .arg(std::env::current_exe().expect("the path of this program"))
             .args(["robot", "--url", url, "--room", room, "--first", &first.to_string()])
             .stdin(Stdio::piped())
