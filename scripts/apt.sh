@@ -3,6 +3,8 @@
 # Otherwise it says what is missing and fails. What counts is the program or header, not who installed it.
 #   apt.sh          what building and testing needs
 #   apt.sh outage   what the outage tests need beside that
+#   apt.sh cross    what building for aarch64 and running that under qemu needs beside it
+#   apt.sh package  what the test of the packages in a clean Debian root needs beside it
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -17,6 +19,19 @@ missing() {
     has ip && has tc || echo iproute2
     has nft || echo nftables
     has nsenter || echo util-linux
+    return
+  fi
+  if [ "$what" = cross ]; then
+    has aarch64-linux-gnu-g++ || echo g++-aarch64-linux-gnu
+    has aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu
+    has qemu-aarch64 || echo qemu-user
+    # Debian's libgtest-dev is for the machine's own architecture; its source builds for any.
+    [ -f /usr/src/googletest/CMakeLists.txt ] || echo googletest
+    return
+  fi
+  if [ "$what" = package ]; then
+    has debootstrap || echo debootstrap
+    has dpkg-deb || echo dpkg
     return
   fi
   has c++ || echo g++
