@@ -23,7 +23,6 @@ machine_of() {
 }
 
 "$ROOT/scripts/tools.sh" apt venv venv-package cargo-about cargo-cyclonedx
-export PATH="$TOOLS/venv-package/bin:$PATH"
 rm -rf "$out" "$work"
 mkdir -p "$out" "$work/docs"
 
@@ -50,15 +49,7 @@ for architecture in $architectures; do
     binutils=aarch64-linux-gnu-
     livekit="$livekit-$machine"
   fi
-  if [ ! -d "$(rustc --print target-libdir --target "$triple" 2>/dev/null)" ]; then
-    need rustup "the standard library for $triple is missing, and only rustup can add it"
-    rustup target add "$triple"
-  fi
-
-  say "building libtelelink for $machine, glibc $PACKAGE_GLIBC"
-  # Without debug information: it would be ten times the library. CONTRIBUTING.md says how to get a package with it.
-  CARGO_PROFILE_RELEASE_STRIP="${STRIP:-debuginfo}" cargo zigbuild --release --locked --target "$triple.$PACKAGE_GLIBC" \
-    -p telelink -p telelink-client --lib --bins
+  "$ROOT/scripts/zigbuild.sh" "$machine" -p telelink -p telelink-client --lib --bins
   built="$CARGO_TARGET_DIR/$triple/release"
   prebuilt="$work/$architecture"
   mkdir -p "$prebuilt"
