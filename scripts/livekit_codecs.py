@@ -3,10 +3,10 @@
 
 usage: scripts/livekit_codecs.py liblivekit_ffi.so
 
-For docs/licensing.md, after a change of the LiveKit version. The library names neither its codecs nor its configuration:
-its symbols are hidden and avcodec_configuration() is not linked in. But every codec is described by a constant (AVCodec)
-that begins with two pointers, to its name and to its long name, followed by its media type, id and capabilities; the
-table of relocations says where the pointers are. 64-bit little-endian ELF only.
+For docs/licensing.md, after a change of the LiveKit version. The library names neither its codecs nor its
+configuration: its symbols are hidden and avcodec_configuration() is not linked in. But every codec is described by a
+constant (AVCodec) that begins with two pointers, to its name and to its long name, followed by its media type, id and
+capabilities; the table of relocations says where the pointers are. 64-bit little-endian ELF only.
 """
 
 from __future__ import annotations

@@ -23,4 +23,8 @@ step "Miri on the C surface and the codec" timeout 3600 scripts/test-miri.sh
 step "loom on queue, slot and mailbox" timeout 1800 scripts/test-loom.sh
 step "fuzzing" env SECONDS_EACH="${SECONDS_EACH:-60}" scripts/fuzz.sh
 step "licences, bans, sources" scripts/deny.sh
+step "FetchContent from git, cargo included" env FROM_GIT=1 scripts/test-consumer.sh
+step "packages" scripts/package.sh
+step "packages in clean Debian roots" scripts/test-package.sh
+step "aarch64 under qemu" scripts/test-aarch64.sh
 finish
