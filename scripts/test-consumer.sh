@@ -29,8 +29,8 @@ consumer() {
 
 if [ "${FROM_GIT:-0}" = 1 ]; then
   say "consumer: FetchContent from git, commit $(git rev-parse --short HEAD)"
-  # A target folder of our own, so that this is the build of somebody who has nothing yet but the crates.
-  CARGO_TARGET_DIR="${CONSUMER_TARGET_DIR:-$work/target}" TARGETS="robot_cpp robot_c" \
+  # A target folder of its own: cargo chooses other features for the library alone than for the workspace.
+  CARGO_TARGET_DIR="${CONSUMER_TARGET_DIR:-$ROOT/target/consumer}" TARGETS="robot_cpp robot_c" \
     consumer git -DTELELINK_FROM=fetch -DTELELINK_SOURCE="file://$ROOT" -DTELELINK_COMMIT="$(git rev-parse HEAD)" \
     -DTELELINK_LIVEKIT_LIBRARY="$TELELINK_LIVEKIT_LIBRARY"
   exit 0

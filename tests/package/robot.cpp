@@ -1,4 +1,5 @@
-// A whole robot: docs/install.md shows it, scripts/test-package.sh builds it from the installed packages and watches it.
+// A whole robot: docs/install.md shows it, scripts/test-package.sh builds it with the installed packages
+// and watches it.
 #include <telelink/telelink.hpp>
 
 #include <chrono>
