@@ -27,6 +27,8 @@ rm -rf "$out" "$work"
 mkdir -p "$out" "$work/docs"
 
 say "licences of the crates"
+# cargo-about looks at the sources of all crates; offline it asks no git server for what one of them left out.
+cargo fetch --locked
 "$TOOLS/bin/cargo-about" generate --locked --offline --fail -c packaging/about.toml -o "$work/docs/THIRD-PARTY-LICENSES.txt" \
   packaging/about.hbs
 say "bill of materials"

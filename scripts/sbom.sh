@@ -11,8 +11,9 @@ cd "$ROOT"
 name=telelink-sbom-$$
 clean() { find "$ROOT" \( -name target -o -name .tools -o -name .git \) -prune -o -name "$name.json" -exec rm -f {} +; }
 trap clean EXIT
-"$TOOLS/bin/cargo-cyclonedx" cyclonedx --quiet --manifest-path Cargo.toml --format json --target all --no-build-deps \
-  --override-filename "$name"
+# The crates for aarch64 are the same as for x86_64, and --target takes one.
+"$TOOLS/bin/cargo-cyclonedx" cyclonedx --quiet --manifest-path Cargo.toml --format json --spec-version 1.5 \
+  --target x86_64-unknown-linux-gnu --no-build-deps --override-filename "$name"
 mkdir -p "$(dirname "$file")"
 livekit_pins Linux-x86_64
 x86_64="$LIVEKIT_LIBRARY_SHA256"
