@@ -1,9 +1,9 @@
 # telelink's front door: each target is one script in scripts/, where the work and the reasons are.
-# Nothing is written outside this checkout but the caches of cargo, go and pip, and Debian packages when run as root.
+# Nothing is written outside this checkout but the caches of cargo, go, pip and zig, and Debian packages when run as root.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo build test test-full outages soak conformance bench fuzz test-consumer fmt lint header tools clean
+.PHONY: help demo build test test-full outages soak conformance bench fuzz test-consumer package test-package test-aarch64 fmt lint header tools clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  make %-14s %s\n' "$$t" "$$h"; done
@@ -37,6 +37,15 @@ fuzz: ## fuzz every decoder that faces a viewer (SECONDS_EACH=300)
 
 test-consumer: ## install the package, then build and run the out-of-tree project of tests/consumer with it
 	@scripts/test-consumer.sh
+
+package: ## .deb and .tar.gz for x86_64 and aarch64 in build/package/, checked (ARCHITECTURES="amd64" makes fewer)
+	@scripts/package.sh
+
+test-package: ## the packages in clean Debian roots: install, build a robot, stream (as root; SUITES="bookworm")
+	@scripts/test-package.sh
+
+test-aarch64: ## the library, its unit suites and example robots for aarch64, run under qemu-user
+	@scripts/test-aarch64.sh
 
 fmt: ## format Rust, C++ and Python in place
 	@scripts/fmt.sh

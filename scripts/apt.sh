@@ -5,6 +5,8 @@
 #   apt.sh demo     what the camera of the demo shows when there is none: a recording, and what reads it
 #   apt.sh browser  the browser of the video tests
 #   apt.sh outage   what the outage tests need beside that
+#   apt.sh cross    what building for aarch64 and running that under qemu needs beside it
+#   apt.sh package  what the test of the packages in a clean Debian root needs beside it
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -30,6 +32,19 @@ missing() {
     ;;
   browser)
     has chromium || echo chromium
+    return
+    ;;
+  cross)
+    has aarch64-linux-gnu-g++ || echo g++-aarch64-linux-gnu
+    has aarch64-linux-gnu-gcc || echo gcc-aarch64-linux-gnu
+    has qemu-aarch64 || echo qemu-user
+    # Debian's libgtest-dev is for the machine's own architecture; its source builds for any.
+    [ -f /usr/src/googletest/CMakeLists.txt ] || echo googletest
+    return
+    ;;
+  package)
+    has debootstrap || echo debootstrap
+    has dpkg-deb || echo dpkg
     return
     ;;
   esac

@@ -19,5 +19,9 @@ full_steps() {
   step "fuzzing" env SECONDS_EACH="${SECONDS_EACH:-60}" scripts/fuzz.sh
   step "video: every format and size, a hundred tracks" timeout "$limit" scripts/test-video.sh
   step "outages" timeout "$limit" scripts/outages.sh
+  step "FetchContent from git, cargo included" env FROM_GIT=1 timeout "$limit" scripts/test-consumer.sh
+  step "packages" timeout "$limit" scripts/package.sh
+  step "packages in clean Debian roots" timeout "$limit" scripts/test-package.sh
+  step "aarch64 under qemu" timeout "$limit" scripts/test-aarch64.sh
   step "soak" env SECONDS=60 timeout "$limit" scripts/soak.sh
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs pinned tools from crates.io into .tools/bin: get-cargo-tool.sh cbindgen|cargo-deny|cargo-fuzz ...
+# Installs pinned tools from crates.io into .tools/bin: get-cargo-tool.sh cbindgen|cargo-deny|cargo-fuzz|cargo-about|cargo-cyclonedx ...
 # `--locked` builds each with the lock file in its package, whose hashes cargo checks.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
@@ -19,12 +19,14 @@ install_tool() {
   printf '%s' "$version" >"$stamp"
 }
 
-[ $# -gt 0 ] || die "usage: get-cargo-tool.sh cbindgen|cargo-deny|cargo-fuzz ..."
+[ $# -gt 0 ] || die "usage: get-cargo-tool.sh cbindgen|cargo-deny|cargo-fuzz|cargo-about|cargo-cyclonedx ..."
 for tool in "$@"; do
   case "$tool" in
   cbindgen) version="$CBINDGEN_VERSION" ;;
   cargo-deny) version="$CARGO_DENY_VERSION" ;;
   cargo-fuzz) version="$CARGO_FUZZ_VERSION" ;;
+  cargo-about) version="$CARGO_ABOUT_VERSION" ;;
+  cargo-cyclonedx) version="$CARGO_CYCLONEDX_VERSION" ;;
   *) die "no version of '$tool' is pinned in scripts/versions.sh" ;;
   esac
   with_lock "$tool" install_tool "$tool" "$version"

@@ -1,15 +1,21 @@
 #!/usr/bin/env bash
 # Fetches LiveKit's official native library from its PyPI wheel into .tools/livekit/<version>/, with its licences.
 # telelink loads this file at run time (docs/architecture.md); wheel and file are pinned by SHA-256.
+#   get-livekit-library.sh aarch64   another machine's, into .tools/livekit/<version>-aarch64/, for its packages
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 DIR="$TOOLS/livekit/$LIVEKIT_VERSION"
+if [ -n "${1:-}" ] && [ "$1" != "$(uname -m)" ]; then
+  livekit_pins "Linux-$1"
+  [ -n "$LIVEKIT_PLATFORM" ] || die "no LiveKit library is pinned for '$1'"
+  DIR="$DIR-$1"
+fi
 LIB="$DIR/liblivekit_ffi.so"
 
 fetch() {
   [ -n "$LIVEKIT_PLATFORM" ] || die "no LiveKit library is pinned for $(uname -sm); telelink runs on Linux x86_64 and aarch64"
-  if [ -f "$LIB" ] && [ -f "$DIR/LICENSE.md" ] && [ "$(sha256_of "$LIB")" = "$LIVEKIT_LIBRARY_SHA256" ]; then
+  if [ -f "$LIB" ] && [ -f "$DIR/LICENSE.md" ] && [ -f "$DIR/LICENSE-soxr" ] && [ "$(sha256_of "$LIB")" = "$LIVEKIT_LIBRARY_SHA256" ]; then
     return 0
   fi
   say "fetching the LiveKit library $LIVEKIT_VERSION ($LIVEKIT_PLATFORM)"
@@ -29,8 +35,12 @@ fetch() {
   cp "$tmp/wheel/livekit/rtc/resources/liblivekit_ffi.so" "$tmp/wheel/livekit/rtc/resources/LICENSE.md" \
     "$tmp/wheel/livekit-$LIVEKIT_VERSION.dist-info/METADATA" "$tmp/out/"
   check_sha256 "$tmp/out/liblivekit_ffi.so" "$LIVEKIT_LIBRARY_SHA256" "liblivekit_ffi.so"
-  # The wheel states Apache-2.0 but ships no copy of that text: LICENSE-APACHE is ours, the same text.
+  # The wheel states Apache-2.0 but ships neither that text nor the NOTICE of the Rust SDK it is made from: the text is ours,
+  # the same one, the NOTICE is the one in the crate livekit-protocol.
   cp "$ROOT/LICENSE" "$tmp/out/LICENSE-APACHE"
+  cp "$ROOT/packaging/livekit-NOTICE" "$tmp/out/NOTICE"
+  # LGPL code in the library that LICENSE.md does not name; docs/licensing.md.
+  cp "$ROOT/packaging/livekit-LICENSE-soxr" "$tmp/out/LICENSE-soxr"
   chmod 755 "$tmp/out/liblivekit_ffi.so"
   rm -rf "$DIR"
   mv "$tmp/out" "$DIR"

@@ -10,11 +10,15 @@ for tool in "$@"; do
   apt) "$ROOT/scripts/apt.sh" ;;
   apt-demo) "$ROOT/scripts/apt.sh" demo ;;
   apt-browser) "$ROOT/scripts/apt.sh" browser ;;
+  apt-cross) "$ROOT/scripts/apt.sh" cross ;;
+  apt-package) "$ROOT/scripts/apt.sh" package ;;
   venv) "$ROOT/scripts/get-venv.sh" ;;
+  venv-package) "$ROOT/scripts/get-venv.sh" package ;;
   livekit-library) "$ROOT/scripts/get-livekit-library.sh" ;;
+  livekit-library-aarch64) "$ROOT/scripts/get-livekit-library.sh" aarch64 ;;
   livekit-server) "$ROOT/scripts/get-livekit-server.sh" ;;
   browser) "$ROOT/scripts/get-browser-modules.sh" ;;
-  cbindgen | cargo-deny | cargo-fuzz) "$ROOT/scripts/get-cargo-tool.sh" "$tool" ;;
+  cbindgen | cargo-deny | cargo-fuzz | cargo-about | cargo-cyclonedx) "$ROOT/scripts/get-cargo-tool.sh" "$tool" ;;
   *) die "unknown tool '$tool'; see scripts/tools.sh" ;;
   esac
 done

@@ -11,6 +11,6 @@ if [ "${2:-}" = --update ]; then
   printf '%s\n' "$exported" >"$list"
   exit 0
 fi
-diff -u "$list" - <<<"$exported" || { echo "the exported symbols of $library are not those of $list" >&2 && exit 1; }
+diff -u <(LC_ALL=C sort "$list") - <<<"$exported" || { echo "the exported symbols of $library are not those of $list" >&2 && exit 1; }
 soname="$(objdump -p "$library" | sed -n 's/^ *SONAME *//p')"
 [ "$soname" = libtelelink.so.0 ] || { echo "the SONAME is '$soname', not libtelelink.so.0" >&2 && exit 1; }
