@@ -1,15 +1,13 @@
 //! The session's own callback thread, `tl-events`: events run there one at a time, in order (design.md decision 6).
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::context::ChannelId;
+use crate::context::{run_callback, ChannelId};
 
 use super::core::Event;
 use super::deadman::DeadMan;
@@ -25,38 +23,6 @@ const MAX_BYTES: usize = 64 << 20;
 const MAX_PER_CHANNEL: usize = 1024;
 /// From so many waiting lifecycle events on, undelivered begin/end pairs cancel out.
 const CANCEL_ABOVE: usize = 1024;
-/// A callback that takes longer is worth a warning (S-263).
-const SLOW: Duration = Duration::from_millis(100);
-
-thread_local! {
-    static IN_CALLBACK: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread is running a callback of this library: then nothing may wait for callbacks to end.
-pub(crate) fn on_callback_thread() -> bool {
-    IN_CALLBACK.get()
-}
-
-/// Runs a callback of the application: marked, timed, and with panics stopped. `None` after a panic.
-pub(crate) fn run_callback<T>(what: &'static str, panics: &AtomicU64, callback: impl FnOnce() -> T) -> Option<T> {
-    let outer = IN_CALLBACK.replace(true);
-    let started = Instant::now();
-    let result = catch_unwind(AssertUnwindSafe(callback));
-    IN_CALLBACK.set(outer);
-    let took = started.elapsed();
-    if took > SLOW {
-        tracing::warn!(what, ms = took.as_millis() as u64, "a callback of the application was slow");
-    }
-    match result {
-        Ok(value) => Some(value),
-        Err(_) => {
-            panics.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(what, "a callback of the application panicked; the session goes on");
-            None
-        }
-    }
-}
-
 enum Item {
     Status(ConnectionStatus, Option<Error>),
     Event(Event),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::callbacks::run_callback;
+use crate::context::run_callback;
 use super::{Client, ControlListener, ControlLost};
 
 /// From so many undelivered calls on, pairs of which neither was delivered cancel out: a viewer that takes and releases

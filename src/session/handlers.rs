@@ -8,7 +8,7 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use parking_lot::{Condvar, Mutex};
 
-use super::callbacks::run_callback;
+use crate::context::run_callback;
 use super::futures::Futures;
 use super::panics::{contain, PanicSwitch};
 use super::ClientId;

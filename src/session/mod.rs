@@ -76,7 +76,7 @@ pub use video::{EncoderLimits, VideoCodec, VideoCounts, VideoEncoder, VideoOptio
 pub use crate::fanout::{DropCounts, QueueStats};
 pub use crate::protocol::{Status, StatusLevel};
 
-pub(crate) use callbacks::{on_callback_thread, run_callback};
+pub(crate) use crate::context::{on_callback_thread, run_callback};
 pub(crate) use inputs::{EndReason, RoomEnd};
 pub(crate) use panics::contain_task;
 
