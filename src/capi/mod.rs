@@ -28,6 +28,7 @@ pub mod graph;
 pub mod last_error;
 pub mod lease;
 pub mod log;
+pub mod mcap_writer;
 pub mod parameter;
 pub mod parameter_handler;
 pub mod parameter_store;

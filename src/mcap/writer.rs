@@ -131,14 +131,27 @@ impl McapWriter {
 
 impl Drop for McapWriter {
     fn drop(&mut self) {
+        self.end_now();
+    }
+}
+
+impl McapWriter {
+    /// Drops the writer, and says whether its thread has ended.
+    pub fn end(mut self) -> bool {
+        self.end_now()
+    }
+
+    fn end_now(&mut self) -> bool {
         self.stop();
         if on_callback_thread() {
-            return;
+            return false;
         }
         if self.queue.wait_end(DROP_WAIT) == Err(McapError::Timeout) {
             tracing::error!("an MCAP file could not be finished within {DROP_WAIT:?}; that goes on without its owner");
             self.queue.silence();
+            return false;
         }
+        true
     }
 }
 
