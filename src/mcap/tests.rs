@@ -46,47 +46,13 @@ fn start(context: &Context, path: &Path) -> McapWriter {
 /// Every message of a file, whose end, CRCs and indexes are checked too.
 fn read(path: &Path) -> Vec<::mcap::Message<'static>> {
     let bytes = std::fs::read(path).unwrap();
-    let messages: Vec<_> =
-        ::mcap::MessageStream::new(&bytes).unwrap().map(|m| m.unwrap()).map(owned).collect();
+    let messages: Vec<_> = ::mcap::MessageStream::new(&bytes).unwrap().map(|m| m.unwrap()).collect();
     let summary = ::mcap::Summary::read(&bytes).unwrap().expect("a summary");
-    assert_eq!(summary.stats.expect("statistics").message_count, messages.len() as u64);
-    let indexed: usize = summary
-        .chunk_indexes
-        .iter()
-        .flat_map(|chunk| ::mcap::Summary::read(&bytes).unwrap().unwrap().read_message_indexes(&bytes, chunk).unwrap())
-        .map(|(_, entries)| entries.len())
-        .sum();
+    assert_eq!(summary.stats.as_ref().expect("statistics").message_count, messages.len() as u64);
+    let indexes = |chunk| summary.read_message_indexes(&bytes, chunk).unwrap();
+    let indexed: usize = summary.chunk_indexes.iter().flat_map(indexes).map(|(_, entries)| entries.len()).sum();
     assert_eq!(indexed, messages.len(), "every message is in an index");
     messages
-}
-
-fn owned(message: ::mcap::Message<'_>) -> ::mcap::Message<'static> {
-    ::mcap::Message { data: message.data.into_owned().into(), ..message_parts(&message) }
-}
-
-fn message_parts(message: &::mcap::Message<'_>) -> ::mcap::Message<'static> {
-    let channel = &message.channel;
-    let schema = channel.schema.as_ref().map(|schema| {
-        Arc::new(::mcap::Schema {
-            id: schema.id,
-            name: schema.name.clone(),
-            encoding: schema.encoding.clone(),
-            data: schema.data.to_vec().into(),
-        })
-    });
-    ::mcap::Message {
-        channel: Arc::new(::mcap::Channel {
-            id: channel.id,
-            topic: channel.topic.clone(),
-            schema,
-            message_encoding: channel.message_encoding.clone(),
-            metadata: channel.metadata.clone(),
-        }),
-        sequence: message.sequence,
-        log_time: message.log_time,
-        publish_time: message.publish_time,
-        data: Vec::new().into(),
-    }
 }
 
 fn payloads(messages: &[::mcap::Message<'_>]) -> Vec<(String, u64, u32, Vec<u8>)> {

@@ -12,6 +12,7 @@ mod hostile;
 mod joining;
 mod leaving;
 mod outages;
+mod recording;
 mod requests;
 mod rig;
 mod rights;
