@@ -118,7 +118,8 @@ fn killed(compression: &str) {
     let folder = folder(compression);
     let path = folder.join("killed.mcap");
     let me = std::env::current_exe().expect("this program");
-    let (mut robot, lines) = spawn(Command::new(me).args(["--record".as_ref(), path.as_os_str(), compression.as_ref()]));
+    let (mut robot, lines) =
+        spawn(Command::new(me).args(["--record".as_ref(), path.as_os_str(), compression.as_ref()]));
     let start = Instant::now();
     let mut safe = 0;
     for line in lines {
@@ -149,7 +150,8 @@ fn killed(compression: &str) {
 
 /// What a streaming reader finds: it stops where the file does.
 fn recovered(path: &Path) -> Vec<(u64, Vec<u8>)> {
-    let options = mcap::sans_io::LinearReaderOptions::default().with_skip_end_magic(true).with_validate_chunk_crcs(true);
+    let options =
+        mcap::sans_io::LinearReaderOptions::default().with_skip_end_magic(true).with_validate_chunk_crcs(true);
     let file = BufReader::new(std::fs::File::open(path).expect("the file is there"));
     let reader = mcap::io::MessageReader::new_with_options(file, options);
     reader.map_while(Result::ok).map(|message| (message.log_time, message.data.to_vec())).collect()
@@ -173,7 +175,8 @@ fn disk_full() {
     let me = std::env::current_exe().expect("this program");
     // A file may have 200 blocks of 512 bytes (some shells count 1,024), and going beyond is an error, not a signal.
     let script = "trap '' XFSZ; ulimit -f 200; exec \"$0\" --record \"$1\" none";
-    let (mut robot, lines) = spawn(Command::new("sh").args(["-c".as_ref(), script.as_ref(), me.as_os_str(), path.as_os_str()]));
+    let (mut robot, lines) =
+        spawn(Command::new("sh").args(["-c".as_ref(), script.as_ref(), me.as_os_str(), path.as_os_str()]));
     let told: Vec<String> = lines.filter(|line| !line.starts_with("written")).collect();
     assert!(robot.0.wait().expect("an end").success(), "the robot ended well: {told:?}");
     assert_eq!(told.len(), 2, "the error is told once: {told:?}");

@@ -304,10 +304,7 @@ impl Callbacks {
     ///
     /// # Safety
     /// `table` must be NULL or readable by its `struct_size`.
-    unsafe fn take(
-        table: *const telelink_mcap_writer_callbacks,
-        tables: &Latch,
-    ) -> Result<Option<Arc<Self>>, Failure> {
+    unsafe fn take(table: *const telelink_mcap_writer_callbacks, tables: &Latch) -> Result<Option<Arc<Self>>, Failure> {
         // SAFETY: the caller's promise.
         let table = unsafe { sized::read_optional(table, "options.callbacks") }?;
         Ok(table.map(|table| {
@@ -367,10 +364,7 @@ fn no_such(name: &str, value: i32) -> Failure {
 ///
 /// # Safety
 /// `options` must be NULL or readable by its `struct_size`, and so must what it points to.
-unsafe fn convert(
-    options: *const telelink_mcap_writer_options,
-    tables: &Latch,
-) -> Result<McapWriterOptions, Failure> {
+unsafe fn convert(options: *const telelink_mcap_writer_options, tables: &Latch) -> Result<McapWriterOptions, Failure> {
     // SAFETY: the caller's promise, for this and for all views and pointers below.
     unsafe {
         let options = sized::read(options, "options")?;

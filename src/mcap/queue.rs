@@ -18,7 +18,12 @@ const GATHER: Duration = Duration::from_millis(50);
 pub(super) enum Entry {
     /// A channel that messages will name from now on.
     Track(Arc<Track>),
-    Message { track: u16, sequence: u32, time: u64, payload: Bytes },
+    Message {
+        track: u16,
+        sequence: u32,
+        time: u64,
+        payload: Bytes,
+    },
 }
 
 /// What the writing thread has to do beside the entries it got.
@@ -139,10 +144,8 @@ impl Queue {
             }
             return;
         }
-        let (messages, bytes) = (
-            state.waiting.messages + state.in_hand.messages,
-            state.waiting.bytes + state.in_hand.bytes + len,
-        );
+        let (messages, bytes) =
+            (state.waiting.messages + state.in_hand.messages, state.waiting.bytes + state.in_hand.bytes + len);
         if messages >= self.limits.messages || bytes > self.limits.bytes {
             state.dropped += 1;
             track.drop_one();
@@ -174,8 +177,8 @@ impl Queue {
         let mut gathered = Instant::now() + self.limits.gather;
         loop {
             let now = Instant::now();
-            let many = state.waiting.messages >= self.limits.messages / 4
-                || state.waiting.bytes >= self.limits.wake_bytes;
+            let many =
+                state.waiting.messages >= self.limits.messages / 4 || state.waiting.bytes >= self.limits.wake_bytes;
             let due = chunk_due.is_some_and(|due| due <= now);
             if state.has_work() || many || due || (now >= gathered && !state.entries.is_empty()) {
                 std::mem::swap(&mut state.entries, batch);

@@ -74,7 +74,10 @@ impl McapSink {
             let mut tracks = self.tracks.lock();
             let Some((track, new)) = tracks.of(TrackInfo::of(channel)) else {
                 if tracks.refused == 1 {
-                    tracing::warn!(topic = channel.topic(), "an MCAP file holds {MAX_TRACKS} channels; more are left out");
+                    tracing::warn!(
+                        topic = channel.topic(),
+                        "an MCAP file holds {MAX_TRACKS} channels; more are left out"
+                    );
                 }
                 return;
             };

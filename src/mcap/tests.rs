@@ -83,17 +83,16 @@ fn what_is_logged_is_in_the_file_with_all_that_describes_it() {
         assert!(!before.is_wanted(), "nobody wants messages any more");
 
         let messages = read(&path);
-        let expected = [("/before", 5, 0, b"{}".to_vec()), ("/bare", 7, 0, vec![]), ("/before", 6, 1, vec![b'x'; 100_000])];
+        let expected =
+            [("/before", 5, 0, b"{}".to_vec()), ("/bare", 7, 0, vec![]), ("/before", 6, 1, vec![b'x'; 100_000])];
         assert_eq!(payloads(&messages), expected.map(|(t, time, n, data)| (t.to_owned(), time, n, data)));
         assert_eq!(messages[0].publish_time, 5);
         let channel = &messages[0].channel;
         let schema = channel.schema.as_ref().expect("a schema");
-        assert_eq!((channel.message_encoding.as_str(), schema.name.as_str(), schema.encoding.as_str(), &*schema.data), (
-            "json",
-            "t",
-            "jsonschema",
-            &b"{}"[..]
-        ));
+        assert_eq!(
+            (channel.message_encoding.as_str(), schema.name.as_str(), schema.encoding.as_str(), &*schema.data),
+            ("json", "t", "jsonschema", &b"{}"[..])
+        );
         assert_eq!(channel.metadata, BTreeMap::from([("unit".to_owned(), "V".to_owned())]));
         assert!(messages[1].channel.schema.is_none());
 
@@ -206,7 +205,8 @@ fn flush_puts_what_was_logged_into_chunks_that_need_no_end() {
 
 /// What a reader finds that does not ask for the file's end.
 fn recovered(path: &Path) -> Vec<Vec<u8>> {
-    let options = ::mcap::sans_io::LinearReaderOptions::default().with_skip_end_magic(true).with_validate_chunk_crcs(true);
+    let options =
+        ::mcap::sans_io::LinearReaderOptions::default().with_skip_end_magic(true).with_validate_chunk_crcs(true);
     let file = std::fs::File::open(path).unwrap();
     let reader = ::mcap::io::MessageReader::new_with_options(file, options);
     reader.map_while(Result::ok).map(|message| message.data.to_vec()).collect()

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::context::run_callback;
 use super::{Client, ControlListener, ControlLost};
+use crate::context::run_callback;
 
 /// From so many undelivered calls on, pairs of which neither was delivered cancel out: a viewer that takes and releases
 /// control in a loop must not fill a queue that a stuck callback does not empty.

@@ -9,11 +9,11 @@ use crate::context::{ChannelRef, Message, Output, Qos, Sink, VideoFormat, VideoI
 use crate::fanout::{PictureKind, PixelLayout, Route};
 use crate::video::image_kind;
 
-use crate::context::run_callback;
 use super::core::{ChannelAdded, VideoCapability};
 use super::inputs::Inputs;
 use super::options::{ChannelFilter, QosClassifier};
 use super::video::VideoSuppressor;
+use crate::context::run_callback;
 
 /// Passes channel changes to the owner. The policies run here, on the thread that creates the channel (S-84), and their
 /// answers are remembered with the channel across rejoins.

@@ -1,14 +1,13 @@
 // Recording to an MCAP file, through C. What is in the files is tested in Rust (src/mcap/tests.rs, tests/mcap.rs).
 #include "support.hpp"
 
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 namespace {
@@ -22,7 +21,8 @@ class File {
  public:
   File() {
     static int next = 0;
-    path = ::testing::TempDir() + "telelink_capi_" + std::to_string(::getpid()) + "_" + std::to_string(next++) + ".mcap";
+    path =
+        ::testing::TempDir() + "telelink_capi_" + std::to_string(::getpid()) + "_" + std::to_string(next++) + ".mcap";
   }
   File(const File&) = delete;
   File& operator=(const File&) = delete;

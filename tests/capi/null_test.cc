@@ -1,9 +1,8 @@
 // Every function with NULL: a status or a default, and a message that names the argument; never a crash.
 #include "support.hpp"
 
-#include <unistd.h>
-
 #include <cstdio>
+#include <unistd.h>
 
 namespace {
 

@@ -1,8 +1,6 @@
 // McapWriter of the C++ wrapper. What is in the files is tested in Rust (src/mcap/tests.rs, tests/mcap.rs).
 #include "support.hpp"
 
-#include <unistd.h>
-
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -12,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 #include <utility>
 
 namespace {

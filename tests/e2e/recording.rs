@@ -56,7 +56,8 @@ async fn a_recording_equals_what_viewers_of_reliable_channels_received() {
     let mut received: Vec<Known> = Vec::new();
     while received.last().is_none_or(|(_, time, _)| *time + 1 < to) {
         let message = viewer.next_message(LIMIT).await.unwrap();
-        let channel = channels.iter().find(|channel| channel.id().get() == message.channel_id).expect("a known channel");
+        let channel =
+            channels.iter().find(|channel| channel.id().get() == message.channel_id).expect("a known channel");
         received.push((channel.topic().to_owned(), message.log_time, message.payload.to_vec()));
     }
     writer.close(LIMIT).unwrap();

@@ -45,18 +45,18 @@ enum class McapStatus : std::int32_t {
 
 /// How to make a recording. Needed is `path`.
 struct McapWriterOptions {
-  std::string path = {};                                   ///< the file; its folder must exist
-  bool overwrite = false;                                  ///< replace a file that exists
-  McapCompression compression = McapCompression::zstd;     ///< of the chunks
-  McapSync sync = McapSync::at_end;                        ///< when data is forced to the storage device
-  std::uint64_t chunk_size = 4u << 20;                     ///< bytes of messages that end a chunk, 1 KiB to 1 GiB
-  std::chrono::milliseconds chunk_duration{1000};          ///< most that a crash can lose; 10 ms to 1 h
-  std::uint64_t queue_messages = 65'536;                   ///< that may wait for the disk, 16 to 16,777,216
-  std::uint64_t queue_bytes = 64u << 20;                   ///< their bytes, from 64 KiB; also the largest message
-  std::string profile = {};                                ///< of the file: empty, "ros1" or "ros2"
-  std::string library = {};                                ///< in the file's header; empty: "telelink" with its version
-  std::function<bool(ChannelView)> channel_filter = {};    ///< is the channel recorded? Empty: all. One that throws: no
-  std::function<void(const Error& error)> on_error = {};   ///< the recording has failed; on the thread `tl-mcap`, once
+  std::string path = {};                                  ///< the file; its folder must exist
+  bool overwrite = false;                                 ///< replace a file that exists
+  McapCompression compression = McapCompression::zstd;    ///< of the chunks
+  McapSync sync = McapSync::at_end;                       ///< when data is forced to the storage device
+  std::uint64_t chunk_size = 4u << 20;                    ///< bytes of messages that end a chunk, 1 KiB to 1 GiB
+  std::chrono::milliseconds chunk_duration{1000};         ///< most that a crash can lose; 10 ms to 1 h
+  std::uint64_t queue_messages = 65'536;                  ///< that may wait for the disk, 16 to 16,777,216
+  std::uint64_t queue_bytes = 64u << 20;                  ///< their bytes, from 64 KiB; also the largest message
+  std::string profile = {};                               ///< of the file: empty, "ros1" or "ros2"
+  std::string library = {};                               ///< in the file's header; empty: "telelink" with its version
+  std::function<bool(ChannelView)> channel_filter = {};   ///< is the channel recorded? Empty: all. One that throws: no
+  std::function<void(const Error& error)> on_error = {};  ///< the recording has failed; on the thread `tl-mcap`, once
 };
 
 /// Figures of a writer since its start.
@@ -107,10 +107,12 @@ struct McapTrampolines {
 
 }  // namespace detail
 
-/// Records the channels of a context to an MCAP file, beside whatever sessions there are: one Channel::log() feeds both.
+/// Records the channels of a context to an MCAP file, beside whatever sessions there are: one Channel::log() feeds
+/// both.
 ///
-/// The destructor finishes the file and waits for that, 10 s at most; destroyed inside a callback, it does not wait, and
-/// the rest is finished afterwards. close() says how it went. Thread-safe; everything may be called from callbacks too.
+/// The destructor finishes the file and waits for that, 10 s at most; destroyed inside a callback, it does not wait,
+/// and the rest is finished afterwards. close() says how it went. Thread-safe; everything may be called from callbacks
+/// too.
 class McapWriter {
  public:
   /// Opens the file and records everything that is logged to the context's channels from now on, existing ones and new
