@@ -25,7 +25,7 @@ const DROP_WAIT: Duration = Duration::from_secs(10);
 /// Dropping it finishes the file, and waits for that, 10 s at most; on a callback thread of telelink it does not wait, and
 /// the rest is finished afterwards. [`close`](Self::close) says how it went. Thread-safe.
 pub struct McapWriter {
-    queue: Arc<Queue>,
+    pub(super) queue: Arc<Queue>,
     tracks: Arc<Mutex<Tracks>>,
     context: Context,
     sink: SinkId,
