@@ -55,7 +55,7 @@ class McapWriter : public ::testing::Test {
     ASSERT_EQ(telelink_mcap_writer_callbacks_init(&callbacks, sizeof callbacks), TELELINK_STATUS_OK);
     options.path = text(file.path);
     callbacks.context = &told;
-    callbacks.drop = [](void* context) { static_cast<Told*>(context)->dropped.set(); };
+    callbacks.drop = [](void* self) { static_cast<Told*>(self)->dropped.set(); };
   }
 
   void TearDown() override {
@@ -187,8 +187,8 @@ TEST_F(McapWriter, RefusesWhatCannotWorkAndStillDropsTheCallbacks) {
 }
 
 TEST_F(McapWriter, TheFilterIsAskedOncePerChannel) {
-  callbacks.channel_filter = [](void* context, const telelink_channel_info* info) {
-    static_cast<Told*>(context)->filtered.set();
+  callbacks.channel_filter = [](void* self, const telelink_channel_info* info) {
+    static_cast<Told*>(self)->filtered.set();
     return support::string(telelink_channel_info_topic(info)) != "/secret";
   };
   start();
@@ -212,12 +212,12 @@ class BrokenMcapWriter : public McapWriter {
     path = "/proc/self/fd/" + std::to_string(ends[1]);
     options.path = text(path);
     options.overwrite = 1;
-    callbacks.on_error = [](void* context, telelink_status status, telelink_str message) {
-      auto& told = *static_cast<Told*>(context);
-      told.status = status;
-      told.message = support::string(message);
-      telelink_mcap_writer_free(told.writer);
-      told.failed.set();
+    callbacks.on_error = [](void* self, telelink_status status, telelink_str message) {
+      auto& heard = *static_cast<Told*>(self);
+      heard.status = status;
+      heard.message = support::string(message);
+      telelink_mcap_writer_free(heard.writer);
+      heard.failed.set();
     };
     std::signal(SIGPIPE, SIG_IGN);
   }
