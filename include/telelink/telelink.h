@@ -3343,36 +3343,6 @@ TELELINK_API telelink_status telelink_log_set_callbacks(int32_t level, const str
 TELELINK_API telelink_status telelink_log_to_stderr(int32_t level);
 
 /**
- * Fills options with the defaults.
- *
- * @param options      Written.
- * @param struct_size  sizeof *options.
- * @return TELELINK_STATUS_OK             filled
- *         TELELINK_STATUS_NULL_ARGUMENT  `options` is NULL
- *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
- * @threading Any thread, never blocks, allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_mcap_writer_options_init(struct telelink_mcap_writer_options *options,
-                                                  size_t struct_size);
-
-/**
- * Prepares a callback table: no callbacks.
- *
- * @param callbacks    Written.
- * @param struct_size  sizeof *callbacks.
- * @return TELELINK_STATUS_OK             filled
- *         TELELINK_STATUS_NULL_ARGUMENT  `callbacks` is NULL
- *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
- * @threading Any thread, never blocks, allowed inside callbacks.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_mcap_writer_callbacks_init(struct telelink_mcap_writer_callbacks *callbacks,
-                                                    size_t struct_size);
-
-/**
  * Opens an MCAP file and records everything that is logged to the context's channels from now on, existing ones and new
  * ones. telelink_channel_log() feeds sessions and writers with one call; the disk is a thread's business, `tl-mcap`.
  *
@@ -3465,6 +3435,36 @@ TELELINK_API telelink_mcap_status telelink_mcap_writer_status(const struct telel
  * @since 0.1
  */
 TELELINK_API telelink_status telelink_mcap_writer_last_error(const struct telelink_mcap_writer *writer);
+
+/**
+ * Fills options with the defaults.
+ *
+ * @param options      Written.
+ * @param struct_size  sizeof *options.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `options` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_mcap_writer_options_init(struct telelink_mcap_writer_options *options,
+                                                  size_t struct_size);
+
+/**
+ * Prepares a callback table: no callbacks.
+ *
+ * @param callbacks    Written.
+ * @param struct_size  sizeof *callbacks.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `callbacks` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_mcap_writer_callbacks_init(struct telelink_mcap_writer_callbacks *callbacks,
+                                                    size_t struct_size);
 
 /**
  * Prepares the struct for telelink_mcap_writer_stats_read().

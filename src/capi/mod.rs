@@ -29,6 +29,8 @@ pub mod last_error;
 pub mod lease;
 pub mod log;
 pub mod mcap_writer;
+pub mod mcap_writer_options;
+pub mod mcap_writer_stats;
 pub mod parameter;
 pub mod parameter_handler;
 pub mod parameter_store;
