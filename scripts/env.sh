@@ -7,3 +7,4 @@ export LIVEKIT_LIB_PATH="${LIVEKIT_LIB_PATH:-$TELELINK_LIVEKIT_LIBRARY}"
 # The scripts are no place for caches: a conformance suite may lie in a folder that cannot be written.
 export PYTHONDONTWRITEBYTECODE=1
 PYTHON_VENV="$TOOLS/venv/bin/python"
+export TELELINK_PYTHON="${TELELINK_PYTHON:-$PYTHON_VENV}"

@@ -3,6 +3,7 @@
 //! Layers, from the application down (docs/architecture.md has the picture):
 //!
 //! - [`context`]: channels, schemas, sinks: what the application logs into.
+//! - [`mcap`]: a sink that records to a file.
 //! - [`gateway`]: how a session gets a room.
 //! - [`session`]: the control plane; `session::core` takes every decision.
 //! - [`fanout`]: the hot path from `log` to the viewers.
@@ -17,6 +18,7 @@ pub mod context;
 mod environment;
 pub mod fanout;
 pub mod gateway;
+pub mod mcap;
 pub mod protocol;
 pub mod room;
 pub mod session;

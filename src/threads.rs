@@ -31,11 +31,13 @@ pub enum ThreadRole {
     Token,
     /// Calls the receiver of the log.
     Log,
+    /// Writes a recording.
+    Mcap,
 }
 
 impl ThreadRole {
     /// All roles.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Core,
         Self::Events,
         Self::Handler,
@@ -45,6 +47,7 @@ impl ThreadRole {
         Self::Pacer,
         Self::Token,
         Self::Log,
+        Self::Mcap,
     ];
 
     /// Name of its threads, as `top -H` shows it; at most 15 bytes, which is what Linux keeps.
@@ -59,6 +62,7 @@ impl ThreadRole {
             Self::Pacer => "tl-pacer",
             Self::Token => "tl-token",
             Self::Log => "tl-log",
+            Self::Mcap => "tl-mcap",
         }
     }
 }

@@ -93,7 +93,7 @@ enum telelink_status
    */
   TELELINK_STATUS_NOT_FOUND = 6,
   /**
-   * The session's capabilities or encodings do not allow it.
+   * The session's capabilities or encodings do not allow it, or the library was built without it.
    */
   TELELINK_STATUS_NOT_SUPPORTED = 7,
   /**
@@ -120,6 +120,10 @@ enum telelink_status
    * The LiveKit library is missing, of another version, or in use by somebody else in this process.
    */
   TELELINK_STATUS_LIBRARY_MISSING = 202,
+  /**
+   * The operating system refused to open, read or write a file.
+   */
+  TELELINK_STATUS_IO = 203,
   /**
    * Another device joined the room with the same identity.
    */
@@ -216,6 +220,39 @@ enum telelink_control_lost
 typedef enum telelink_control_lost telelink_control_lost;
 #else
 typedef int32_t telelink_control_lost;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * What a writer is doing.
+ */
+enum telelink_mcap_status
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Messages are taken and written.
+   */
+  TELELINK_MCAP_STATUS_RECORDING = 0,
+  /**
+   * Closing was requested; what waits is being written.
+   */
+  TELELINK_MCAP_STATUS_CLOSING = 1,
+  /**
+   * The file is finished.
+   */
+  TELELINK_MCAP_STATUS_CLOSED = 2,
+  /**
+   * An error has ended the recording; the file can be read up to its last chunk.
+   */
+  TELELINK_MCAP_STATUS_FAILED = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_mcap_status telelink_mcap_status;
+#else
+typedef int32_t telelink_mcap_status;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -401,6 +438,65 @@ typedef int32_t telelink_log_level;
 #endif // __cplusplus
 
 /**
+ * How the chunks of a file are compressed.
+ */
+enum telelink_mcap_compression
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Zstandard at its default level.
+   */
+  TELELINK_MCAP_COMPRESSION_ZSTD = 0,
+  /**
+   * LZ4: larger files for less work.
+   */
+  TELELINK_MCAP_COMPRESSION_LZ4 = 1,
+  /**
+   * Not at all.
+   */
+  TELELINK_MCAP_COMPRESSION_NONE = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_mcap_compression telelink_mcap_compression;
+#else
+typedef int32_t telelink_mcap_compression;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * When the writer waits until the storage device has the data. Each chunk is given to the operating system whole, so it
+ * survives the end of the process in every case; this is about loss of power.
+ */
+enum telelink_mcap_sync
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * Never: the operating system decides, as a rule within 30 s.
+   */
+  TELELINK_MCAP_SYNC_NEVER = 0,
+  /**
+   * When the file is finished.
+   */
+  TELELINK_MCAP_SYNC_AT_END = 1,
+  /**
+   * After each chunk too. On slow storage this costs throughput, never time in telelink_channel_log().
+   */
+  TELELINK_MCAP_SYNC_EACH_CHUNK = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum telelink_mcap_sync telelink_mcap_sync;
+#else
+typedef int32_t telelink_mcap_sync;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * What a telelink_parameter_value holds.
  *
  * The wire tells integers from floats, and byte arrays from strings, but not what an empty array is made of, unless it
@@ -543,6 +639,10 @@ enum telelink_thread_role
    * `tl-log`: calls the receiver of the log.
    */
   TELELINK_THREAD_ROLE_LOG = 8,
+  /**
+   * `tl-mcap`: writes a recording.
+   */
+  TELELINK_THREAD_ROLE_MCAP = 9,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -773,6 +873,11 @@ typedef struct telelink_connection_graph telelink_connection_graph;
  * A set of channels, and the sessions that carry what is logged to them. Most programs have one.
  */
 typedef struct telelink_context telelink_context;
+
+/**
+ * A recording: writes what is logged to a context's channels to an MCAP file, beside whatever sessions there are.
+ */
+typedef struct telelink_mcap_writer telelink_mcap_writer;
 
 /**
  * What `on_get_parameters` or `on_set_parameters` of telelink_session_callbacks answers. Borrowed, valid during the
@@ -1175,6 +1280,173 @@ typedef struct telelink_log_callbacks {
    */
   void (*on_record)(void *context, const struct telelink_log_record *record);
 } telelink_log_callbacks;
+
+/**
+ * What a writer asks and tells the application. Set up with telelink_mcap_writer_callbacks_init().
+ *
+ * Arguments are borrowed for the callback. A callback may call anything of telelink, also free the writer. No lock of the
+ * library is held meanwhile. A callback that throws or jumps out ends the process.
+ */
+typedef struct telelink_mcap_writer_callbacks {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Passed first to every function below. Consumed by telelink_mcap_writer_create(), also on failure.
+   */
+  void *context;
+  /**
+   * Exactly once, after the last callback; before telelink_mcap_writer_create() returns when that fails. May be NULL.
+   */
+  void (*drop)(void *context);
+  /**
+   * Is the channel recorded? Asked once per channel, inside the call that creates the channel or the writer, on that
+   * thread; calls can overlap. It must not block. NULL: all are.
+   */
+  bool (*channel_filter)(void *context, const struct telelink_channel_info *channel);
+  /**
+   * The recording has ended because of an error: the disk is full, for example. At most once, on the writer's thread
+   * `tl-mcap`. The robot goes on, telelink_channel_log() too. May be NULL.
+   */
+  void (*on_error)(void *context, telelink_status status, struct telelink_str message);
+} telelink_mcap_writer_callbacks;
+
+/**
+ * How to make a recording. Set up with telelink_mcap_writer_options_init(). Needed is `path`.
+ */
+typedef struct telelink_mcap_writer_options {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * The file; its folder must exist. Required. Two writers must not have the same one.
+   */
+  struct telelink_str path;
+  /**
+   * Replace a file that exists: 0 or 1. Default 0: refuse.
+   */
+  uint32_t overwrite;
+  /**
+   * A telelink_mcap_compression. Default TELELINK_MCAP_COMPRESSION_ZSTD.
+   */
+  int32_t compression;
+  /**
+   * A telelink_mcap_sync. Default TELELINK_MCAP_SYNC_AT_END.
+   */
+  int32_t sync;
+  /**
+   * Not used; 0.
+   */
+  uint32_t reserved;
+  /**
+   * A chunk ends when its messages have so many bytes, 1 KiB to 1 GiB. Default 4 MiB.
+   */
+  uint64_t chunk_size;
+  /**
+   * A chunk ends at the latest so long after its first message was logged, milliseconds, 10 to 3,600,000: what a crash
+   * of the process can lose at most, while the disk keeps up. Default 1,000.
+   */
+  uint64_t chunk_duration_ms;
+  /**
+   * Messages that may wait for the disk, 16 to 16,777,216; what comes beyond is dropped, and counted. Default 65,536.
+   */
+  uint64_t queue_messages;
+  /**
+   * Their bytes, from 64 KiB; also the largest message that can be recorded. Default 64 MiB.
+   */
+  uint64_t queue_bytes;
+  /**
+   * The file's profile: empty, "ros1" or "ros2", which promise what those profiles ask of the channels. Default empty.
+   */
+  struct telelink_str profile;
+  /**
+   * Names the writing program in the file's header. Default empty: "telelink" with its version.
+   */
+  struct telelink_str library;
+  /**
+   * Optional. Its context is consumed.
+   */
+  const struct telelink_mcap_writer_callbacks *callbacks;
+} telelink_mcap_writer_options;
+
+/**
+ * Figures of a writer since its start. Set up with telelink_mcap_writer_stats_init().
+ */
+typedef struct telelink_mcap_writer_stats {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Messages taken from telelink_channel_log().
+   */
+  uint64_t messages;
+  /**
+   * Bytes of their payloads.
+   */
+  uint64_t bytes;
+  /**
+   * Of these, messages in chunks that are in the file: they survive the end of the process.
+   */
+  uint64_t written_messages;
+  /**
+   * Messages dropped because the queue was full or because the recording failed.
+   */
+  uint64_t dropped_messages;
+  /**
+   * Messages that wait for the writing thread now.
+   */
+  uint64_t queued_messages;
+  /**
+   * Their bytes.
+   */
+  uint64_t queued_bytes;
+  /**
+   * Channels of the file.
+   */
+  uint64_t channels;
+  /**
+   * Channels left out because a file holds 65,535 at most.
+   */
+  uint64_t channels_refused;
+  /**
+   * Chunks in the file.
+   */
+  uint64_t chunks;
+  /**
+   * Size of the file, bytes.
+   */
+  uint64_t file_bytes;
+  /**
+   * Callbacks that panicked (Rust only).
+   */
+  uint64_t callback_panics;
+} telelink_mcap_writer_stats;
+
+/**
+ * Figures of one recorded channel. Set up with telelink_mcap_channel_stats_init(). Channels that are equal in topic,
+ * encoding, schema and metadata, open at the same time or one after the other, are one channel of the file.
+ */
+typedef struct telelink_mcap_channel_stats {
+  /**
+   * Size of this struct as the caller knows it, bytes.
+   */
+  size_t struct_size;
+  /**
+   * Messages taken from telelink_channel_log().
+   */
+  uint64_t messages;
+  /**
+   * Bytes of their payloads.
+   */
+  uint64_t bytes;
+  /**
+   * Messages dropped. Each is a gap in the channel's sequence numbers.
+   */
+  uint64_t dropped_messages;
+} telelink_mcap_channel_stats;
 
 /**
  * Some bools. Owns nothing; the rules of telelink_str hold.
@@ -3190,6 +3462,195 @@ TELELINK_API telelink_status telelink_log_set_callbacks(int32_t level, const str
  * @since 0.1
  */
 TELELINK_API telelink_status telelink_log_to_stderr(int32_t level);
+
+/**
+ * Opens an MCAP file and records everything that is logged to the context's channels from now on, existing ones and new
+ * ones. telelink_channel_log() feeds sessions and writers with one call; the disk is a thread's business, `tl-mcap`.
+ *
+ * What the options name is copied. The context of the callback table is consumed, on failure too: then its `drop` has run
+ * when this returns (not for a table whose own `struct_size` is wrong, of which nothing can be read).
+ *
+ * @param context  Borrowed; may be freed before the writer.
+ * @param options  Borrowed. Set up with telelink_mcap_writer_options_init().
+ * @param out      Receives the writer; free it with telelink_mcap_writer_free(). Written only on success.
+ * @return TELELINK_STATUS_OK             recording
+ *         TELELINK_STATUS_NULL_ARGUMENT  `context`, `options` or `out` is NULL
+ *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8; the message names it
+ *         TELELINK_STATUS_INVALID_VALUE  an option cannot work; the message names it
+ *         TELELINK_STATUS_STRUCT_SIZE    a struct was not set up with its `_init` function
+ *         TELELINK_STATUS_DUPLICATE      the file exists, and `overwrite` is 0
+ *         TELELINK_STATUS_IO             the file cannot be opened or written; the message says why
+ *         TELELINK_STATUS_NOT_SUPPORTED  the library was built without MCAP
+ *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
+ * @threading Any thread, allowed inside callbacks. Opens a file; `channel_filter` runs inside this call.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_mcap_writer_create(const struct telelink_context *context,
+                                            const struct telelink_mcap_writer_options *options,
+                                            struct telelink_mcap_writer **out);
+
+/**
+ * Ends the recording: nothing that is logged later is in the file. What waits is written, and the file finished.
+ *
+ * Closing again waits again. Inside the `on_error` of this writer it does not wait.
+ *
+ * @param writer      Borrowed; still has to be freed.
+ * @param timeout_ms  How long to wait for the file, milliseconds; 0: do not wait.
+ * @return TELELINK_STATUS_OK             the file is complete; or `timeout_ms` is 0
+ *         TELELINK_STATUS_TIMEOUT        not finished in time; that goes on
+ *         TELELINK_STATUS_IO             the recording has failed; the message says why
+ *         TELELINK_STATUS_PANIC          a fault of telelink ended the recording
+ *         TELELINK_STATUS_NULL_ARGUMENT  `writer` is NULL
+ *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
+ * @threading Any thread, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_mcap_writer_close(const struct telelink_mcap_writer *writer, uint64_t timeout_ms);
+
+/**
+ * Closes the writer and frees it. Waits until the file is finished, 10 s at most, and until running callbacks have
+ * returned; none starts afterwards.
+ *
+ * Called from a callback of telelink it does not wait: the rest is finished afterwards, and `drop` marks the end.
+ *
+ * @param writer  Consumed. NULL does nothing.
+ * @threading Any thread, but nobody may use this handle meanwhile. Allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API void telelink_mcap_writer_free(struct telelink_mcap_writer *writer);
+
+/**
+ * Ends the chunk under way, and waits until all that was logged before is in the file.
+ *
+ * @param writer      Borrowed.
+ * @param timeout_ms  How long to wait, milliseconds.
+ * @return TELELINK_STATUS_OK             it is in the file
+ *         TELELINK_STATUS_TIMEOUT        not in time; that goes on
+ *         TELELINK_STATUS_IO             the recording has failed; the message says why
+ *         TELELINK_STATUS_PANIC          a fault of telelink ended the recording
+ *         TELELINK_STATUS_NULL_ARGUMENT  `writer` is NULL
+ *         TELELINK_STATUS_CLOSED         the writer is closed, or the process was forked from one that uses telelink
+ * @threading Any thread, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_mcap_writer_flush(const struct telelink_mcap_writer *writer, uint64_t timeout_ms);
+
+/**
+ * What a writer is doing.
+ *
+ * @param writer  Borrowed. NULL gives TELELINK_MCAP_STATUS_CLOSED.
+ * @return The state now.
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_mcap_status telelink_mcap_writer_status(const struct telelink_mcap_writer *writer);
+
+/**
+ * Why the recording has failed, if it has.
+ *
+ * @param writer  Borrowed.
+ * @return TELELINK_STATUS_OK when nothing failed; TELELINK_STATUS_NULL_ARGUMENT when `writer` is NULL; else the reason,
+ *         and telelink_last_error_message() has its text.
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API telelink_status telelink_mcap_writer_last_error(const struct telelink_mcap_writer *writer);
+
+/**
+ * Fills options with the defaults.
+ *
+ * @param options      Written.
+ * @param struct_size  sizeof *options.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `options` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_mcap_writer_options_init(struct telelink_mcap_writer_options *options,
+                                                  size_t struct_size);
+
+/**
+ * Prepares a callback table: no callbacks.
+ *
+ * @param callbacks    Written.
+ * @param struct_size  sizeof *callbacks.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `callbacks` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_mcap_writer_callbacks_init(struct telelink_mcap_writer_callbacks *callbacks,
+                                                    size_t struct_size);
+
+/**
+ * Prepares the struct for telelink_mcap_writer_stats_read().
+ *
+ * @param stats        Written.
+ * @param struct_size  sizeof *stats.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `stats` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_mcap_writer_stats_init(struct telelink_mcap_writer_stats *stats,
+                                                size_t struct_size);
+
+/**
+ * Reads the writer's figures.
+ *
+ * @param writer  Borrowed.
+ * @param stats   Set up with telelink_mcap_writer_stats_init(); written.
+ * @return TELELINK_STATUS_OK             read
+ *         TELELINK_STATUS_NULL_ARGUMENT  `writer` or `stats` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    `stats` was not set up
+ *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_mcap_writer_stats_read(const struct telelink_mcap_writer *writer,
+                                                struct telelink_mcap_writer_stats *stats);
+
+/**
+ * Prepares the struct for telelink_mcap_writer_channel_stats().
+ *
+ * @param stats        Written.
+ * @param struct_size  sizeof *stats.
+ * @return TELELINK_STATUS_OK             filled
+ *         TELELINK_STATUS_NULL_ARGUMENT  `stats` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    the header is newer than the library; nothing was written
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_mcap_channel_stats_init(struct telelink_mcap_channel_stats *stats,
+                                                 size_t struct_size);
+
+/**
+ * Reads the figures of one recorded channel.
+ *
+ * @param writer   Borrowed.
+ * @param channel  Borrowed.
+ * @param stats    Set up with telelink_mcap_channel_stats_init(); written.
+ * @return TELELINK_STATUS_OK             read
+ *         TELELINK_STATUS_NOT_FOUND      the channel is not recorded
+ *         TELELINK_STATUS_NULL_ARGUMENT  `writer`, `channel` or `stats` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    `stats` was not set up
+ *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_mcap_writer_channel_stats(const struct telelink_mcap_writer *writer,
+                                                   const struct telelink_channel *channel,
+                                                   struct telelink_mcap_channel_stats *stats);
 
 /**
  * Bounds the number of memory arenas that glibc makes from now on: less memory for a robot that has little of it.

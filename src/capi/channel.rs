@@ -12,7 +12,7 @@ use crate::context::{Channel, ChannelError, ChannelRef, Closed, Qos, Schema};
 
 /// A channel of the robot: a topic with an encoding, on which messages are logged.
 pub struct telelink_channel {
-    channel: Channel,
+    pub(super) channel: Channel,
 }
 
 /// What there is to know about a channel. Borrowed: from telelink_channel_as_info(), or given to a callback.

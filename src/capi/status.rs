@@ -27,11 +27,11 @@ pub enum telelink_status {
     Duplicate = 5,
     /// There is no such thing.
     NotFound = 6,
-    /// The session's capabilities or encodings do not allow it.
+    /// The session's capabilities or encodings do not allow it, or the library was built without it.
     NotSupported = 7,
     /// The session, channel or library is closed.
     Closed = 100,
-    // 101 NOT_CONNECTED, 103 QUEUE_FULL, 203 IO and 300 PROTOCOL are reserved: nothing answers them yet.
+    // 101 NOT_CONNECTED, 103 QUEUE_FULL and 300 PROTOCOL are reserved: nothing answers them yet.
     /// The request was answered already.
     AlreadyResponded = 102,
     /// It did not happen in time.
@@ -42,6 +42,8 @@ pub enum telelink_status {
     Unauthorized = 201,
     /// The LiveKit library is missing, of another version, or in use by somebody else in this process.
     LibraryMissing = 202,
+    /// The operating system refused to open, read or write a file.
+    Io = 203,
     /// Another device joined the room with the same identity.
     DuplicateIdentity = 204,
     /// The server's operator removed this device from the room.
@@ -58,7 +60,7 @@ pub enum telelink_status {
 
 impl telelink_status {
     /// All values, for the name lookup and the tests.
-    pub(super) const ALL: [(Self, &'static CStr); 20] = [
+    pub(super) const ALL: [(Self, &'static CStr); 21] = [
         (Self::Ok, c"OK"),
         (Self::NullArgument, c"NULL_ARGUMENT"),
         (Self::InvalidUtf8, c"INVALID_UTF8"),
@@ -73,6 +75,7 @@ impl telelink_status {
         (Self::ConnectFailed, c"CONNECT_FAILED"),
         (Self::Unauthorized, c"UNAUTHORIZED"),
         (Self::LibraryMissing, c"LIBRARY_MISSING"),
+        (Self::Io, c"IO"),
         (Self::DuplicateIdentity, c"DUPLICATE_IDENTITY"),
         (Self::Removed, c"REMOVED"),
         (Self::Idle, c"IDLE"),

@@ -33,6 +33,8 @@ pub enum telelink_thread_role {
     Token = 7,
     /// `tl-log`: calls the receiver of the log.
     Log = 8,
+    /// `tl-mcap`: writes a recording.
+    Mcap = 9,
 }
 
 impl telelink_thread_role {
@@ -47,6 +49,7 @@ impl telelink_thread_role {
             ThreadRole::Pacer => Self::Pacer,
             ThreadRole::Token => Self::Token,
             ThreadRole::Log => Self::Log,
+            ThreadRole::Mcap => Self::Mcap,
         }
     }
 }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use smallvec::SmallVec;
 
 use super::registry::Context;
-use super::sink::{Message, Output, SinkId};
+use super::sink::{Message, Output, PayloadCopy, SinkId};
 use super::video_source::{VideoImage, VideoSourceInfo};
 
 /// Device channel id: from 1 upwards, process-wide, never reused, below 2^53 so that JavaScript can hold it (P-56).
@@ -60,7 +60,7 @@ pub enum Qos {
 }
 
 /// What a message means.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Schema {
     /// Schema name, for example `foxglove.Log`.
     pub name: String,
@@ -267,8 +267,14 @@ impl Channel {
 
     #[inline(never)]
     fn fan_out(&self, payload: &[u8], log_time: u64) -> Result<(), Closed> {
-        for (_, output) in self.handle.channel.0.outputs.load().iter() {
-            output.log(Message { payload, log_time });
+        let outputs = self.handle.channel.0.outputs.load();
+        if let [(_, output)] = outputs.as_slice() {
+            output.log(Message::new(payload, log_time));
+            return Ok(());
+        }
+        let copy = PayloadCopy::default();
+        for (_, output) in outputs.iter() {
+            output.log(Message::with_copy(payload, log_time, &copy));
         }
         Ok(())
     }
@@ -371,7 +377,11 @@ impl ChannelRef {
             return;
         }
         let mut outputs: Outputs = self.0.outputs.load().iter().filter(|(id, _)| *id != sink).cloned().collect();
-        outputs.extend(output.map(|output| (sink, output)));
+        if let Some(output) = output {
+            // Whose copy others can share comes before them.
+            let at = if output.shares_copy() { 0 } else { outputs.len() };
+            outputs.insert(at, (sink, output));
+        }
         let state = if outputs.is_empty() { IDLE } else { WANTED };
         // The list before the flag: a `log` that sees WANTED finds the list. Seeing an old IDLE only drops a message
         // that raced with the subscription.

@@ -3,6 +3,7 @@
 //!
 //! `Channel::log` costs one relaxed load while nobody wants the channel. No lock is held while a sink is called.
 
+mod callback;
 mod channel;
 mod registry;
 mod sink;
@@ -11,9 +12,10 @@ mod tests;
 mod video_message;
 mod video_source;
 
+pub(crate) use callback::run_callback;
 pub use channel::{Channel, ChannelBuilder, ChannelError, ChannelId, ChannelRef, Closed, Qos, Schema};
 pub use registry::Context;
-pub use sink::{Message, Output, Sink, SinkId};
+pub use sink::{Message, Output, PayloadCopy, Sink, SinkId};
 pub use video_source::{
     VideoFormat, VideoImage, VideoPushError, VideoSource, VideoSourceInfo, VideoSourceKind, VideoSourceOptions,
 };

@@ -52,12 +52,21 @@ impl Context {
 
     /// Attaches a sink: it is told all existing channels before this returns, and every change afterwards.
     pub fn add_sink(&self, sink: Arc<dyn Sink>) -> SinkId {
-        let (id, existing) = {
+        self.add_sink_with(|_| sink)
+    }
+
+    /// [`add_sink`](Self::add_sink) for a sink that needs its id from the first channel on. `make` runs first.
+    pub fn add_sink_with(&self, make: impl FnOnce(SinkId) -> Arc<dyn Sink>) -> SinkId {
+        let id = {
             let mut state = self.shared.state.lock();
-            let id = SinkId(state.next_sink);
             state.next_sink += 1;
+            SinkId(state.next_sink)
+        };
+        let sink = make(id);
+        let existing = {
+            let mut state = self.shared.state.lock();
             state.sinks.insert(id, sink.clone());
-            (id, state.channels.values().cloned().collect::<Vec<_>>())
+            state.channels.values().cloned().collect::<Vec<_>>()
         };
         if !existing.is_empty() {
             sink.channels_added(&existing);

@@ -1,5 +1,7 @@
 //! The consumer's side of a context.
 
+use std::cell::OnceCell;
+
 use bytes::Bytes;
 
 use super::{ChannelRef, VideoImage};
@@ -22,11 +24,17 @@ pub trait Output: Send + Sync + 'static {
     /// One message.
     fn log(&self, message: Message<'_>);
 
+    /// Whether this output makes a copy of the payload that others can have ([`Message::share`]): then it is called before
+    /// them.
+    fn shares_copy(&self) -> bool {
+        false
+    }
+
     /// One picture of a [`VideoSource`](super::VideoSource). `message` makes the message that stands for it; a consumer that
     /// takes pictures as they are does not call it.
     fn picture(&self, image: &VideoImage<'_>, log_time: u64, message: &mut dyn FnMut() -> Bytes) {
         let _ = image;
-        self.log(Message { payload: &message(), log_time });
+        self.log(Message::new(&message(), log_time));
     }
 }
 
@@ -37,6 +45,43 @@ pub struct Message<'a> {
     pub payload: &'a [u8],
     /// Log time, ns since the Unix epoch.
     pub log_time: u64,
+    copy: Option<&'a PayloadCopy>,
+}
+
+/// The copy of a payload that the outputs of one channel share, however many they are.
+#[derive(Debug, Default)]
+pub struct PayloadCopy(OnceCell<Bytes>);
+
+impl<'a> Message<'a> {
+    /// A message for a single output.
+    pub fn new(payload: &'a [u8], log_time: u64) -> Self {
+        Self { payload, log_time, copy: None }
+    }
+
+    /// A message for several outputs.
+    pub fn with_copy(payload: &'a [u8], log_time: u64, copy: &'a PayloadCopy) -> Self {
+        Self { payload, log_time, copy: Some(copy) }
+    }
+
+    /// The payload, to be kept: copied, unless another output has done so already.
+    pub fn to_bytes(&self) -> Bytes {
+        let make = || Bytes::copy_from_slice(self.payload);
+        self.copy.map_or_else(make, |copy| copy.0.get_or_init(make).clone())
+    }
+
+    /// Whether somebody may want the copy that this output makes.
+    pub fn wants_share(&self) -> bool {
+        self.copy.is_some_and(|copy| copy.0.get().is_none())
+    }
+
+    /// Offers a copy that this output has made for itself; it must equal the payload.
+    pub fn share(&self, bytes: Bytes) {
+        debug_assert_eq!(bytes.len(), self.payload.len());
+        if let Some(copy) = self.copy {
+            // Of two copies the first counts.
+            let _ = copy.0.set(bytes);
+        }
+    }
 }
 
 /// Names a sink of a context.

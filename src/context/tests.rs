@@ -92,6 +92,50 @@ fn an_output_is_replaced_and_not_added() {
     assert_eq!(Arc::strong_count(&a), 1, "the old one is released");
 }
 
+/// Keeps what it is given; one that shares offers its copy to the others.
+struct Keeps {
+    shares: bool,
+    kept: Mutex<Vec<Bytes>>,
+}
+
+impl Output for Keeps {
+    fn log(&self, message: Message<'_>) {
+        let bytes = if self.shares && message.wants_share() {
+            let bytes = Bytes::copy_from_slice(message.payload);
+            message.share(bytes.clone());
+            bytes
+        } else {
+            message.to_bytes()
+        };
+        self.kept.lock().push(bytes);
+    }
+
+    fn shares_copy(&self) -> bool {
+        self.shares
+    }
+}
+
+#[test]
+fn several_outputs_share_one_copy_of_the_payload() {
+    let context = Context::new();
+    let channel = context.channel("/a").open().unwrap();
+    // Added in the order in which sharing would come too late.
+    let outputs = [false, true, false].map(|shares| Arc::new(Keeps { shares, kept: Mutex::default() }));
+    for output in &outputs {
+        channel.set_output(context.add_sink(Arc::<Recorder>::default()), Some(output.clone()));
+    }
+    channel.log(b"payload").unwrap();
+    let kept = outputs.each_ref().map(|output| output.kept.lock()[0].clone());
+    assert!(kept.iter().all(|bytes| bytes == "payload"));
+    assert!(kept.iter().all(|bytes| bytes.as_ptr() == kept[0].as_ptr()), "one copy");
+    // Without one who shares, the first who needs a copy makes it.
+    let sink = context.add_sink(Arc::<Recorder>::default());
+    let alone = context.channel("/b").open().unwrap();
+    alone.set_output(sink, Some(outputs[0].clone()));
+    alone.log(b"one").unwrap();
+    assert_eq!(outputs[0].kept.lock()[1], "one");
+}
+
 #[test]
 fn log_stamps_messages_with_the_time_now() {
     let context = Context::new();

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use smallvec::SmallVec;
 
 use crate::protocol::message_data_frame;
@@ -33,10 +34,15 @@ impl Route {
 
     /// Sends one message along the route. Never blocks. The payload is copied once per path, not per viewer.
     pub fn log(&self, payload: &[u8], log_time: u64) {
+        self.log_keeping(payload, log_time, false);
+    }
+
+    /// [`log`](Self::log), and the copy that was made for reliable subscribers, if it is wanted and one was made.
+    pub fn log_keeping(&self, payload: &[u8], log_time: u64, keep: bool) -> Option<Bytes> {
         if let Some(video) = &self.video {
             video.message(payload, log_time);
         }
-        self.log_data(payload, log_time);
+        self.send(payload, log_time, keep)
     }
 
     /// Whether somebody wants the channel's messages as data.
@@ -53,20 +59,27 @@ impl Route {
 
     /// Sends a message to data subscribers only.
     pub fn log_data(&self, payload: &[u8], log_time: u64) {
+        self.send(payload, log_time, false);
+    }
+
+    fn send(&self, payload: &[u8], log_time: u64, keep: bool) -> Option<Bytes> {
         if let Some(slot) = &self.lossy {
             slot.log(payload, log_time);
         }
-        let Some((last, others)) = self.reliable.split_last() else { return };
+        let (last, others) = self.reliable.split_last()?;
         let Ok(frame) = message_data_frame(self.channel, log_time, payload) else {
             // Over 16 MiB: no peer would take the frame (P-133).
             ChannelCounters::add(&self.counters.oversize, 1);
-            return;
+            return None;
         };
         ChannelCounters::add(&self.counters.reliable_messages, 1);
         ChannelCounters::add(&self.counters.reliable_bytes, payload.len() as u64);
         for queue in others {
             queue.push(frame.clone());
         }
+        // The payload is the end of the frame (P-130).
+        let copy = keep.then(|| frame.slice(frame.len() - payload.len()..));
         last.push(frame);
+        copy
     }
 }

@@ -1,15 +1,14 @@
 //! The session's own callback thread, `tl-events`: events run there one at a time, in order (design.md decision 6).
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::context::ChannelId;
-use crate::threads::{self, as_callback, ThreadRole};
+use crate::context::{run_callback, ChannelId};
+use crate::threads::{self, ThreadRole};
 
 use super::core::Event;
 use super::deadman::DeadMan;
@@ -25,27 +24,6 @@ const MAX_BYTES: usize = 64 << 20;
 const MAX_PER_CHANNEL: usize = 1024;
 /// From so many waiting lifecycle events on, undelivered begin/end pairs cancel out.
 const CANCEL_ABOVE: usize = 1024;
-/// A callback that takes longer is worth a warning (S-263).
-const SLOW: Duration = Duration::from_millis(100);
-
-/// Runs a callback of the application: marked, timed, and with panics stopped. `None` after a panic.
-pub(crate) fn run_callback<T>(what: &'static str, panics: &AtomicU64, callback: impl FnOnce() -> T) -> Option<T> {
-    let started = Instant::now();
-    let result = as_callback(|| catch_unwind(AssertUnwindSafe(callback)));
-    let took = started.elapsed();
-    if took > SLOW {
-        tracing::warn!(what, ms = took.as_millis() as u64, "a callback of the application was slow");
-    }
-    match result {
-        Ok(value) => Some(value),
-        Err(_) => {
-            panics.fetch_add(1, Ordering::Relaxed);
-            tracing::error!(what, "a callback of the application panicked; the session goes on");
-            None
-        }
-    }
-}
-
 enum Item {
     Status(ConnectionStatus, Option<Error>),
     Event(Event),

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::threads::{self, ThreadRole};
-
-use super::callbacks::run_callback;
 use super::{Client, ControlListener, ControlLost};
+use crate::context::run_callback;
+use crate::threads::{self, ThreadRole};
 
 /// From so many undelivered calls on, pairs of which neither was delivered cancel out: a viewer that takes and releases
 /// control in a loop must not fill a queue that a stuck callback does not empty.

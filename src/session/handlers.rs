@@ -8,12 +8,11 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use parking_lot::{Condvar, Mutex};
 
-use crate::threads::{self, ThreadRole};
-
-use super::callbacks::run_callback;
 use super::futures::Futures;
 use super::panics::{contain, PanicSwitch};
 use super::ClientId;
+use crate::context::run_callback;
+use crate::threads::{self, ThreadRole};
 
 /// Most threads of one session that run handlers.
 const MAX_THREADS: usize = 32;

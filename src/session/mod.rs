@@ -79,8 +79,8 @@ pub use video::{
 pub use crate::fanout::{DropCounts, QueueStats};
 pub use crate::protocol::{Status, StatusLevel};
 
+pub(crate) use crate::context::run_callback;
 pub(crate) use crate::threads::on_callback_thread;
-pub(crate) use callbacks::run_callback;
 pub(crate) use inputs::{EndReason, RoomEnd};
 pub(crate) use panics::contain_task;
 

@@ -9,11 +9,11 @@ use crate::context::{ChannelRef, Message, Output, Qos, Sink, VideoFormat, VideoI
 use crate::fanout::{PictureKind, PixelLayout, Route};
 use crate::video::image_kind;
 
-use super::callbacks::run_callback;
 use super::core::{ChannelAdded, VideoCapability};
 use super::inputs::Inputs;
 use super::options::{ChannelFilter, QosClassifier};
 use super::video::VideoSuppressor;
+use crate::context::run_callback;
 
 /// Passes channel changes to the owner. The policies run here, on the thread that creates the channel (S-84), and their
 /// answers are remembered with the channel across rejoins.
@@ -76,7 +76,13 @@ pub(crate) struct RouteOutput(pub(crate) Route);
 impl Output for RouteOutput {
     #[inline]
     fn log(&self, message: Message<'_>) {
-        self.0.log(message.payload, message.log_time);
+        if let Some(copy) = self.0.log_keeping(message.payload, message.log_time, message.wants_share()) {
+            message.share(copy);
+        }
+    }
+
+    fn shares_copy(&self) -> bool {
+        true
     }
 
     fn picture(&self, image: &VideoImage<'_>, log_time: u64, message: &mut dyn FnMut() -> Bytes) {

@@ -20,6 +20,7 @@ CHECK(sizeof(telelink_status) == 4);
 CHECK(sizeof(telelink_qos) == 4);
 CHECK(sizeof(telelink_parameter_kind) == 4);
 CHECK(sizeof(telelink_connection_status) == 4);
+CHECK(sizeof(telelink_mcap_status) == 4);
 CHECK(TELELINK_ABI_VERSION == 0);
 
 SIZE(telelink_str, 16);
@@ -334,6 +335,48 @@ AT(telelink_asset_folder, extensions_count, 48);
 AT(telelink_asset_folder, max_size, 56);
 AT(telelink_asset_folder, any_extension, 64);
 AT(telelink_asset_folder, reserved, 68);
+
+SIZE(telelink_mcap_writer_callbacks, 40);
+AT(telelink_mcap_writer_callbacks, struct_size, 0);
+AT(telelink_mcap_writer_callbacks, context, 8);
+AT(telelink_mcap_writer_callbacks, drop, 16);
+AT(telelink_mcap_writer_callbacks, channel_filter, 24);
+AT(telelink_mcap_writer_callbacks, on_error, 32);
+
+SIZE(telelink_mcap_writer_options, 112);
+AT(telelink_mcap_writer_options, struct_size, 0);
+AT(telelink_mcap_writer_options, path, 8);
+AT(telelink_mcap_writer_options, overwrite, 24);
+AT(telelink_mcap_writer_options, compression, 28);
+AT(telelink_mcap_writer_options, sync, 32);
+AT(telelink_mcap_writer_options, reserved, 36);
+AT(telelink_mcap_writer_options, chunk_size, 40);
+AT(telelink_mcap_writer_options, chunk_duration_ms, 48);
+AT(telelink_mcap_writer_options, queue_messages, 56);
+AT(telelink_mcap_writer_options, queue_bytes, 64);
+AT(telelink_mcap_writer_options, profile, 72);
+AT(telelink_mcap_writer_options, library, 88);
+AT(telelink_mcap_writer_options, callbacks, 104);
+
+SIZE(telelink_mcap_writer_stats, 96);
+AT(telelink_mcap_writer_stats, struct_size, 0);
+AT(telelink_mcap_writer_stats, messages, 8);
+AT(telelink_mcap_writer_stats, bytes, 16);
+AT(telelink_mcap_writer_stats, written_messages, 24);
+AT(telelink_mcap_writer_stats, dropped_messages, 32);
+AT(telelink_mcap_writer_stats, queued_messages, 40);
+AT(telelink_mcap_writer_stats, queued_bytes, 48);
+AT(telelink_mcap_writer_stats, channels, 56);
+AT(telelink_mcap_writer_stats, channels_refused, 64);
+AT(telelink_mcap_writer_stats, chunks, 72);
+AT(telelink_mcap_writer_stats, file_bytes, 80);
+AT(telelink_mcap_writer_stats, callback_panics, 88);
+
+SIZE(telelink_mcap_channel_stats, 32);
+AT(telelink_mcap_channel_stats, struct_size, 0);
+AT(telelink_mcap_channel_stats, messages, 8);
+AT(telelink_mcap_channel_stats, bytes, 16);
+AT(telelink_mcap_channel_stats, dropped_messages, 24);
 
 SIZE(telelink_session_stats, 160);
 AT(telelink_session_stats, struct_size, 0);

@@ -1,6 +1,9 @@
 // Every function with NULL: a status or a default, and a message that names the argument; never a crash.
 #include "support.hpp"
 
+#include <cstdio>
+#include <unistd.h>
+
 namespace {
 
 using support::text;
@@ -28,6 +31,7 @@ TEST(Null, FreeDoesNothing) {
   telelink_parameter_responder_free(nullptr);
   telelink_parameter_store_free(nullptr);
   telelink_session_free(nullptr);
+  telelink_mcap_writer_free(nullptr);
   telelink_test_server_free(nullptr);
   telelink_test_viewer_free(nullptr);
 }
@@ -53,6 +57,10 @@ TEST(Null, InitIsRefused) {
   EXPECT_REFUSED("stats", telelink_session_stats_init(nullptr, sizeof(telelink_session_stats)));
   EXPECT_REFUSED("stats", telelink_viewer_stats_init(nullptr, sizeof(telelink_viewer_stats)));
   EXPECT_REFUSED("stats", telelink_channel_stats_init(nullptr, sizeof(telelink_channel_stats)));
+  EXPECT_REFUSED("options", telelink_mcap_writer_options_init(nullptr, sizeof(telelink_mcap_writer_options)));
+  EXPECT_REFUSED("callbacks", telelink_mcap_writer_callbacks_init(nullptr, sizeof(telelink_mcap_writer_callbacks)));
+  EXPECT_REFUSED("stats", telelink_mcap_writer_stats_init(nullptr, sizeof(telelink_mcap_writer_stats)));
+  EXPECT_REFUSED("stats", telelink_mcap_channel_stats_init(nullptr, sizeof(telelink_mcap_channel_stats)));
   EXPECT_REFUSED("callbacks", telelink_log_callbacks_init(nullptr, sizeof(telelink_log_callbacks)));
   EXPECT_REFUSED("message", telelink_test_message_init(nullptr, sizeof(telelink_test_message)));
   EXPECT_REFUSED("answer", telelink_test_answer_init(nullptr, sizeof(telelink_test_answer)));
@@ -294,6 +302,44 @@ TEST(Null, ThreadCallbacksNeedAFunctionAndTakeNobody) {
   ASSERT_EQ(telelink_thread_callbacks_init(&callbacks, sizeof callbacks), TELELINK_STATUS_OK);
   EXPECT_REFUSED("callbacks.on_start", telelink_thread_set_callbacks(&callbacks));
   EXPECT_EQ(telelink_thread_set_callbacks(nullptr), TELELINK_STATUS_OK);
+}
+
+TEST(Null, McapWriterIsRefused) {
+  telelink_context* context = nullptr;
+  ASSERT_EQ(telelink_context_create(&context), TELELINK_STATUS_OK);
+  telelink_channel* channel = nullptr;
+  ASSERT_EQ(telelink_channel_create(context, text("/a"), nullptr, &channel), TELELINK_STATUS_OK);
+  telelink_mcap_writer_options options;
+  ASSERT_EQ(telelink_mcap_writer_options_init(&options, sizeof options), TELELINK_STATUS_OK);
+  const std::string path = ::testing::TempDir() + "telelink_null_" + std::to_string(::getpid()) + ".mcap";
+  options.path = text(path);
+  options.overwrite = 1;
+  telelink_mcap_writer* writer = nullptr;
+  EXPECT_REFUSED("context", telelink_mcap_writer_create(nullptr, &options, &writer));
+  EXPECT_REFUSED("options", telelink_mcap_writer_create(context, nullptr, &writer));
+  EXPECT_REFUSED("out", telelink_mcap_writer_create(context, &options, nullptr));
+  EXPECT_EQ(writer, nullptr);
+  ASSERT_EQ(telelink_mcap_writer_create(context, &options, &writer), TELELINK_STATUS_OK)
+      << telelink_last_error_message();
+
+  telelink_mcap_writer_stats stats;
+  ASSERT_EQ(telelink_mcap_writer_stats_init(&stats, sizeof stats), TELELINK_STATUS_OK);
+  telelink_mcap_channel_stats of_channel;
+  ASSERT_EQ(telelink_mcap_channel_stats_init(&of_channel, sizeof of_channel), TELELINK_STATUS_OK);
+  EXPECT_REFUSED("writer", telelink_mcap_writer_close(nullptr, 0));
+  EXPECT_REFUSED("writer", telelink_mcap_writer_flush(nullptr, 0));
+  EXPECT_REFUSED("writer", telelink_mcap_writer_last_error(nullptr));
+  EXPECT_EQ(telelink_mcap_writer_status(nullptr), TELELINK_MCAP_STATUS_CLOSED);
+  EXPECT_REFUSED("writer", telelink_mcap_writer_stats_read(nullptr, &stats));
+  EXPECT_REFUSED("stats", telelink_mcap_writer_stats_read(writer, nullptr));
+  EXPECT_REFUSED("writer", telelink_mcap_writer_channel_stats(nullptr, channel, &of_channel));
+  EXPECT_REFUSED("channel", telelink_mcap_writer_channel_stats(writer, nullptr, &of_channel));
+  EXPECT_REFUSED("stats", telelink_mcap_writer_channel_stats(writer, channel, nullptr));
+
+  telelink_mcap_writer_free(writer);
+  telelink_channel_free(channel);
+  telelink_context_free(context);
+  std::remove(path.c_str());
 }
 
 TEST(Null, TestServerAndViewerAreRefused) {

@@ -52,6 +52,19 @@ static_assert(same(telelink::VideoFormat::bgr8, TELELINK_VIDEO_FORMAT_BGR8));
 static_assert(same(telelink::VideoFormat::mjpeg, TELELINK_VIDEO_FORMAT_MJPEG));
 static_assert(same(telelink::VideoFormat::h264, TELELINK_VIDEO_FORMAT_H264));
 
+static_assert(same(telelink::McapCompression::zstd, TELELINK_MCAP_COMPRESSION_ZSTD));
+static_assert(same(telelink::McapCompression::lz4, TELELINK_MCAP_COMPRESSION_LZ4));
+static_assert(same(telelink::McapCompression::none, TELELINK_MCAP_COMPRESSION_NONE));
+
+static_assert(same(telelink::McapSync::never, TELELINK_MCAP_SYNC_NEVER));
+static_assert(same(telelink::McapSync::at_end, TELELINK_MCAP_SYNC_AT_END));
+static_assert(same(telelink::McapSync::each_chunk, TELELINK_MCAP_SYNC_EACH_CHUNK));
+
+static_assert(same(telelink::McapStatus::recording, TELELINK_MCAP_STATUS_RECORDING));
+static_assert(same(telelink::McapStatus::closing, TELELINK_MCAP_STATUS_CLOSING));
+static_assert(same(telelink::McapStatus::closed, TELELINK_MCAP_STATUS_CLOSED));
+static_assert(same(telelink::McapStatus::failed, TELELINK_MCAP_STATUS_FAILED));
+
 static_assert(same(ConnectionStatus::connecting, TELELINK_CONNECTION_STATUS_CONNECTING));
 static_assert(same(ConnectionStatus::connected, TELELINK_CONNECTION_STATUS_CONNECTED));
 static_assert(same(ConnectionStatus::shutting_down, TELELINK_CONNECTION_STATUS_SHUTTING_DOWN));
@@ -100,6 +113,7 @@ static_assert(same(telelink::ThreadRole::video, TELELINK_THREAD_ROLE_VIDEO));
 static_assert(same(telelink::ThreadRole::pacer, TELELINK_THREAD_ROLE_PACER));
 static_assert(same(telelink::ThreadRole::token, TELELINK_THREAD_ROLE_TOKEN));
 static_assert(same(telelink::ThreadRole::log, TELELINK_THREAD_ROLE_LOG));
+static_assert(same(telelink::ThreadRole::mcap, TELELINK_THREAD_ROLE_MCAP));
 
 static_assert(same(Capabilities::client_publish, TELELINK_CAPABILITY_CLIENT_PUBLISH));
 static_assert(same(Capabilities::parameters, TELELINK_CAPABILITY_PARAMETERS));
@@ -138,6 +152,8 @@ constexpr bool known(Status status) {
       return same(status, TELELINK_STATUS_UNAUTHORIZED);
     case Status::library_missing:
       return same(status, TELELINK_STATUS_LIBRARY_MISSING);
+    case Status::io:
+      return same(status, TELELINK_STATUS_IO);
     case Status::duplicate_identity:
       return same(status, TELELINK_STATUS_DUPLICATE_IDENTITY);
     case Status::idle:
@@ -165,7 +181,7 @@ TEST(Enums, EveryStatusThatTheLibraryNamesIsKnown) {
       ++named;
     }
   }
-  EXPECT_EQ(named, 20);
+  EXPECT_EQ(named, 21);
 }
 
 }  // namespace

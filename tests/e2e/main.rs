@@ -13,6 +13,7 @@ mod hostile;
 mod joining;
 mod leaving;
 mod outages;
+mod recording;
 mod requests;
 mod rig;
 mod rights;

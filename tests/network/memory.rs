@@ -54,6 +54,7 @@ async fn stay(library: Arc<Library>, room: &str) {
         encoder: VideoEncoder::Software,
         limits: None,
         encoded: false,
+        capture_times: false,
         size: (width, height),
     };
     let track = joined.room.publish_video_track("/camera", &options).await.expect("a video track");

@@ -6,7 +6,7 @@ use crate::source::{assert_none, rust_files, Source, Token};
 /// `room` is the port; its adapters are named one by one. What two adapters share is no layer: only they may name it.
 /// A new folder in `src/` needs a line here and one in docs/architecture.md.
 const MAY_NAME: &[(&str, &[&str])] = &[
-    ("capi", &["gateway", "session", "context"]),
+    ("capi", &["gateway", "session", "context", "mcap"]),
     // telelink/testing.h gives users the memory room, with a viewer in it that speaks the protocol
     ("capi/testing", &["gateway", "session", "context", "protocol", "room", "room::memory"]),
     // context: a session is started on one
@@ -16,6 +16,8 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("video", &[]),
     ("room", &[]),
     ("protocol", &[]),
+    // beside the sessions, a sink of the context
+    ("mcap", &["context"]),
     ("context", &[]),
 ];
 

@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use criterion::{criterion_group, BenchmarkId, Criterion, Throughput};
-use rig::{batch, Rig, SIZES};
+use rig::{batch, Recording, Rig, SIZES};
 use telelink::context::Qos;
 
 fn nobody(c: &mut Criterion) {
@@ -70,7 +70,36 @@ fn lossy(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, nobody, reliable, lossy);
+/// Nobody but an MCAP writer, whose queue never fills: in batches, with the writing thread idle in between.
+fn recorder(c: &mut Criterion) {
+    let recording = Recording::new();
+    let mut group = c.benchmark_group("log/recorder");
+    for (name, size) in SIZES {
+        let payload = vec![7; size];
+        group.throughput(Throughput::Bytes(size as u64));
+        group.bench_function(BenchmarkId::from_parameter(name), |b| {
+            b.iter_custom(|iterations| {
+                let mut spent = Duration::ZERO;
+                let mut left = iterations;
+                while left > 0 {
+                    let now = left.min(batch(size));
+                    let start = Instant::now();
+                    for _ in 0..now {
+                        let _ = black_box(recording.channel.log(black_box(&payload)));
+                    }
+                    spent += start.elapsed();
+                    recording.drain();
+                    left -= now;
+                }
+                spent
+            });
+        });
+    }
+    group.finish();
+    recording.expect_no_drops();
+}
+
+criterion_group!(benches, nobody, reliable, lossy, recorder);
 
 fn main() {
     benches();

@@ -1,10 +1,12 @@
 //! A session on the memory room with viewers that take everything, and a switch that keeps its writers busy.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use telelink::context::{Channel, Context, Qos};
 use telelink::gateway::{DirectOptions, Session, TokenSource};
+use telelink::mcap::{McapSync, McapWriter, McapWriterOptions};
 use telelink::room::memory::{Gate, MemoryServer};
 use telelink::room::{JoinRequest, RoomOptions};
 use telelink::session::SessionOptions;
@@ -129,6 +131,40 @@ impl Rig {
 
     fn names(&self) -> impl Iterator<Item = String> {
         (0..self.viewers.len()).map(|n| format!("viewer-{n}"))
+    }
+}
+
+/// A robot with one channel that only an MCAP writer wants. The file goes with it.
+pub(crate) struct Recording {
+    pub(crate) channel: Channel,
+    writer: McapWriter,
+    path: PathBuf,
+}
+
+impl Recording {
+    pub(crate) fn new() -> Self {
+        let context = Context::new();
+        let channel = context.channel("/bench").open().expect("a channel");
+        let path = std::env::temp_dir().join(format!("telelink-bench-{}.mcap", std::process::id()));
+        let options = McapWriterOptions { sync: McapSync::Never, overwrite: true, ..McapWriterOptions::new(&path) };
+        let writer = McapWriter::start(&context, options).expect("a writer");
+        Self { channel, writer, path }
+    }
+
+    /// Waits until everything is in the file.
+    pub(crate) fn drain(&self) {
+        self.writer.flush(LIMIT).expect("the file takes it");
+    }
+
+    pub(crate) fn expect_no_drops(&self) {
+        assert_eq!(self.writer.stats().dropped_messages, 0, "what was measured was dropping");
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        self.writer.stop();
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 

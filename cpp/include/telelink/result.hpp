@@ -23,13 +23,14 @@ enum class Status : std::int32_t {
   struct_size = 4,            ///< header and library do not fit together
   duplicate = 5,              ///< something of that name exists already
   not_found = 6,              ///< there is no such thing
-  not_supported = 7,          ///< the session's capabilities do not allow it
+  not_supported = 7,          ///< the session's capabilities do not allow it, or the library was built without it
   closed = 100,               ///< the session or channel is closed
   already_responded = 102,    ///< the request was answered already
   timeout = 104,              ///< it did not happen in time
   connect_failed = 200,       ///< the server could not be reached
   unauthorized = 201,         ///< the server rejected the token
   library_missing = 202,      ///< the LiveKit library is missing or wrong
+  io = 203,                   ///< the operating system refused to open, read or write a file
   duplicate_identity = 204,   ///< another device joined with the same identity
   removed = 205,              ///< the server's operator removed this device
   idle = 206,                 ///< no viewer came, or none was left, for the idle window

@@ -53,6 +53,7 @@
 #include <telelink/session_options.hpp>  // SessionOptions and SessionCallbacks
 #include <telelink/session_stats.hpp>    // SessionStats: figures
 #include <telelink/session.hpp>          // Session: start()
+#include <telelink/mcap_writer.hpp>      // McapWriter: start(), what is logged, in a file
 #include <telelink/log.hpp>              // the library's own log
 #include <telelink/thread.hpp>           // set_thread_hook(): affinity and priority of the library's threads
 #include <telelink/memory.hpp>           // set_malloc_arenas(): for small robots

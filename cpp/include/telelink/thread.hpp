@@ -25,6 +25,7 @@ enum class ThreadRole : std::int32_t {
   pacer = 6,    ///< `tl-pacer`: sends lossy messages with a gap between them
   token = 7,    ///< `tl-token`: runs the token callback
   log = 8,      ///< `tl-log`: calls the receiver of the log
+  mcap = 9,     ///< `tl-mcap`: writes a recording
 };
 
 namespace detail {

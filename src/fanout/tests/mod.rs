@@ -128,9 +128,13 @@ fn a_route_copies_the_payload_once_and_skips_queues_that_are_closed() {
     assert!(signals.take().resets.is_empty());
     // Counted once, however many viewers.
     assert_eq!((counters.read().reliable_messages, counters.read().reliable_bytes), (1, 7));
+    // Another sink can have the copy.
+    assert_eq!(route.log_keeping(b"kept", 43, true).as_deref(), Some(&b"kept"[..]));
+    assert_eq!(route.log_keeping(b"kept", 44, false), None);
+    fill(&a, 1000, &woken).unwrap();
     // P-133: what no peer would take is counted and sent to nobody.
     route.log(&vec![0; 16 << 20], 1);
-    assert_eq!((counters.read().oversize, counters.read().reliable_messages), (1, 1));
+    assert_eq!((counters.read().oversize, counters.read().reliable_messages), (1, 3));
     assert!(fill(&a, 1000, &woken).unwrap().is_empty());
 }
 

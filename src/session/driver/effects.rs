@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::context::run_callback;
 use crate::context::{ChannelRef, Output};
 use crate::fanout::{LossySlot, QueueLimits, ResetCause, Route, VideoTap, ViewerQueue};
 use crate::protocol::CONTROL_TOPIC;
 use crate::room::{Identity, RoomError};
-use crate::session::callbacks::run_callback;
 use crate::session::core::{Effect, Question};
 use crate::session::handlers::{Lane, QUESTIONS};
 use crate::session::panics::contain_task;
