@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::source::{assert_none, relative, root};
 
 /// Built, fetched or git's own; not part of the repository.
-const NOT_OURS: &[&str] = &["target", "build", "node_modules", "__pycache__"];
+const NOT_OURS: &[&str] = &["target", "build", "build-dev", "node_modules", "__pycache__"];
 
 /// Of the hidden folders (git's, the tools', editors') the only one in the repository.
 const HIDDEN_BUT_OURS: &str = ".ci";
