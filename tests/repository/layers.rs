@@ -146,9 +146,9 @@ fn violations(source: &Source) -> Vec<String> {
         };
         let own = match adapter {
             // Inside src/room the port's own files name no adapter, and one adapter not the other.
-            Some(adapter) if layer == "room" => module.get(1).is_none_or(|inside| {
-                inside == adapter || (adapter == SHARED && SHARED_BY.contains(&inside.as_str()))
-            }),
+            Some(adapter) if layer == "room" => module
+                .get(1)
+                .is_none_or(|inside| inside == adapter || (adapter == SHARED && SHARED_BY.contains(&inside.as_str()))),
             Some(_) => false,
             None => to == layer,
         };
