@@ -51,10 +51,12 @@ fn a_proxy_that_asks_for_a_password_gets_it_and_nobody_else_does() {
     let (server, proxy) = (Server::start(), Front::proxy(Some("robot:open-sesame")));
     let with = |login: &str| {
         let address = format!("http://{login}127.0.0.1:{}", proxy.port);
-        Robot::run(ME, &server.url, &[("HTTP_PROXY", &address)])
+        let log = [("NETWORK_LOG", "1"), ("TELELINK_LIVEKIT_LOG", "debug")];
+        Robot::run(ME, &server.url, &[&log[..], &[("HTTP_PROXY", &address)]].concat())
     };
-    with("robot:open-sesame@").joined().never_says("open-sesame");
-    with("robot:open-barley@").failed(&["407", "HTTP_PROXY"]).never_says("open-barley");
+    // Nor does the log show it, in words or as it travels.
+    with("robot:open-sesame@").joined().says("livekit: ").never_says("open-sesame").never_says("cm9ib3Q6");
+    with("robot:open-barley@").failed(&["407", "HTTP_PROXY"]).never_says("open-barley").never_says("cm9ib3Q6");
     with("").failed(&["407", "HTTP_PROXY"]);
 }
 

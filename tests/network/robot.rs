@@ -37,6 +37,9 @@ pub fn is_robot_that(work: impl FnOnce() -> Result<(), String>) -> bool {
     if std::env::var_os("NETWORK_ROBOT").is_none() {
         return false;
     }
+    if std::env::var_os("NETWORK_LOG").is_some() {
+        tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::TRACE).init();
+    }
     println!("{}", work().map_or_else(|error| error, |()| JOINED.to_owned()));
     true
 }
@@ -127,6 +130,11 @@ impl Robot {
         for word in words {
             assert!(self.text.contains(word), "no {word:?} in: {}", self.text);
         }
+        self
+    }
+
+    pub fn says(&self, word: &str) -> &Self {
+        assert!(self.text.contains(word), "no {word:?} in: {}", self.text);
         self
     }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// What stands where a secret stood.
 const MASK: &str = "***";
 
-/// Removes URL query strings and everything that looks like a JSON web token, which always begins with `eyJ`
+/// Removes users and passwords of URLs, URL query strings and everything that looks like a JSON web token, which always begins with `eyJ`
 /// (base64 of `{"`).
 pub(in crate::room) fn redact(text: &str) -> Cow<'_, str> {
     if !text.contains("eyJ") && !text.contains("://") && !text.contains("access_token") {
@@ -29,7 +29,23 @@ fn is_separator(c: char) -> bool {
 }
 
 fn push_word(out: &mut String, word: &str) {
-    let query = word.contains("://") || word.contains("access_token");
+    // A proxy's address can hold a password.
+    let login = word.split_once("://").and_then(|(scheme, rest)| {
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        Some((scheme, &rest[rest[..end].rfind('@')?..]))
+    });
+    if let Some((scheme, from_host)) = login {
+        out.push_str(scheme);
+        out.push_str("://");
+        out.push_str(MASK);
+        // Begins with the at sign: not taken for a login again.
+        return push_rest(out, from_host, true);
+    }
+    push_rest(out, word, word.contains("://"));
+}
+
+fn push_rest(out: &mut String, word: &str, url: bool) {
+    let query = url || word.contains("access_token");
     if let Some(at) = word.find('?').filter(|_| query) {
         out.push_str(&word[..=at]);
         out.push_str(MASK);
@@ -70,6 +86,8 @@ mod tests {
         assert_eq!(redact("token=eyJhbGci.x.y done"), "token=*** done");
         assert_eq!(redact("\"access_token=abc\""), "\"***\"");
         assert_eq!(redact("wss://h/path ok"), "wss://h/path ok");
+        assert_eq!(redact("Using proxy: http://robot:pass@h:3128/x"), "Using proxy: http://***@h:3128/x");
+        assert_eq!(redact("http://robot:p@ss@h?a=b wss://h/a@b"), "http://***@h?*** wss://h/a@b");
     }
 
     #[test]
