@@ -41,6 +41,10 @@ static_assert(same(telelink::VideoEncoder::nvenc, TELELINK_VIDEO_ENCODER_NVENC))
 static_assert(same(telelink::VideoEncoder::vaapi, TELELINK_VIDEO_ENCODER_VAAPI));
 static_assert(same(telelink::VideoEncoder::video_toolbox, TELELINK_VIDEO_ENCODER_VIDEO_TOOLBOX));
 
+static_assert(same(telelink::VideoCaptureTimes::automatic, TELELINK_VIDEO_CAPTURE_TIMES_AUTO));
+static_assert(same(telelink::VideoCaptureTimes::always, TELELINK_VIDEO_CAPTURE_TIMES_ALWAYS));
+static_assert(same(telelink::VideoCaptureTimes::never, TELELINK_VIDEO_CAPTURE_TIMES_NEVER));
+
 static_assert(same(telelink::VideoSourceKind::pixels, TELELINK_VIDEO_SOURCE_KIND_PIXELS));
 static_assert(same(telelink::VideoSourceKind::mjpeg, TELELINK_VIDEO_SOURCE_KIND_MJPEG));
 static_assert(same(telelink::VideoSourceKind::h264, TELELINK_VIDEO_SOURCE_KIND_H264));

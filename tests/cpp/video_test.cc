@@ -128,6 +128,14 @@ TEST(VideoOptions, ReachTheSession) {
   EXPECT_EQ(started.error().status, Status::invalid_value);
 }
 
+TEST(VideoOptions, CaptureTimesReachTheSession) {
+  Robot robot;
+  robot.options.video.capture_times = static_cast<telelink::VideoCaptureTimes>(7);
+  const auto started = Session::start(robot.context, std::move(robot.options));
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().message, "options.video_capture_times is 7, which is no telelink_video_capture_times");
+}
+
 TEST(VideoOptions, AnOptOutThatThrowsOrBlocksIsContained) {
   Robot robot;
   support::Count asked;

@@ -70,14 +70,17 @@ class Watcher:
         self.writer: rtc.ByteStreamWriter | None = None
         self.channels: dict[int, str] = {}
         self.tracks: list[rtc.Track] = []
+        self.watching: dict[str, asyncio.Task[None]] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.room.register_byte_stream_handler("control", self.on_control)
         self.room.on("track_subscribed", self.on_track)
+        self.room.on("track_unsubscribed", self.on_track_gone)
 
-    def start(self, work: Any) -> None:
+    def start(self, work: Any) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
+        return task
 
     def on_control(self, reader: rtc.ByteStreamReader, identity: str) -> None:
         self.robot = identity
@@ -142,7 +145,12 @@ class Watcher:
     def on_track(self, track: rtc.Track, publication: rtc.RemoteTrackPublication, _: rtc.RemoteParticipant) -> None:
         if track.kind == rtc.TrackKind.KIND_VIDEO:
             self.tracks.append(track)
-            self.start(self.watch(track, int(publication.name.removeprefix("video-ch-"))))
+            watching = self.start(self.watch(track, int(publication.name.removeprefix("video-ch-"))))
+            self.watching[publication.sid] = watching
+
+    def on_track_gone(self, _: rtc.Track, publication: rtc.RemoteTrackPublication, __: rtc.RemoteParticipant) -> None:
+        if watching := self.watching.pop(publication.sid, None):
+            watching.cancel()
 
     async def watch(self, track: rtc.Track, channel: int) -> None:
         # Of the newest: what this program has no time for is not shown late.
@@ -169,8 +177,8 @@ class Watcher:
                     counter=counter(luma),
                 )
         finally:
-            await stream.aclose()
             say(op="track ended", topic=self.channels.get(channel))
+            await stream.aclose()
 
 
 async def main(url: str, token: str, topics: list[str]) -> None:

@@ -45,8 +45,6 @@ pub(crate) struct Video {
     pub(crate) height: u32,
     /// Cost of one `log` call, microseconds, median.
     pub(crate) log_p50_us: f64,
-    /// Age of a decoded picture, ms, median; NaN where pictures do not say when they were taken.
-    pub(crate) age_p50_ms: f64,
     /// As the library names it; the peer does not tell.
     pub(crate) encoder: Option<String>,
 }
@@ -56,8 +54,6 @@ pub(crate) struct Video {
 #[serde(tag = "op", rename_all = "snake_case")]
 enum Line {
     Frame {
-        time_us: u64,
-        capture_us: Option<u64>,
         size: (u32, u32),
     },
     Stats {
@@ -123,17 +119,15 @@ async fn one(
         }
     }
     drain(&mut viewer, warm_up).await?;
-    let (bytes_before, decoded_before, _) = stats(&mut viewer).await?;
+    let (bytes_before, decoded_before) = stats(&mut viewer).await?;
     let (before, began) = (robot.process.usage()?, Instant::now());
-    let mut seen = drain(&mut viewer, measured).await?;
+    let (width, height) = drain(&mut viewer, measured).await?;
     let cpu_s = robot.process.usage()?.cpu_s_since(&before);
     let seconds = began.elapsed().as_secs_f64();
-    let (bytes_after, decoded_after, late) = stats(&mut viewer).await?;
-    seen.extend(late);
+    let (bytes_after, decoded_after) = stats(&mut viewer).await?;
     robot.process.tell(&Command::Stop).await?;
     let done: VideoDone = robot.process.answer().await?;
     let pictures = decoded_after.saturating_sub(decoded_before) as f64;
-    let (width, height) = seen.last().map_or((0, 0), |(size, _)| *size);
     let video = Video {
         robot: kind,
         cpu_percent: 100.0 * cpu_s / seconds,
@@ -143,7 +137,6 @@ async fn one(
         width,
         height,
         log_p50_us: done.call_p50_ns as f64 / 1e3,
-        age_p50_ms: median(seen.iter().map(|(_, age)| *age)),
         encoder: done.encoder,
     };
     eprintln!(
@@ -159,34 +152,25 @@ async fn one(
     Ok(video)
 }
 
-/// Size and age in ms of what the viewer decodes for so long.
-async fn drain(viewer: &mut Process, seconds: f64) -> Result<Vec<((u32, u32), f64)>> {
+/// Lets the viewer decode for so long; the size of what it decoded last.
+async fn drain(viewer: &mut Process, seconds: f64) -> Result<(u32, u32)> {
     let end = tokio::time::Instant::now() + Duration::from_secs_f64(seconds);
-    let mut seen = Vec::new();
+    let mut last = (0, 0);
     // Dropping the future between lines loses nothing: `Lines` keeps what it has read.
     while let Ok(line) = tokio::time::timeout_at(end, viewer.answer::<Line>()).await {
-        seen.extend(picture(&line?));
-    }
-    Ok(seen)
-}
-
-fn picture(line: &Line) -> Option<((u32, u32), f64)> {
-    match *line {
-        Line::Frame { time_us, capture_us, size } => {
-            Some((size, capture_us.map_or(f64::NAN, |taken| time_us.saturating_sub(taken) as f64 / 1e3)))
+        if let Line::Frame { size } = line? {
+            last = size;
         }
-        _ => None,
     }
+    Ok(last)
 }
 
-/// Bytes received and pictures decoded so far, and what was seen before the answer.
-async fn stats(viewer: &mut Process) -> Result<(u64, u64, Vec<((u32, u32), f64)>)> {
+/// Bytes received and pictures decoded so far.
+async fn stats(viewer: &mut Process) -> Result<(u64, u64)> {
     viewer.tell_text("stats").await?;
-    let mut seen = Vec::new();
     loop {
-        match viewer.answer::<Line>().await? {
-            Line::Stats { bytes_received, frames_decoded } => return Ok((bytes_received, frames_decoded, seen)),
-            line => seen.extend(picture(&line)),
+        if let Line::Stats { bytes_received, frames_decoded } = viewer.answer::<Line>().await? {
+            return Ok((bytes_received, frames_decoded));
         }
     }
 }
@@ -270,13 +254,13 @@ pub(crate) fn of(videos: &[Video], robot: Kind, field: impl Fn(&Video) -> f64) -
 pub(crate) fn table(videos: &[Video]) -> String {
     let mut out = format!(
         "\n### Video\n\n{NAME}, medians of the rounds.\n\n| Robot | encoder | % of a core | ms/picture | pictures/s | \
-         size | kbit/s | `log` p50 us | age p50 ms |\n|---|---|---|---|---|---|---|---|---|\n"
+         size | kbit/s | `log` p50 us |\n|---|---|---|---|---|---|---|---|\n"
     );
     for robot in [Kind::Telelink, Kind::Peer] {
         let figure = |field: fn(&Video) -> f64| of(videos, robot, field).map_or("-".into(), short);
         let Some(last) = videos.iter().rev().find(|video| video.robot == robot) else { continue };
         out += &format!(
-            "| {} | {} | {} | {} | {} | {}x{} | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} | {}x{} | {} | {} |\n",
             robot.name(),
             last.encoder.as_deref().unwrap_or("not told"),
             figure(|v| v.cpu_percent),
@@ -286,7 +270,6 @@ pub(crate) fn table(videos: &[Video]) -> String {
             last.height,
             figure(|v| v.kbit_per_s),
             figure(|v| v.log_p50_us),
-            figure(|v| v.age_p50_ms),
         );
     }
     out

@@ -449,6 +449,7 @@ async fn encoded_pictures_pass_through_from_the_first_key_frame_on() {
     let mut frames = viewer.watch(id).await;
     let options = stage.server.video_options("robot", &video_track_name(id)).unwrap();
     assert_eq!((options.codec, options.encoded), (VideoCodec::H264, true), "whatever others are encoded with");
+    assert!(!options.capture_times, "those of H.264 are for viewers that are known to read them");
     assert!(source.take_key_frame_request(), "a new track needs one");
     let push = |data: &[u8], key_frame| source.push(&h264(data, key_frame)).unwrap();
     push(b"middle", false);
