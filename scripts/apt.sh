@@ -3,6 +3,7 @@
 # Otherwise it says what is missing and fails. What counts is the program or header, not who installed it.
 #   apt.sh          what building and testing needs
 #   apt.sh outage   what the outage tests need beside that
+#   apt.sh docs     what the manual needs beside that
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -13,6 +14,10 @@ has() { command -v "$1" >/dev/null 2>&1; }
 what="${1:-build}"
 
 missing() {
+  if [ "$what" = docs ]; then
+    has doxygen || echo doxygen
+    return
+  fi
   if [ "$what" = outage ]; then
     has ip && has tc || echo iproute2
     has nft || echo nftables

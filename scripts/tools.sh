@@ -11,7 +11,7 @@ for tool in "$@"; do
   venv) "$ROOT/scripts/get-venv.sh" ;;
   livekit-library) "$ROOT/scripts/get-livekit-library.sh" ;;
   livekit-server) "$ROOT/scripts/get-livekit-server.sh" ;;
-  cbindgen | cargo-deny | cargo-fuzz) "$ROOT/scripts/get-cargo-tool.sh" "$tool" ;;
+  cbindgen | cargo-deny | cargo-fuzz | mdbook) "$ROOT/scripts/get-cargo-tool.sh" "$tool" ;;
   *) die "unknown tool '$tool'; see scripts/tools.sh" ;;
   esac
 done

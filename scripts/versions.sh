@@ -28,6 +28,7 @@ LIVEKIT_SERVER_SUM=h1:HWfxfKvi5k1czMVqLV/htGmPgEBhrqHMxpfyMvfhyVo=
 CBINDGEN_VERSION=0.29.4
 CARGO_DENY_VERSION=0.20.2
 CARGO_FUZZ_VERSION=0.13.2
+MDBOOK_VERSION=0.5.4
 
 # The compiler of Miri and of the thread sanitizer, which need one; nothing else does. By date: nightlies break.
 NIGHTLY_TOOLCHAIN=nightly-2026-05-20
