@@ -14,6 +14,8 @@ step "header in sync" scripts/header.sh --check
 step "build" scripts/build.sh
 step "C and C++ tests" ctest --test-dir build/cmake --output-on-failure --no-tests=error --timeout 120
 step "installed package" scripts/test-consumer.sh
+step "tutorial" scripts/test-tutorial.sh
 step "demo" env CHECK=1 scripts/demo.sh
 step "benchmark smoke" env SMOKE=1 scripts/bench.sh
+step "manual" scripts/docs.sh
 finish

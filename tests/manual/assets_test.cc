@@ -17,8 +17,10 @@ TEST(Assets, ComeFromTheHandlerAndTheFolder) {
                              .package("my_robot", "/opt/my_robot/share")  // package://my_robot/urdf/robot.urdf
                              .file_root("/srv/meshes");                   // file:///srv/meshes/tool.glb
   options.asset_handler = [](const telelink::AssetRequest& request, telelink::AssetResponder responder) {
-    if (request.uri == "calibration://front") responder.respond(calibration_of("front"));
-    else responder.fail("there is no such asset");
+    if (request.uri == "calibration://front")
+      responder.respond(calibration_of("front"));
+    else
+      responder.fail("there is no such asset");
   };
   page.start();
   const auto calibration = page.viewer->fetch_asset("calibration://front");

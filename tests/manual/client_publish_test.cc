@@ -33,8 +33,10 @@ TEST(ClientPublish, ReachesTheRobotAndEnds) {
   options.callbacks.on_message = [&](telelink::ClientView client, telelink::ClientChannelView channel,
                                      const telelink::ClientMessage& message) {
     const auto age = std::chrono::system_clock::now() - message.receive_time;
-    if (channel.topic() == "/cmd_vel" && age < std::chrono::milliseconds{200}) drive(message.payload.text());
-    else std::cerr << "ignored a message of " << client.identity() << '\n';
+    if (channel.topic() == "/cmd_vel" && age < std::chrono::milliseconds{200})
+      drive(message.payload.text());
+    else
+      std::cerr << "ignored a message of " << client.identity() << '\n';
   };
   options.callbacks.on_client_unadvertise = [&](telelink::ClientView, telelink::ClientChannelView channel) {
     if (channel.topic() == "/cmd_vel") stop_the_motors();

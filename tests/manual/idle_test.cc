@@ -21,9 +21,10 @@ TEST(Idle, LeavesTheRoomAndComesBack) {
   auto& options = page.options;
   options.idle_window = std::chrono::minutes{5};
   options.after_idle = telelink::AfterIdle::wait;  // the default
-  options.idle_window = std::chrono::seconds{1};  // a test has no five minutes
+  options.idle_window = std::chrono::seconds{1};   // a test has no five minutes
   options.callbacks.on_status = [&](telelink::ConnectionStatus status, const telelink::Error* reason) {
-    if (status == telelink::ConnectionStatus::connecting && reason && reason->status == telelink::Status::idle) left_the_room();
+    if (status == telelink::ConnectionStatus::connecting && reason && reason->status == telelink::Status::idle)
+      left_the_room();
   };
   auto session = telelink::Session::start(page.context, std::move(options));
   ASSERT_TRUE(session) << session.error().message;

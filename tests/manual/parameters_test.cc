@@ -29,18 +29,19 @@ bool failed() {
 /// Declares and uses the page's parameters; false when one was refused.
 bool declare(telelink::SessionOptions& options, Controller& controller) {
   telelink::ParameterStore parameters;
-  auto gain = parameters.declare("/arm/gain", 1.0, telelink::ParameterOptions{}
-      .description("proportional gain")
-      .range(0.0, 10.0)
-      .on_change([&controller](double value) { controller.set_gain(value); }));
+  auto gain = parameters.declare("/arm/gain", 1.0,
+                                 telelink::ParameterOptions{}
+                                     .description("proportional gain")
+                                     .range(0.0, 10.0)
+                                     .on_change([&controller](double value) { controller.set_gain(value); }));
   auto mode = parameters.declare("/mode", "idle", telelink::ParameterOptions{}.allowed({"idle", "work"}));
   auto serial = parameters.declare("/serial", "digger-7", telelink::ParameterOptions{}.read_only());
   if (!gain || !mode || !serial) return failed();
   options.parameter_store = parameters;
   const double now = gain->get();
   if (auto set = gain->set(now / 2); !set) std::cerr << set.error().message << '\n';
-  auto limits = parameters.declare("/limits", telelink::ParameterValue::Dict{
-      {"speed", 1.5}, {"joints", std::vector<std::string>{"base", "elbow"}}});
+  auto limits = parameters.declare(
+      "/limits", telelink::ParameterValue::Dict{{"speed", 1.5}, {"joints", std::vector<std::string>{"base", "elbow"}}});
   return static_cast<bool>(limits);
 }
 
@@ -78,7 +79,8 @@ TEST(Parameters, CanBeKeptElsewhere) {
   ASSERT_TRUE(values) << values.error().message;
   EXPECT_NE(values->find(R"("value":10)"), std::string::npos) << *values;
   ASSERT_TRUE(page.viewer->send_json(R"({"op":"subscribeParameterUpdates","parameterNames":["/elsewhere/rate"]})"));
-  if (auto told = session->publish_parameter_values({{"/elsewhere/rate", 20}}); !told) std::cerr << told.error().message << '\n';
+  if (auto told = session->publish_parameter_values({{"/elsewhere/rate", 20}}); !told)
+    std::cerr << told.error().message << '\n';
   values = page.viewer->next_json("parameterValues");
   ASSERT_TRUE(values) << values.error().message;
   EXPECT_NE(values->find(R"("value":20)"), std::string::npos) << *values;

@@ -31,15 +31,19 @@ TEST(Services, AnswerOrFail) {
   dock.response = telelink::json();
   dock.timeout = std::chrono::seconds{30};
   dock.handler = [](const telelink::ServiceRequest& request, telelink::ServiceResponder responder) {
-    if (drive_to_dock(request.payload.text())) responder.respond(R"({"docked": true})");
-    else responder.fail("there is no dock in sight");
+    if (drive_to_dock(request.payload.text()))
+      responder.respond(R"({"docked": true})");
+    else
+      responder.fail("there is no dock in sight");
   };
   options.services.push_back(std::move(dock));
   Jobs jobs;
-  options.services.push_back(telelink::Service{"/scan_room", "", [&jobs](const telelink::ServiceRequest&,
-                                                                        telelink::ServiceResponder responder) {
-    jobs.push(std::move(responder));  // some other thread: responder.respond(R"({"walls": 4})")
-  }, telelink::json()});
+  options.services.push_back(
+      telelink::Service{"/scan_room", "",
+                        [&jobs](const telelink::ServiceRequest&, telelink::ServiceResponder responder) {
+                          jobs.push(std::move(responder));  // some other thread: responder.respond(R"({"walls": 4})")
+                        },
+                        telelink::json()});
   page.start();
   EXPECT_EQ(page.call("/dock", "{}"), R"({"docked": true})");
   EXPECT_EQ(page.call("/dock", "?"), "failed: there is no dock in sight");

@@ -9,7 +9,6 @@
 
 namespace {
 
-
 TEST(Battery, IsShown) {
   telelink::testing::Server server;
   telelink::Context context;
@@ -41,7 +40,7 @@ TEST(Links, CanBeBad) {
   server.set_reachable(false);  // every link breaks, every join fails
   server.set_reachable(true);
   if (auto done = server.disconnect("robot"); !done) FAIL() << done.error().message;  // it joins again
-  if (auto done = server.set_loss(0.2); !done) FAIL() << done.error().message;         // of lossy messages
+  if (auto done = server.set_loss(0.2); !done) FAIL() << done.error().message;        // of lossy messages
   if (auto done = server.set_delay(std::chrono::milliseconds{80}); !done) FAIL() << done.error().message;
   EXPECT_TRUE(server.viewer("yard", "another")->robot_name()) << "over the slow link";
 }

@@ -25,12 +25,12 @@ TEST(Tokens, ComeFromACallbackOrAreGiven) {
     token_of_test = options.token;
     options.token.clear();
     if (with_callback) {
-  options.token_callback = []() -> telelink::Result<std::string> {
-    if (auto token = ask_fleet_service()) return *token;
-    return telelink::Error{telelink::Status::connect_failed, "the fleet service gives no token"};
-  };
+      options.token_callback = []() -> telelink::Result<std::string> {
+        if (auto token = ask_fleet_service()) return *token;
+        return telelink::Error{telelink::Status::connect_failed, "the fleet service gives no token"};
+      };
     } else {
-  options.token = environment("LIVEKIT_TOKEN");
+      options.token = environment("LIVEKIT_TOKEN");
     }
     page.start();
     EXPECT_EQ(page.session->status(), telelink::ConnectionStatus::connected);

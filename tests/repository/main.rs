@@ -3,6 +3,7 @@
 mod exports;
 mod folders;
 mod layers;
+mod manual;
 mod purity;
 mod races;
 mod readme;

@@ -115,8 +115,8 @@ class VideoSource {
   /// Closes the source: viewers see it go, later pushes answer Status::closed. Closing again does nothing.
   void close() const noexcept { (void)telelink_video_source_close(handle_.get()); }
 
-  std::uint64_t id() const noexcept { return info().id(); }
-  std::string_view topic() const noexcept { return info().topic(); }
+  std::uint64_t id() const noexcept { return info().id(); }           ///< as ChannelView::id()
+  std::string_view topic() const noexcept { return info().topic(); }  ///< as ChannelView::topic()
 
   /// The channel that viewers see. Valid while this object lives.
   ChannelView info() const noexcept { return ChannelView{telelink_video_source_as_info(handle_.get())}; }

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# Builds the user's manual into build/docs/: the book of docs/ (mdBook), and below api/ the references of C and C++
+# (Doxygen) and Rust (rustdoc). A warning of any of them, and a link to nowhere, is an error.
+set -euo pipefail
+. "$(dirname "$0")/lib.sh"
+cd "$ROOT"
+
+"$ROOT/scripts/tools.sh" venv mdbook
+"$ROOT/scripts/apt.sh" docs
+out="$ROOT/build/docs"
+rm -rf "$out"
+
+# The book comes first: mdbook empties its folder. It leaves warnings standing, so they are looked for here.
+say "the book"
+log="$(mktemp)"
+trap 'rm -f "$log"' EXIT
+"$TOOLS/bin/mdbook" build docs 2>&1 | tee "$log" >&2
+! grep -q WARN "$log" || die "mdbook warned"
+# mdbook takes everything in docs/ along.
+rm "$out/book.toml"
+
+# doxygen_of NAME INPUT: settings of its own on standard input.
+doxygen_of() {
+  say "the $1 reference"
+  mkdir -p "$out/api/$1"
+  {
+    cat <<EOF
+PROJECT_NUMBER         = $(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+INPUT                  = $2
+OUTPUT_DIRECTORY       = $out/api/$1
+HTML_OUTPUT            = .
+GENERATE_LATEX         = NO
+GENERATE_TREEVIEW      = YES
+HTML_COLORSTYLE_SAT    = 40
+FULL_PATH_NAMES        = YES
+STRIP_FROM_PATH        = include cpp/include
+STRIP_FROM_INC_PATH    = include cpp/include
+JAVADOC_AUTOBRIEF      = YES
+SORT_MEMBER_DOCS       = NO
+DISTRIBUTE_GROUP_DOC   = YES
+MACRO_EXPANSION        = YES
+HAVE_DOT               = NO
+WARN_AS_ERROR          = FAIL_ON_WARNINGS
+QUIET                  = YES
+ALIASES               += threading="@par Threads^^"
+EOF
+    cat
+  } | doxygen - || die "doxygen is not content with the comments of $2"
+}
+
+# The lists of statuses after @return, one a line in the header, are tables here. The typedef that cbindgen puts after an enum
+# would be a second thing of that name.
+status='TELELINK_STATUS_[A-Z0-9_]*'
+doxygen_of c include/telelink <<EOF
+PROJECT_NAME           = "telelink, C API"
+PROJECT_BRIEF          = "Links a robot to remote viewers through any LiveKit server"
+FILE_PATTERNS          = *.h
+OPTIMIZE_OUTPUT_FOR_C  = YES
+TYPEDEF_HIDES_STRUCT   = YES
+PREDEFINED             = TELELINK_API= __STDC_VERSION__=202311L
+EXPAND_ONLY_PREDEF     = YES
+GENERATE_TAGFILE       = $out/api/c.tag
+INPUT_FILTER           = "sed -e 's/^\\( *\\* \\)@return \\($status\\) /\\1@retval \\2 /' -e 's/^\\( *\\*\\)  *\\($status\\)  */\\1 @retval \\2 /' -e '/^typedef enum telelink_/d'"
+EOF
+doxygen_of cpp cpp/include/telelink <<EOF
+PROJECT_NAME           = "telelink, C++ API"
+PROJECT_BRIEF          = "Links a robot to remote viewers through any LiveKit server"
+FILE_PATTERNS          = *.hpp
+EXCLUDE                = cpp/include/telelink/detail
+EXCLUDE_SYMBOLS        = telelink::detail telelink::detail::* telelink::testing::detail telelink::testing::detail::*
+HIDE_UNDOC_RELATIONS   = YES
+TAGFILES               = $out/api/c.tag=../c
+EOF
+rm "$out/api/c.tag"
+
+say "the Rust reference"
+# Only these two crates, whatever else was documented here before.
+rm -rf "${CARGO_TARGET_DIR:-target}/doc"
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --no-deps --lib -p telelink -p telelink-client
+cp -r "${CARGO_TARGET_DIR:-target}/doc" "$out/api/rust"
+
+"$TOOLS/venv/bin/python" scripts/check_links.py "$out"
+say "the manual: $out/index.html"
