@@ -28,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "tutorial.md"
 # A build from nothing takes minutes; everything else seconds.
 LIMIT_S = 900.0
+# From one Ctrl-C to the next.
+INTERRUPT_S = 10.0
 SERVER_PORT = "7880"
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FAILED = "__failed__"
@@ -68,6 +70,7 @@ class Terminal:
 
     def __init__(self, number: str, environment: dict[str, str]) -> None:
         self.number, self.running, self._output, self._blocks = number, False, "", 0
+        self._judged_from = 0
         self._grown = threading.Condition()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
@@ -100,11 +103,20 @@ class Terminal:
         return self._output[start:end]
 
     def interrupt(self) -> None:
-        """Ctrl-C for what runs."""
-        if self.running:
+        """Ctrl-C for what runs; more than once, as one that comes before the program has begun is lost."""
+        if not self.running:
+            return
+        # How a program ends that is told to is its own business.
+        self._judged_from, self.running = sys.maxsize, False
+        deadline = time.monotonic() + LIMIT_S
+        while True:
             self._type("\x03")
-            self.running = False
-            self._wait_until_done()
+            try:
+                self._judged_from = self._wait_until_done(INTERRUPT_S)
+                return
+            except TutorialError:
+                if time.monotonic() > deadline:
+                    raise
 
     def close(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
@@ -114,25 +126,25 @@ class Terminal:
     def tail(self) -> str:
         return f"--- terminal {self.number} ends with\n{self._output[-3000:]}"
 
-    def _wait_until_done(self) -> int:
+    def _wait_until_done(self, limit: float = LIMIT_S) -> int:
         """Where the output of the commands ends."""
         self._blocks += 1
         mark = f"__done_{self._blocks}__"
         start = len(self._output)
         # Cut in two, so that no echo can be taken for it.
         self._type(f"echo __done_''{self._blocks}__\n")
-        return self._wait(mark, start).start()
+        return self._wait(mark, start, limit).start()
 
-    def _wait(self, pattern: str, start: int) -> re.Match[str]:
-        deadline = time.monotonic() + LIMIT_S
+    def _wait(self, pattern: str, start: int, limit: float = LIMIT_S) -> re.Match[str]:
+        deadline = time.monotonic() + limit
         with self._grown:
             while True:
-                if FAILED in self._output:
+                if FAILED in self._output[self._judged_from :]:
                     raise TutorialError(f"a command failed in terminal {self.number}")
                 if found := re.compile(pattern).search(self._output, start):
                     return found
                 if not self._grown.wait(deadline - time.monotonic()):
-                    raise TutorialError(f"terminal {self.number} did not show {pattern!r} in {LIMIT_S:.0f} s")
+                    raise TutorialError(f"terminal {self.number} did not show {pattern!r} in {limit:.0f} s")
 
     def _type(self, text: str) -> None:
         os.write(self._fd, text.encode())
