@@ -12,12 +12,33 @@ rm -rf "$out"
 
 # The book comes first: mdbook empties its folder. It leaves warnings standing, so they are looked for here.
 say "the book"
-log="$(mktemp)"
-trap 'rm -f "$log"' EXIT
-"$TOOLS/bin/mdbook" build docs 2>&1 | tee "$log" >&2
-! grep -q WARN "$log" || die "mdbook warned"
+work="$(mktemp -d)"
+trap 'rm -rf "$work"' EXIT
+"$TOOLS/bin/mdbook" build docs 2>&1 | tee "$work/log" >&2
+! grep -q WARN "$work/log" || die "mdbook warned"
 # mdbook takes everything in docs/ along.
 rm "$out/book.toml"
+
+# What the references begin with, and names that no header says anything about.
+cat >"$work/c.dox" <<'EOF'
+/** @mainpage
+ * Everything is in telelink.h. The rules that hold for all of it, and how to begin: <a href="../../c-api.html">C API</a> in
+ * the manual. testing.h is a room inside the process, for tests without a server.
+ */
+EOF
+cat >"$work/cpp.dox" <<'EOF'
+/** @mainpage
+ * Begin with telelink::Context, telelink::Channel, telelink::Session and telelink::SessionOptions. Functions and enums are
+ * in the namespace telelink. The rules that hold for all of it: <a href="../../cpp-api.html">C++ API</a> in the manual.
+ * telelink::testing is a room inside the process, for tests without a server.
+ *
+ * @namespace telelink
+ * Links a robot to remote viewers: the C++17 interface.
+ *
+ * @namespace telelink::testing
+ * A room server and viewers inside the process, to test a robot with.
+ */
+EOF
 
 # doxygen_of NAME INPUT: settings of its own on standard input.
 doxygen_of() {
@@ -26,14 +47,14 @@ doxygen_of() {
   {
     cat <<EOF
 PROJECT_NUMBER         = $(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-INPUT                  = $2
+INPUT                  = $2 $work/$1.dox
 OUTPUT_DIRECTORY       = $out/api/$1
 HTML_OUTPUT            = .
 GENERATE_LATEX         = NO
 GENERATE_TREEVIEW      = YES
 HTML_COLORSTYLE_SAT    = 40
 FULL_PATH_NAMES        = YES
-STRIP_FROM_PATH        = include cpp/include
+STRIP_FROM_PATH        = include cpp/include $work
 STRIP_FROM_INC_PATH    = include cpp/include
 JAVADOC_AUTOBRIEF      = YES
 SORT_MEMBER_DOCS       = NO
@@ -54,7 +75,7 @@ status='TELELINK_STATUS_[A-Z0-9_]*'
 doxygen_of c include/telelink <<EOF
 PROJECT_NAME           = "telelink, C API"
 PROJECT_BRIEF          = "Links a robot to remote viewers through any LiveKit server"
-FILE_PATTERNS          = *.h
+FILE_PATTERNS          = *.h *.dox
 OPTIMIZE_OUTPUT_FOR_C  = YES
 TYPEDEF_HIDES_STRUCT   = YES
 PREDEFINED             = TELELINK_API= __STDC_VERSION__=202311L
@@ -65,7 +86,7 @@ EOF
 doxygen_of cpp cpp/include/telelink <<EOF
 PROJECT_NAME           = "telelink, C++ API"
 PROJECT_BRIEF          = "Links a robot to remote viewers through any LiveKit server"
-FILE_PATTERNS          = *.hpp
+FILE_PATTERNS          = *.hpp *.dox
 EXCLUDE                = cpp/include/telelink/detail
 EXCLUDE_SYMBOLS        = telelink::detail telelink::detail::* telelink::testing::detail telelink::testing::detail::*
 HIDE_UNDOC_RELATIONS   = YES

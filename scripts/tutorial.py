@@ -2,9 +2,9 @@
 """Follows docs/tutorial.md as a reader would: writes its files, makes its changes, types its commands into terminals.
 
 What a block is for stands behind its language: file=NAME and below="LINE" for code, terminal=N for commands, with
-until=REGEX (the last command goes on until its output has this) or stays (it goes on, and says nothing). A block
-`text output` is exactly what the commands before it print. A new command for a terminal ends what still runs there,
-with Ctrl-C. Changed are only the home folder, a temporary one, and the server's port, a free one.
+until=REGEX (the last command goes on running; it has begun when its output has this). A block `text output` is exactly
+what the commands before it print. A new command for a terminal ends what still runs there, with Ctrl-C. Changed are
+only the home folder, a temporary one, and the server's port, a free one.
 """
 
 from __future__ import annotations
@@ -92,9 +92,6 @@ class Terminal:
         self.interrupt()
         start = len(self._output)
         self._type(block.text)
-        if "stays" in block.options:
-            self.running = True
-            return ""
         if until := block.options.get("until"):
             self.running = True
             self._wait(until, start)
