@@ -59,6 +59,46 @@ fn the_code_of_the_manual_is_compiled() {
     assert_none("code of the manual", &findings);
 }
 
+/// Structs of options, with the header that has each.
+const OPTIONS: &[(&str, &str)] = &[
+    ("session_options.hpp", "SessionOptions"),
+    ("session_options.hpp", "ApiKey"),
+    ("session_options.hpp", "IceServer"),
+    ("session_options.hpp", "Limits"),
+    ("channel.hpp", "ChannelOptions"),
+    ("lease.hpp", "ControlLease"),
+    ("service.hpp", "Service"),
+    ("video.hpp", "VideoOptions"),
+    ("video.hpp", "VideoSourceOptions"),
+];
+
+/// The names of the members of a struct of a header: the word before ` = ` or `{`.
+fn members<'a>(header: &'a str, name: &str) -> Vec<&'a str> {
+    let body = header.split(&format!("\nstruct {name} {{\n")).nth(1).unwrap_or_default();
+    let lines = body.split("\n};").next().unwrap_or_default().lines();
+    lines
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .filter_map(|line| line.split([';', '=']).next()?.split('{').next()?.trim_end().rsplit_once(' '))
+        .map(|(_, member)| member)
+        .collect()
+}
+
+#[test]
+fn the_configuration_page_has_every_option() {
+    let page = text("docs/configuration.md");
+    let mut findings = Vec::new();
+    for (header, name) in OPTIONS {
+        let header = text(&format!("cpp/include/telelink/{header}"));
+        let members = members(&header, name);
+        assert!(!members.is_empty(), "{name} was not found");
+        let missing = members.iter().filter(|member| !page.contains(&format!("`{member}`")));
+        findings.extend(missing.map(|member| format!("{name}::{member} is missing")));
+    }
+    assert_none("docs/configuration.md", &findings);
+    let header = "\nstruct A {\n  /// About `b = 1`.\n  int b = 0;  ///< c = 2\n  std::x<y> d{3};\n};\nint e = 0;\n";
+    assert_eq!(members(header, "A"), ["b", "d"]);
+}
+
 /// The targets of the links of a page, without those in code.
 fn links(markdown: &str) -> Vec<&str> {
     let prose = markdown.split("```").step_by(2);

@@ -23,4 +23,8 @@ fn the_code_of_the_readme_is_compiled() {
         let code = block.replace("#include <telelink/telelink.hpp>\n\n", "");
         assert!(programs.iter().any(|program| program.contains(&code)), "not in tests/consumer/readme*.cpp:\n{code}");
     }
+    // The program that docs/c-api.md shows too.
+    let in_c = self::blocks(&readme, "c");
+    assert_eq!(in_c.len(), 1, "blocks of C in the README");
+    assert!(text("tests/manual/c_api.c").ends_with(in_c[0]), "not in tests/manual/c_api.c:\n{}", in_c[0]);
 }
