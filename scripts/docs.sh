@@ -1,23 +1,29 @@
 #!/usr/bin/env bash
 # Builds the user's manual into build/docs/: the book of docs/ (mdBook), and below api/ the references of C and C++
 # (Doxygen) and Rust (rustdoc). A warning of any of them, and a link to nowhere, is an error.
+# --check: only whether Doxygen is content with the comments of the headers; that is quick.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 cd "$ROOT"
 
-"$ROOT/scripts/tools.sh" venv mdbook
 "$ROOT/scripts/apt.sh" docs
-out="$ROOT/build/docs"
-rm -rf "$out"
-
-# The book comes first: mdbook empties its folder. It leaves warnings standing, so they are looked for here.
-say "the book"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
-"$TOOLS/bin/mdbook" build docs 2>&1 | tee "$work/log" >&2
-! grep -q WARN "$work/log" || die "mdbook warned"
-# mdbook takes everything in docs/ along.
-rm "$out/book.toml"
+
+if [ "${1:-}" = --check ]; then
+  out="$work"
+else
+  # The book comes first: mdbook empties its folder.
+  "$ROOT/scripts/tools.sh" venv mdbook
+  out="$ROOT/build/docs"
+  rm -rf "$out"
+  say "the book"
+  "$TOOLS/bin/mdbook" build docs 2>&1 | tee "$work/log" >&2
+  # It leaves warnings standing.
+  ! grep -q WARN "$work/log" || die "mdbook warned"
+  # It takes everything in docs/ along.
+  rm "$out/book.toml"
+fi
 
 # What the references begin with, and names that no header says anything about.
 cat >"$work/c.dox" <<'EOF'
@@ -93,6 +99,7 @@ HIDE_UNDOC_RELATIONS   = YES
 TAGFILES               = $out/api/c.tag=../c
 EOF
 rm "$out/api/c.tag"
+[ "${1:-}" != --check ] || exit 0
 
 say "the Rust reference"
 # Only these two crates, whatever else was documented here before.

@@ -22,5 +22,6 @@ step "C and C++ tests, thread sanitizer" timeout 3600 scripts/test-sanitized.sh 
 step "Miri on the C surface and the codec" timeout 3600 scripts/test-miri.sh
 step "loom on queue, slot and mailbox" timeout 1800 scripts/test-loom.sh
 step "fuzzing" env SECONDS_EACH="${SECONDS_EACH:-60}" scripts/fuzz.sh
+step "manual" scripts/docs.sh
 step "licences, bans, sources" scripts/deny.sh
 finish

@@ -1,5 +1,4 @@
-/* The program of docs/c-api.md. Compiled and linked, not run: it needs a server. A test of the repository compares
- * both. */
+/* The program of docs/c-api.md and the README. Compiled and linked, not run: it needs a server. */
 #include <telelink/telelink.h>
 
 #include <stdio.h>
