@@ -1,9 +1,13 @@
 // The code of docs/tokens.md, run on the in-memory room. A test of the repository compares both.
 #include "page.hpp"
 
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace {
 
@@ -38,8 +42,28 @@ TEST(Tokens, ComeFromACallbackOrAreGiven) {
 }
 
 TEST(Tokens, ThatCannotBeHadAreReported) {
+  Page page;
+  auto& options = page.options;
+  options.token.clear();
   token_of_test.clear();
-  EXPECT_FALSE(ask_fleet_service());
+  // As on the page, where the reason is.
+  options.token_callback = []() -> telelink::Result<std::string> {
+    if (auto token = ask_fleet_service()) return *token;
+    return telelink::Error{telelink::Status::connect_failed, "the fleet service gives no token"};
+  };
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::string said;
+  options.callbacks.on_status = [&](telelink::ConnectionStatus, const telelink::Error* reason) {
+    const std::lock_guard lock{mutex};
+    if (reason != nullptr) said = reason->message;
+    changed.notify_all();
+  };
+  const auto session = telelink::Session::start(page.context, std::move(options));
+  ASSERT_TRUE(session) << session.error().message;
+  std::unique_lock lock{mutex};
+  ASSERT_TRUE(changed.wait_for(lock, std::chrono::seconds{20}, [&] { return !said.empty(); }));
+  EXPECT_NE(said.find("the fleet service gives no token"), std::string::npos) << said;
 }
 
 TEST(Tokens, AreMadeFromAKeyPair) {
