@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo build test test-full outages soak conformance bench fuzz test-consumer package test-package test-aarch64 fmt lint header tools clean
+.PHONY: help demo build docs test test-full outages soak conformance bench fuzz test-consumer package test-package test-aarch64 fmt lint header tools clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r t h; do printf '  make %-14s %s\n' "$$t" "$$h"; done
@@ -13,6 +13,9 @@ demo: ## build all, start a LiveKit server and the example robot, show its data 
 
 build: ## build the library, the C++ side and the examples into build/bin/
 	@scripts/build.sh
+
+docs: ## build the user's manual, with the references of C, C++ and Rust, into build/docs/
+	@scripts/docs.sh
 
 test: ## what a contributor must see green, 20 minutes at most
 	@scripts/test.sh

@@ -7,6 +7,7 @@
 #   apt.sh outage   what the outage tests need beside that
 #   apt.sh cross    what building for aarch64 and running that under qemu needs beside it
 #   apt.sh package  what the test of the packages in a clean Debian root needs beside it
+#   apt.sh docs     what the manual needs beside that
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
@@ -28,6 +29,10 @@ missing() {
     has ffmpeg || echo ffmpeg
     # examples/cpp/camera.cpp knows where it is.
     [ -f /usr/share/doc/opencv-doc/examples/data/vtest.avi ] || echo opencv-doc
+    return
+    ;;
+  docs)
+    has doxygen || echo doxygen
     return
     ;;
   browser)

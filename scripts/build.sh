@@ -6,7 +6,9 @@ set -euo pipefail
 cd "$ROOT"
 
 "$ROOT/scripts/tools.sh" apt venv livekit-library
-mkdir -p build/bin
+mkdir -p build/bin/telelink
+# Where the programs there look for the LiveKit library when nobody names it.
+ln -sfn "$TOOLS/livekit/$LIVEKIT_VERSION/liblivekit_ffi.so" build/bin/telelink/liblivekit_ffi.so
 
 say "building the Rust workspace (release)"
 cargo build --release --locked --workspace

@@ -17,6 +17,7 @@ full_steps() {
   step "C and C++ tests, thread sanitizer" timeout "$limit" scripts/test-sanitized.sh thread
   step "licences, bans, sources" timeout "$limit" scripts/deny.sh
   step "fuzzing" env SECONDS_EACH="${SECONDS_EACH:-60}" scripts/fuzz.sh
+  step "manual" timeout "$limit" scripts/docs.sh
   step "video: every format and size, a hundred tracks" timeout "$limit" scripts/test-video.sh
   step "outages" timeout "$limit" scripts/outages.sh
   step "FetchContent from git, cargo included" env FROM_GIT=1 timeout "$limit" scripts/test-consumer.sh

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Installs pinned tools from crates.io into .tools/bin: get-cargo-tool.sh cbindgen|cargo-deny|cargo-fuzz|cargo-about|cargo-cyclonedx ...
+# Installs pinned tools from crates.io into .tools/bin: get-cargo-tool.sh cbindgen|cargo-deny|cargo-fuzz|cargo-about|cargo-cyclonedx|mdbook ...
 # `--locked` builds each with the lock file in its package, whose hashes cargo checks.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 install_tool() {
   local name="$1" version="$2" stamp="$TOOLS/bin/.$1.stamp"
+  shift 2
   if [ -x "$TOOLS/bin/$name" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$version" ]; then
     return 0
   fi
@@ -14,21 +15,24 @@ install_tool() {
   # One target folder for all tools, so that an interrupted build goes on where it was. Unoptimised: they are built more
   # often than they are waited for, and that halves the time.
   (cd / && CARGO_TARGET_DIR="$TOOLS/cargo-target" CARGO_PROFILE_DEV_DEBUG=0 \
-    cargo install --quiet --debug --locked --force --no-track --root "$TOOLS" "$name@$version") ||
+    cargo install --quiet --debug --locked --force --no-track --root "$TOOLS" "$@" "$name@$version") ||
     die "cargo could not install $name $version from crates.io"
   printf '%s' "$version" >"$stamp"
 }
 
-[ $# -gt 0 ] || die "usage: get-cargo-tool.sh cbindgen|cargo-deny|cargo-fuzz|cargo-about|cargo-cyclonedx ..."
+[ $# -gt 0 ] || die "usage: get-cargo-tool.sh cbindgen|cargo-deny|cargo-fuzz|cargo-about|cargo-cyclonedx|mdbook ..."
 for tool in "$@"; do
+  flags=()
   case "$tool" in
   cbindgen) version="$CBINDGEN_VERSION" ;;
   cargo-deny) version="$CARGO_DENY_VERSION" ;;
   cargo-fuzz) version="$CARGO_FUZZ_VERSION" ;;
   cargo-about) version="$CARGO_ABOUT_VERSION" ;;
   cargo-cyclonedx) version="$CARGO_CYCLONEDX_VERSION" ;;
+  # Without its web server and file watcher, which are half of what it is built from.
+  mdbook) version="$MDBOOK_VERSION" flags=(--no-default-features --features search) ;;
   *) die "no version of '$tool' is pinned in scripts/versions.sh" ;;
   esac
-  with_lock "$tool" install_tool "$tool" "$version"
+  with_lock "$tool" install_tool "$tool" "$version" "${flags[@]}"
   say "$tool: $TOOLS/bin/$tool"
 done

@@ -11,9 +11,11 @@ step "formats, clippy, rustdoc" scripts/lint.sh
 step "script tests" "$PYTHON_VENV" -m pytest -q -p no:cacheprovider tests/scripts
 step "Rust tests" cargo test --locked --workspace
 step "header in sync" scripts/header.sh --check
+step "comments of the headers" scripts/docs.sh --check
 step "build" scripts/build.sh
 step "C and C++ tests" ctest --test-dir build/cmake --output-on-failure --no-tests=error --timeout 120
 step "installed package" scripts/test-consumer.sh
+step "tutorial" scripts/test-tutorial.sh
 step "demo" env CHECK=1 scripts/demo.sh
 step "benchmark smoke" env SMOKE=1 scripts/bench.sh
 finish

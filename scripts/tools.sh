@@ -18,7 +18,7 @@ for tool in "$@"; do
   livekit-library-aarch64) "$ROOT/scripts/get-livekit-library.sh" aarch64 ;;
   livekit-server) "$ROOT/scripts/get-livekit-server.sh" ;;
   browser) "$ROOT/scripts/get-browser-modules.sh" ;;
-  cbindgen | cargo-deny | cargo-fuzz | cargo-about | cargo-cyclonedx) "$ROOT/scripts/get-cargo-tool.sh" "$tool" ;;
+  cbindgen | cargo-deny | cargo-fuzz | cargo-about | cargo-cyclonedx | mdbook) "$ROOT/scripts/get-cargo-tool.sh" "$tool" ;;
   *) die "unknown tool '$tool'; see scripts/tools.sh" ;;
   esac
 done

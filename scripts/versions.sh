@@ -34,6 +34,7 @@ CARGO_DENY_VERSION=0.20.2
 CARGO_FUZZ_VERSION=0.13.2
 CARGO_ABOUT_VERSION=0.9.3
 CARGO_CYCLONEDX_VERSION=0.5.9
+MDBOOK_VERSION=0.5.4
 
 # The compiler of Miri and of the thread sanitizer, which need one; nothing else does. By date: nightlies break.
 NIGHTLY_TOOLCHAIN=nightly-2026-05-20

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use robot::{advertise, lossy, reliable, server_info, subscribed, Robot, Track, LIMIT};
 use support::{required_file, token, Server, TokenOptions};
-use telelink::protocol::{FromViewer, ToViewer};
+use telelink::protocol::{FetchAssetResponse, FromViewer, ToViewer};
 use telelink::room::livekit::{Library, LibraryOptions, LivekitConnector};
 use telelink::room::{Connector, JoinRequest, RoomOptions, Scenario, Secret};
 use telelink_client::{Selector, Via, Viewer, ViewerOptions};
@@ -130,4 +130,42 @@ async fn telelink_view_prints_what_came() {
     let log = &value["channels"][0];
     assert_eq!((&log["topic"], &log["messages"], &log["bytes"]), (&"/log".into(), &1.into(), &5.into()));
     assert!(log["latency_p50_ms"].is_number());
+}
+
+/// The output of `telelink-view` with these arguments, of which a robot hears one question that it answers.
+async fn ask(room: &str, arguments: &[&str], answer: impl FnOnce(FromViewer) -> ToViewer) -> std::process::Output {
+    let mut robot = robot(room).await;
+    let child = tokio::process::Command::new(env!("CARGO_BIN_EXE_telelink-view"))
+        .args(["--url", &SERVER.url])
+        .args(arguments)
+        .env("LIVEKIT_TOKEN", request(room, "viewer").token.expose())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    support::wait_until("the viewer to join", LIMIT, || robot.room.participant(&"viewer".into()).is_some()).await;
+    robot.open_control().await;
+    robot.say(server_info("robot"));
+    let question = robot.hear().await;
+    robot.say(answer(question));
+    support::within("the program to end", LIMIT, child.wait_with_output()).await.unwrap()
+}
+
+fn asset(question: FromViewer, result: Result<&str, &str>) -> ToViewer {
+    let FromViewer::FetchAsset { request_id, uri } = question else { panic!("{question:?}") };
+    assert_eq!(uri, "package://arm/arm.urdf");
+    let result = result.map(|data| data.to_owned().into()).map_err(str::to_owned);
+    ToViewer::FetchAssetResponse(FetchAssetResponse { request_id, result })
+}
+
+#[tokio::test]
+async fn telelink_view_prints_the_answer_to_one_question() {
+    let fetch = ["fetch", "package://arm/arm.urdf"];
+    let output = ask("asks", &fetch, |question| asset(question, Ok("<robot/>"))).await;
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout, b"<robot/>", "as it is, without a line end");
+    let output = ask("asks-in-vain", &fetch, |question| asset(question, Err("no such file"))).await;
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "telelink-view: the robot declined: no such file\n");
 }

@@ -4,6 +4,7 @@ mod environment;
 mod exports;
 mod folders;
 mod layers;
+mod manual;
 mod purity;
 mod races;
 mod readme;

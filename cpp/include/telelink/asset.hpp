@@ -58,9 +58,9 @@ class AssetResponder {
 
 /// Serves files of the robot: `package://` and `file://` URIs below the folders given here.
 ///
-///   options.asset_folder = telelink::AssetFolder{}
-///                              .package("my_robot", "/opt/my_robot/share")  // package://my_robot/meshes/arm.stl
-///                              .file_root("/srv/meshes");                   // file:///srv/meshes/tool.glb
+///     options.asset_folder = telelink::AssetFolder{}
+///                                .package("my_robot", "/opt/my_robot/share")  // package://my_robot/meshes/arm.stl
+///                                .file_root("/srv/meshes");                   // file:///srv/meshes/tool.glb
 ///
 /// Served are regular files only, of at most max_size() bytes, with an allowed extension, whose real path after all
 /// symbolic links lies below the folder that the URI names, or below another one given here. A link that leads

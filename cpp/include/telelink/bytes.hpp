@@ -42,11 +42,11 @@ class Bytes {
   Bytes(const C& container) noexcept  // NOLINT(google-explicit-constructor)
       : Bytes{static_cast<const void*>(container.data()), static_cast<std::size_t>(container.size())} {}
 
-  const std::uint8_t* data() const noexcept { return data_; }
-  std::size_t size() const noexcept { return size_; }
-  bool empty() const noexcept { return size_ == 0; }
-  const std::uint8_t* begin() const noexcept { return data_; }
-  const std::uint8_t* end() const noexcept { return data_ + size_; }
+  const std::uint8_t* data() const noexcept { return data_; }         ///< first byte; may be nullptr when empty
+  std::size_t size() const noexcept { return size_; }                 ///< number of bytes
+  bool empty() const noexcept { return size_ == 0; }                  ///< whether there are none
+  const std::uint8_t* begin() const noexcept { return data_; }        ///< first byte
+  const std::uint8_t* end() const noexcept { return data_ + size_; }  ///< behind the last byte
 
   /// The same bytes, seen as text.
   std::string_view text() const noexcept { return {reinterpret_cast<const char*>(data_), size_}; }

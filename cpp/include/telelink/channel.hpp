@@ -38,15 +38,21 @@ struct ChannelOptions {
 /// it.
 class ChannelView {
  public:
+  /// Takes what C gave; borrows it.
   explicit ChannelView(const telelink_channel_info* info) noexcept : info_{info} {}
 
   /// From 1, unique in the process, never used again.
   std::uint64_t id() const noexcept { return telelink_channel_info_id(info_); }
+  /// What the channel is about, for example "/battery".
   std::string_view topic() const noexcept { return detail::text(telelink_channel_info_topic(info_)); }
+  /// Message encoding, for example "json".
   std::string_view encoding() const noexcept { return detail::text(telelink_channel_info_encoding(info_)); }
+  /// How its messages travel, as its maker said; SessionOptions::qos may say otherwise for a session.
   Qos qos() const noexcept { return static_cast<Qos>(telelink_channel_info_qos(info_)); }
+  /// Whether it was closed.
   bool is_closed() const noexcept { return telelink_channel_info_is_closed(info_); }
 
+  /// What its messages mean, if that was said.
   std::optional<SchemaView> schema() const noexcept {
     telelink_schema schema = {};
     if (!telelink_channel_info_schema(info_, &schema)) return std::nullopt;
@@ -90,8 +96,8 @@ class Channel {
   /// Closes the channel: viewers see it go, later logs answer Status::closed. Closing again does nothing.
   void close() const noexcept { (void)telelink_channel_close(handle_.get()); }
 
-  std::uint64_t id() const noexcept { return info().id(); }
-  std::string_view topic() const noexcept { return info().topic(); }
+  std::uint64_t id() const noexcept { return info().id(); }           ///< as ChannelView::id()
+  std::string_view topic() const noexcept { return info().topic(); }  ///< as ChannelView::topic()
 
   /// Topic, encoding, schema, metadata. Valid while this object lives.
   ChannelView info() const noexcept { return ChannelView{telelink_channel_as_info(handle_.get())}; }

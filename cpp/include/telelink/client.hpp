@@ -22,6 +22,7 @@ namespace telelink {
 /// A viewer, as callbacks see it. Owns nothing: valid during the callback.
 class ClientView {
  public:
+  /// Takes what C gave; borrows it.
   explicit ClientView(const telelink_client* client) noexcept : client_{client} {}
 
   /// Number of this registration, from 1. A viewer that returns gets a new one.
@@ -73,13 +74,15 @@ class Client {
     return Client{copy};
   }
 
-  ClientView view() const noexcept { return ClientView{handle_.get()}; }
-  std::uint32_t id() const noexcept { return view().id(); }
-  std::string_view identity() const noexcept { return view().identity(); }
-  std::string_view sid() const noexcept { return view().sid(); }
-  std::string_view name() const noexcept { return view().name(); }
-  Time joined_at() const noexcept { return view().joined_at(); }
+  ClientView view() const noexcept { return ClientView{handle_.get()}; }    ///< valid while this object lives
+  std::uint32_t id() const noexcept { return view().id(); }                 ///< as ClientView::id()
+  std::string_view identity() const noexcept { return view().identity(); }  ///< as ClientView::identity()
+  std::string_view sid() const noexcept { return view().sid(); }            ///< as ClientView::sid()
+  std::string_view name() const noexcept { return view().name(); }          ///< as ClientView::name()
+  Time joined_at() const noexcept { return view().joined_at(); }            ///< as ClientView::joined_at()
+  /// As ClientView::attribute().
   std::optional<std::string_view> attribute(std::string_view key) const noexcept { return view().attribute(key); }
+  /// As ClientView::attributes().
   std::vector<std::pair<std::string_view, std::string_view>> attributes() const { return view().attributes(); }
 
  private:
@@ -92,14 +95,17 @@ class Client {
 /// A channel that a viewer publishes on. Owns nothing: valid during the callback.
 class ClientChannelView {
  public:
+  /// Takes what C gave; borrows it.
   explicit ClientChannelView(const telelink_client_channel* channel) noexcept : channel_{channel} {}
 
   /// Chosen by the viewer, unique for it.
   std::uint32_t id() const noexcept { return telelink_client_channel_id(channel_); }
   /// May equal a topic of the robot.
   std::string_view topic() const noexcept { return detail::text(telelink_client_channel_topic(channel_)); }
+  /// Message encoding that the viewer uses.
   std::string_view encoding() const noexcept { return detail::text(telelink_client_channel_encoding(channel_)); }
 
+  /// What its messages mean, if the viewer said so.
   std::optional<SchemaView> schema() const noexcept {
     telelink_schema schema = {};
     if (!telelink_client_channel_schema(channel_, &schema)) return std::nullopt;

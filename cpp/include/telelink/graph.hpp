@@ -16,11 +16,11 @@ namespace telelink {
 /// Which nodes of the robot publish and subscribe to which topics, and provide which services. The ids of nodes are the
 /// program's own, for example names of ROS nodes. A plain value: fill it, publish it, change it, publish it again.
 ///
-///   telelink::ConnectionGraph graph;
-///   graph.published_topics["/scan"] = {"lidar_driver"};
-///   graph.subscribed_topics["/scan"] = {"slam", "safety"};
-///   graph.advertised_services["/reset"] = {"slam"};
-///   session.publish_connection_graph(graph);
+///     telelink::ConnectionGraph graph;
+///     graph.published_topics["/scan"] = {"lidar_driver"};
+///     graph.subscribed_topics["/scan"] = {"slam", "safety"};
+///     graph.advertised_services["/reset"] = {"slam"};
+///     session.publish_connection_graph(graph);
 ///
 /// A name with an empty set is shown without anybody at its end; one that is not in the map is not shown.
 struct ConnectionGraph {

@@ -28,10 +28,10 @@ enum class LogLevel : std::int32_t {
 
 /// One record of the library's log. Owns nothing: valid during the callback.
 struct LogRecord {
-  Time time = {};
-  LogLevel level = LogLevel::off;
-  std::string_view target = {};   ///< which part of the library, for example "telelink::gateway::direct"
-  std::string_view message = {};  ///< never contains a token
+  Time time = {};                  ///< when it was made
+  LogLevel level = LogLevel::off;  ///< how serious it is
+  std::string_view target = {};    ///< which part of the library, for example "telelink::gateway::direct"
+  std::string_view message = {};   ///< never contains a token
 };
 
 /// Sends the library's log to standard error. Without this or set_log() nothing is logged, unless TELELINK_LOG in the

@@ -43,24 +43,25 @@ enum class ParameterKind : std::int32_t {
 
 /// A value of a parameter: a regular value type, made implicitly from what it holds.
 ///
-///   ParameterValue speed = 1.5;
-///   ParameterValue mode = "idle";
-///   ParameterValue limits = ParameterValue::Dict{{"max", 2.0}, {"axes", std::vector<std::string>{"x", "y"}}};
+///     ParameterValue speed = 1.5;
+///     ParameterValue mode = "idle";
+///     ParameterValue limits = ParameterValue::Dict{{"max", 2.0}, {"axes", std::vector<std::string>{"x", "y"}}};
 ///
 /// Integers, floats, strings and bytes stay what they are on their way to viewers and back. An array of only bools,
 /// integers, floats or strings is a vector of these, however it was made. What an empty array is made of is lost on the
 /// wire, unless it is one of floats: all empty arrays are equal. Byte arrays cannot stand inside other values.
 class ParameterValue {
  public:
-  using ByteArray = std::vector<std::uint8_t>;
-  using Array = std::vector<ParameterValue>;
-  using Dict = std::map<std::string, ParameterValue>;
+  using ByteArray = std::vector<std::uint8_t>;         ///< bytes
+  using Array = std::vector<ParameterValue>;           ///< of any kinds but bytes
+  using Dict = std::map<std::string, ParameterValue>;  ///< values by name
 
   /// Unset.
   ParameterValue() noexcept = default;
 
   // Implicit, so that values can be written as they are.
   // NOLINTBEGIN(google-explicit-constructor)
+  /// A bool.
   ParameterValue(bool value) : data_{value} {}
   /// Integers of up to 64 bits, but not std::uint64_t, which need not fit.
   template <class T, std::enable_if_t<std::is_integral_v<T> && !std::is_same_v<T, bool>, int> = 0>
@@ -70,24 +71,35 @@ class ParameterValue {
   /// Has to be finite to be sent.
   template <class T, std::enable_if_t<std::is_floating_point_v<T>, int> = 0>
   ParameterValue(T value) : data_{static_cast<double>(value)} {}
+  /// A text that ends with NUL; nullptr is empty.
   ParameterValue(const char* value) : data_{std::string{value == nullptr ? "" : value}} {}
+  /// A text.
   ParameterValue(std::string_view value) : data_{std::string{value}} {}
+  /// A text.
   ParameterValue(std::string value) : data_{std::move(value)} {}
+  /// Bytes.
   ParameterValue(ByteArray value) : data_{std::move(value)} {}
+  /// Bools.
   ParameterValue(std::vector<bool> value) : data_{std::move(value)} {}
+  /// Integers.
   ParameterValue(std::vector<std::int64_t> value) : data_{std::move(value)} {}
+  /// Integers.
   ParameterValue(const std::vector<int>& value) : data_{std::vector<std::int64_t>(value.begin(), value.end())} {}
+  /// Floats; have to be finite to be sent.
   ParameterValue(std::vector<double> value) : data_{std::move(value)} {}
+  /// Texts.
   ParameterValue(std::vector<std::string> value) : data_{std::move(value)} {}
+  /// Values of any kinds but bytes; those of one kind become a vector of it.
   ParameterValue(Array values) { assign(std::move(values)); }
+  /// Values by name.
   ParameterValue(Dict value) : data_{std::move(value)} {}
   // NOLINTEND(google-explicit-constructor)
   /// Any other pointer would silently be a bool.
   template <class T, std::enable_if_t<!std::is_same_v<std::remove_cv_t<T>, char>, int> = 0>
   ParameterValue(T*) = delete;
 
-  ParameterKind kind() const noexcept { return static_cast<ParameterKind>(data_.index()); }
-  bool is_set() const noexcept { return kind() != ParameterKind::unset; }
+  ParameterKind kind() const noexcept { return static_cast<ParameterKind>(data_.index()); }  ///< what it holds
+  bool is_set() const noexcept { return kind() != ParameterKind::unset; }  ///< whether it holds anything
 
   /// The value, if it is of exactly this type: bool, std::int64_t, double, std::string, ByteArray, a vector of one of
   /// the first four, Array or Dict.
@@ -121,9 +133,11 @@ class ParameterValue {
     }
   }
 
+  /// The same kind and value; all empty arrays are equal.
   friend bool operator==(const ParameterValue& a, const ParameterValue& b) {
     return a.data_ == b.data_ || (a.is_empty_array() && b.is_empty_array());
   }
+  /// Another kind or value.
   friend bool operator!=(const ParameterValue& a, const ParameterValue& b) { return !(a == b); }
 
  private:
@@ -201,10 +215,12 @@ class ParameterValue {
 
 /// A name with a value. Without a value it is unset: `Parameter{"/old"}`.
 struct Parameter {
-  std::string name = {};
-  ParameterValue value = {};
+  std::string name = {};      ///< unique on the robot
+  ParameterValue value = {};  ///< what it is
 
+  /// The same name and value.
   friend bool operator==(const Parameter& a, const Parameter& b) { return a.name == b.name && a.value == b.value; }
+  /// Another name or value.
   friend bool operator!=(const Parameter& a, const Parameter& b) { return !(a == b); }
 };
 

@@ -20,6 +20,7 @@
 
 namespace telelink {
 
+/// @cond
 namespace detail {
 
 /// The type of the one argument of a function.
@@ -51,10 +52,11 @@ using ParameterType = std::conditional_t<
                                                                                 std::vector<std::int64_t>, T>>>>>;
 
 }  // namespace detail
+/// @endcond
 
 /// Properties of a declared parameter, besides its first value:
 ///
-///   ParameterOptions{}.description("proportional gain").range(0.0, 10.0).on_change([&](double gain) { .. })
+///     ParameterOptions{}.description("proportional gain").range(0.0, 10.0).on_change([&](double gain) { .. })
 ///
 /// Functions take the value as what the parameter holds: bool, std::int64_t, double, std::string, a vector, Dict; or as
 /// a ParameterValue; or the whole Parameter. They run on the thread that sets the value, inside that call; for viewers
@@ -173,13 +175,13 @@ class ParameterOptions {
 struct ParameterInfo {
   Parameter parameter = {};                   ///< name and value now
   ParameterKind kind = ParameterKind::unset;  ///< declared type
-  std::string description = {};
-  ParameterValue min = {};  ///< or unset
-  ParameterValue max = {};
-  ParameterValue step = {};
-  std::vector<std::string> allowed = {};  ///< empty: any
-  bool read_only = false;
-  bool deletable = false;
+  std::string description = {};               ///< for people
+  ParameterValue min = {};                    ///< or unset
+  ParameterValue max = {};                    ///< or unset
+  ParameterValue step = {};                   ///< or unset
+  std::vector<std::string> allowed = {};      ///< empty: any
+  bool read_only = false;                     ///< viewers cannot change it
+  bool deletable = false;                     ///< viewers can delete it
 };
 
 template <class T>
@@ -187,11 +189,11 @@ class ParameterHandle;
 
 /// A typed map of parameters that answers viewers by itself:
 ///
-///   ParameterStore store;
-///   auto gain = store.declare("/gain", 1.0, ParameterOptions{}.range(0.0, 10.0));
-///   options.parameter_store = store;  // SessionOptions, of one session or more
-///   ...
-///   drive(gain->get());
+///     ParameterStore store;
+///     auto gain = store.declare("/gain", 1.0, ParameterOptions{}.range(0.0, 10.0));
+///     options.parameter_store = store;  // SessionOptions, of one session or more
+///     ...
+///     drive(gain->get());
 ///
 /// Every change is published to the viewers that follow the parameter, whoever made it. Of what a viewer wants to set,
 /// each parameter is decided by itself: one that is unknown, read-only, of the wrong type, out of range or refused by
@@ -333,6 +335,7 @@ class ParameterHandle {
   /// Changes it. Status::invalid_value with the reason; Status::not_found when it was removed or deleted.
   Result<void> set(const T& value) const { return store_.set(*name_, value); }
 
+  /// Name of the parameter.
   const std::string& name() const noexcept { return *name_; }
 
  private:

@@ -14,7 +14,10 @@
 
 namespace telelink {
 
-/// What a call answers. @copydetails telelink_status
+/// What a call answers: telelink_status of C.
+///
+/// 1 to 99: fix the call. 100 to 199: wrong moment. 200 to 299: the outside world. 300 to 399: the peer. 900 to 999: a
+/// fault of telelink. Values may be added: treat an unknown one by its range.
 enum class Status : std::int32_t {
   ok = 0,                     ///< done
   null_argument = 1,          ///< an object was moved from, or was never made
@@ -69,14 +72,21 @@ namespace detail {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  using value_type = T;
+  using value_type = T;  ///< what it holds
 
-  Result(T value) : state_{std::in_place_index<0>, std::move(value)} {}      // NOLINT(google-explicit-constructor)
+  /// A value.
+  Result(T value) : state_{std::in_place_index<0>, std::move(value)} {}  // NOLINT(google-explicit-constructor)
+  /// A reason why there is none.
   Result(Error error) : state_{std::in_place_index<1>, std::move(error)} {}  // NOLINT(google-explicit-constructor)
 
+  /// @{
+  /// Whether there is a value.
   bool has_value() const noexcept { return state_.index() == 0; }
   explicit operator bool() const noexcept { return has_value(); }
+  /// @}
 
+  /// @{
+  /// The value. Without one, the process ends.
   T& value() & noexcept { return get(); }
   const T& value() const& noexcept { return const_cast<Result*>(this)->get(); }
   T&& value() && noexcept { return std::move(get()); }
@@ -85,6 +95,7 @@ class [[nodiscard]] Result {
   T&& operator*() && noexcept { return std::move(get()); }
   T* operator->() noexcept { return &get(); }
   const T* operator->() const noexcept { return &const_cast<Result*>(this)->get(); }
+  /// @}
 
   /// The value, or `other`.
   template <class U>
@@ -116,19 +127,25 @@ class [[nodiscard]] Result {
 template <>
 class [[nodiscard]] Result<void> {
  public:
-  using value_type = void;
+  using value_type = void;  ///< nothing
 
   Result() noexcept = default;
+  /// A reason why not.
   Result(Error error) : error_{std::move(error)}, failed_{true} {}  // NOLINT(google-explicit-constructor)
 
+  /// @{
+  /// Whether it is success.
   bool has_value() const noexcept { return !failed_; }
   explicit operator bool() const noexcept { return !failed_; }
+  /// @}
 
+  /// The reason. Only when it is no success.
   const Error& error() const noexcept {
     if (!failed_) detail::no_error();
     return error_;
   }
 
+  /// Status::ok, or the error's.
   Status status() const noexcept { return failed_ ? error_.status : Status::ok; }
 
  private:

@@ -65,9 +65,9 @@ inline Format encoding(std::string name) {
 
 /// A schema that somebody else owns.
 struct SchemaView {
-  std::string_view name = {};
-  std::string_view encoding = {};
-  Bytes data = {};
+  std::string_view name = {};      ///< name of the type
+  std::string_view encoding = {};  ///< as Schema::encoding
+  Bytes data = {};                 ///< as Schema::data
 };
 
 namespace detail {

@@ -167,7 +167,7 @@ class Session {
 
   /// The figures in Prometheus' text format 0.0.4; serve it as `text/plain; version=0.0.4; charset=utf-8`. `labels` are
   /// put on every series, for example {{"robot", "digger-7"}}; Status::invalid_value for a name that Prometheus does
-  /// not allow or that is taken. @copydetails telelink_session_snapshot_prometheus
+  /// not allow or that is taken.
   Result<std::string> prometheus(const std::map<std::string, std::string>& labels = {}) const {
     const auto snapshot = detail::SessionSnapshot::of(handle_.get());
     if (!snapshot) return snapshot.error();

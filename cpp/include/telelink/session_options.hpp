@@ -42,6 +42,7 @@ enum class Capabilities : std::uint32_t {
   assets = 16,           ///< fetch assets; implied by an asset handler or folder, and needs one
 };
 
+/// Both.
 constexpr Capabilities operator|(Capabilities a, Capabilities b) noexcept {
   return static_cast<Capabilities>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }

@@ -54,8 +54,8 @@ struct VideoStats {
 
 /// Figures of one channel since it was created.
 struct ChannelStats {
-  std::uint64_t channel_id = 0;
-  std::string topic = {};
+  std::uint64_t channel_id = 0;              ///< as ChannelView::id()
+  std::string topic = {};                    ///< topic of the channel
   std::uint64_t data_subscribers = 0;        ///< viewers subscribed to its messages
   std::uint64_t video_subscribers = 0;       ///< viewers subscribed to its video
   std::uint64_t reliable_messages = 0;       ///< given to control streams, once each

@@ -40,35 +40,35 @@ inline constexpr std::chrono::milliseconds default_timeout{10'000};
 
 /// A message that a viewer got.
 struct Message {
-  std::uint64_t channel_id = 0;
-  std::string topic = {};
-  std::string payload = {};
+  std::uint64_t channel_id = 0;   ///< channel it came on
+  std::string topic = {};         ///< topic of that channel
+  std::string payload = {};       ///< message bytes
   std::uint64_t log_time_ns = 0;  ///< since the Unix epoch
   bool lossy = false;             ///< came over the lossy path
 };
 
 /// A picture that a viewer saw.
 struct Frame {
-  std::uint64_t channel_id = 0;
+  std::uint64_t channel_id = 0;       ///< of the channel that is watched
   std::string data = {};              ///< planes Y, U, V without padding, BT.709 limited range; encoded ones as pushed
   std::uint64_t capture_time_us = 0;  ///< since the Unix epoch
-  std::uint32_t width = 0;
-  std::uint32_t height = 0;
+  std::uint32_t width = 0;            ///< pixels
+  std::uint32_t height = 0;           ///< pixels
 };
 
 /// The answer of a service call, or an asset.
 struct Answer {
-  bool failed = false;
+  bool failed = false;        ///< the robot declined; `message` says why
   std::string encoding = {};  ///< empty for an asset
-  std::string payload = {};
-  std::string message = {};  ///< why it failed
+  std::string payload = {};   ///< answer or asset
+  std::string message = {};   ///< why it failed
 };
 
 /// A status that a viewer got.
 struct StatusText {
-  std::int32_t level = 0;  ///< a telelink::StatusLevel
-  std::string message = {};
-  std::string id = {};
+  std::int32_t level = 0;    ///< a telelink::StatusLevel
+  std::string message = {};  ///< for people
+  std::string id = {};       ///< empty without one
 };
 
 namespace detail {
@@ -109,7 +109,7 @@ inline Result<void> inject_panic(const Session& session, PanicPoint point) {
 /// A viewer in a room. The destructor leaves the room. For one thread at a time, and not for callbacks.
 class Viewer {
  public:
-  using Timeout = std::chrono::milliseconds;
+  using Timeout = std::chrono::milliseconds;  ///< how long to wait
 
   /// The robot's name, once it has introduced itself.
   Result<std::string> robot_name(Timeout timeout = default_timeout) const {

@@ -102,9 +102,8 @@ class VideoSource {
   /// not, and copied once if somebody does: about 0.1 ms per MB. Pictures for which conversion, encoder or network have
   /// no time are dropped, the oldest first, and counted in the session's statistics.
   ///
-  /// @return Status::invalid_value for a picture that is too short for its size or of a format that this source does
-  /// not
-  ///         take, and the message says what is wrong; Status::closed after close()
+  /// @return Status::invalid_value for a picture that is too short for its size or of a wrong format; the message
+  ///         says what is wrong. Status::closed after close()
   Result<void> push(const VideoImage& image) const {
     telelink_video_image c;
     if (const auto status = telelink_video_image_init(&c, sizeof c); status != TELELINK_STATUS_OK) {
@@ -130,8 +129,8 @@ class VideoSource {
   /// Closes the source: viewers see it go, later pushes answer Status::closed. Closing again does nothing.
   void close() const noexcept { (void)telelink_video_source_close(handle_.get()); }
 
-  std::uint64_t id() const noexcept { return info().id(); }
-  std::string_view topic() const noexcept { return info().topic(); }
+  std::uint64_t id() const noexcept { return info().id(); }           ///< as ChannelView::id()
+  std::string_view topic() const noexcept { return info().topic(); }  ///< as ChannelView::topic()
 
   /// The channel that viewers see. Valid while this object lives.
   ChannelView info() const noexcept { return ChannelView{telelink_video_source_as_info(handle_.get())}; }

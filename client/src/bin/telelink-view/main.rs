@@ -1,4 +1,6 @@
-//! `telelink-view`: joins a room as a viewer and shows what the robot sends, once a second.
+//! `telelink-view`: joins a room as a viewer and shows what the robot sends, once a second; or asks it one thing.
+
+mod ask;
 
 use std::collections::{HashMap, VecDeque};
 use std::error::Error;
@@ -17,6 +19,7 @@ use telelink_client::{Channel, ChannelStats, Event, Selector, Viewer, ViewerErro
 use tokio::time::{interval_at, Instant, MissedTickBehavior};
 
 /// Joins a LiveKit room as a viewer and shows the channels of the robot in it: messages, rate, loss and latency, once a second.
+/// With a command it asks the robot that, prints the answer and ends.
 #[derive(Parser)]
 #[command(name = "telelink-view", version)]
 struct Arguments {
@@ -35,6 +38,9 @@ struct Arguments {
     /// Print a JSON object per second instead of a table
     #[arg(long)]
     json: bool,
+    /// Print each message as a line, topic and payload, instead of a table
+    #[arg(long, conflicts_with_all = ["json", "once"])]
+    print: bool,
     /// Identity of the robot; else whoever opens a control stream first
     #[arg(long, value_name = "IDENTITY")]
     robot: Option<String>,
@@ -44,6 +50,8 @@ struct Arguments {
     /// File of the LiveKit library, if it is not found by itself
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
+    #[command(subcommand)]
+    ask: Option<ask::Ask>,
 }
 
 const CLOSE_LIMIT: Duration = Duration::from_secs(5);
@@ -51,6 +59,8 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(5);
 const NOTICES: usize = 5;
 /// Widest topic in the table, in characters.
 const TOPIC_WIDTH: usize = 48;
+/// Most of a message that is printed, in characters.
+const PAYLOAD_WIDTH: usize = 1000;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -76,9 +86,12 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
         token: Secret::new(arguments.token.clone()),
         options: RoomOptions::default(),
     };
-    // Nobody takes the messages here; only their counts are shown.
     let robot = arguments.robot.as_deref().map(Into::into);
-    let options = ViewerOptions { robot, message_limit: 1, ..Default::default() };
+    let mut options = ViewerOptions { robot, ..Default::default() };
+    if !arguments.print {
+        // Nobody takes the messages; only their counts are shown.
+        options.message_limit = 1;
+    }
     let viewer = Viewer::join(std::sync::Arc::new(LivekitConnector::new(library)), request, options).await?;
     let result = tokio::select! {
         result = watch(&viewer, &arguments) => result,
@@ -91,11 +104,19 @@ async fn run(arguments: Arguments) -> Result<ExitCode, Box<dyn Error>> {
 }
 
 async fn watch(viewer: &Viewer, arguments: &Arguments) -> Result<ExitCode, Box<dyn Error>> {
-    viewer.ready(Duration::from_secs(arguments.wait)).await?;
+    let wait = Duration::from_secs(arguments.wait);
+    viewer.ready(wait).await?;
+    if let Some(ask) = &arguments.ask {
+        ask.run(viewer, wait).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     match &arguments.topics[..] {
         [] => viewer.subscribe([Selector::All])?,
         topics => viewer.subscribe(topics.iter().map(String::as_str))?,
     };
+    if arguments.print {
+        return print(viewer).await;
+    }
     let mut screen = Screen { terminal: stdout().is_terminal() && arguments.once.is_none(), ..Default::default() };
     let period = Duration::from_secs(arguments.once.unwrap_or(1));
     let mut ticks = interval_at(Instant::now() + period, period);
@@ -115,6 +136,30 @@ async fn watch(viewer: &Viewer, arguments: &Arguments) -> Result<ExitCode, Box<d
             let silent = rows.is_empty() || rows.iter().any(|row| row.stats.received == 0);
             return Ok(if silent { ExitCode::FAILURE } else { ExitCode::SUCCESS });
         }
+    }
+}
+
+/// Prints messages until the viewer is closed.
+async fn print(viewer: &Viewer) -> Result<ExitCode, Box<dyn Error>> {
+    loop {
+        match viewer.next_message(Duration::from_secs(3600)).await {
+            Ok(message) => {
+                let mut out = stdout().lock();
+                writeln!(out, "{}", message_line(&message.topic, &message.payload))?;
+                out.flush()?;
+            }
+            Err(ViewerError::Timeout(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// Topic and payload, if that is text.
+fn message_line(topic: &str, payload: &[u8]) -> String {
+    let topic = printable(topic, TOPIC_WIDTH);
+    match std::str::from_utf8(payload) {
+        Ok(text) if !text.contains('\0') => format!("{topic} {}", printable(text, PAYLOAD_WIDTH)),
+        _ => format!("{topic} ({} bytes)", payload.len()),
     }
 }
 
@@ -305,6 +350,13 @@ mod tests {
     }
 
     #[test]
+    fn a_message_is_one_line_whatever_is_in_it() {
+        assert_eq!(message_line("/a", b"{\"b\": 1}"), "/a {\"b\": 1}");
+        assert_eq!(message_line("/a", b"two\nlines"), "/a two?lines");
+        assert_eq!(message_line("/a", b"\xff\0"), "/a (2 bytes)");
+    }
+
+    #[test]
     fn the_arguments_are_understood() {
         use clap::CommandFactory as _;
         Arguments::command().debug_assert();
@@ -312,6 +364,12 @@ mod tests {
             ["telelink-view", "--url", "ws://x", "--token", "t", "--topic", "/a", "--topic", "/b", "--once", "3"];
         let arguments = Arguments::try_parse_from(given).unwrap();
         assert_eq!((arguments.topics, arguments.once), (vec!["/a".to_owned(), "/b".to_owned()], Some(3)));
-        assert!(Arguments::try_parse_from(["telelink-view", "--url", "u", "--token", "t", "--once", "0"]).is_err());
+        let parse = |more: &[&str]| {
+            Arguments::try_parse_from(["telelink-view", "--url", "u", "--token", "t"].iter().chain(more))
+        };
+        assert!(parse(&["--once", "0"]).is_err());
+        assert!(parse(&["--print", "--json"]).is_err());
+        let asked = format!("{:?}", parse(&["set", "/gain", "-1"]).unwrap().ask);
+        assert!(asked.contains(r#"name: "/gain", value: "-1""#), "{asked}");
     }
 }
