@@ -12,8 +12,4 @@ cpp_sources | xargs -r "$TOOLS/venv/bin/clang-format" --dry-run -Werror
 "$TOOLS/venv/bin/ruff" format --quiet --check .
 shell_sources | while read -r file; do bash -n "$file"; done
 cargo clippy --locked --workspace --all-targets -- -D warnings
-# LiveKit linked in: compiled, not linked, for the crates' build would download libwebrtc; DOCS_RS tells it not to. A folder of
-# its own, because what that build leaves behind must not be found by one that means to link. Clippy is `cargo check` and more.
-DOCS_RS=1 CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-target}/livekit-static" \
-  cargo clippy --locked -p telelink --features livekit-static --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --locked --workspace --no-deps

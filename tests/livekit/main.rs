@@ -21,6 +21,26 @@ mod rooms;
 mod streams;
 mod video;
 
+/// What rooms share outlives the last of them: taking it down has once aborted the process (docs/reliability.md).
+#[tokio::test(flavor = "multi_thread")]
+async fn the_librarys_threads_outlive_the_last_room() {
+    let _quiet = rig::quiet().await;
+    let rig = rig::Rig::new(rig::library);
+    let joined = rig.join(&rig::room_name("last"), "robot").await;
+    joined.room.close().await;
+    let threads = || {
+        let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
+        let names = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+        names.filter(|name| name.starts_with("network_thread")).count()
+    };
+    // It would end in the moment after the answer.
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(2);
+    while std::time::Instant::now() < end {
+        assert_eq!(threads(), 1);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+}
+
 /// Makes tests of the functions of one module, for one adapter.
 macro_rules! cases {
     ($connector:expr, $module:ident, [$($name:ident),+ $(,)?]) => {

@@ -1,4 +1,4 @@
-//! The manual: its code is compiled (each block stands in a program of tests/manual/ or tests/consumer/), its pages are
+//! The manual: its code is compiled (each block stands in a program of tests/manual/, tests/consumer/ or tests/package/), its pages are
 //! in SUMMARY.md, and its links lead to files.
 
 use std::collections::BTreeSet;
@@ -36,14 +36,14 @@ fn not_compiled(page: &str, markdown: &str, programs: &[String]) -> Vec<String> 
         .iter()
         .flat_map(|language| blocks(markdown, language))
         .filter(|block| !programs.iter().any(|program| program.contains(&bare(block))))
-        .map(|block| format!("{page}: not in tests/manual/ or tests/consumer/:\n{block}"))
+        .map(|block| format!("{page}: not in tests/manual/, tests/consumer/ or tests/package/:\n{block}"))
         .collect()
 }
 
 #[test]
 fn the_code_of_the_manual_is_compiled() {
     let mut programs = Vec::new();
-    for folder in ["tests/manual", "tests/consumer"] {
+    for folder in ["tests/manual", "tests/consumer", "tests/package"] {
         for entry in std::fs::read_dir(root().join(folder)).expect("a folder of tests can be read") {
             let path = entry.expect("an entry of the folder").path();
             if path.extension().is_some_and(|ending| ending != "txt") {

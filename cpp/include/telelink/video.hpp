@@ -42,10 +42,9 @@ enum class VideoEncoder : std::int32_t {
 /// fit into one packet, about 1,200 bytes, as dark or plain pictures do: browsers then show nothing until a larger one
 /// comes.
 enum class VideoCaptureTimes : std::int32_t {
-  automatic =
-      0,       ///< with every codec but H.264 and H.265; TELELINK_VIDEO_CAPTURE_TIMES in the environment overrides it
-  always = 1,  ///< for viewers that are known to read it
-  never = 2,
+  automatic = 0,  ///< not with H.264 and H.265; TELELINK_VIDEO_CAPTURE_TIMES in the environment overrides it
+  always = 1,     ///< for viewers that are known to read it
+  never = 2,      ///< with no codec
 };
 
 /// How image channels become video.
@@ -54,8 +53,8 @@ struct VideoOptions {
   VideoEncoder encoder = VideoEncoder::automatic;  ///< automatic looks at TELELINK_VIDEO_ENCODER in the environment
   std::uint64_t max_bitrate = 0;                   ///< bits per second: 10,000 to 1,000,000,000; 0: by the size
   double max_framerate = 0;                        ///< frames per second: 1 to 240; needs max_bitrate; 0: 30 with one
-  VideoCaptureTimes capture_times =
-      VideoCaptureTimes::automatic;  ///< whether viewers are told when pictures were taken
+  /// Whether viewers are told when pictures were taken.
+  VideoCaptureTimes capture_times = VideoCaptureTimes::automatic;
 };
 
 /// What a video source is pushed, and what a viewer gets who takes its messages instead of watching.

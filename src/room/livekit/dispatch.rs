@@ -105,6 +105,9 @@ pub(super) struct Dispatcher {
     readers: Mutex<HashMap<u64, Arc<Reader>>>,
     subscriptions: Mutex<HashMap<u64, Arc<Subscription>>>,
     videos: Mutex<HashMap<u64, Arc<Video>>>,
+    /// The room that was left last. What all rooms of the process share goes with the last of them, and once a thread of it
+    /// waited for itself then, which aborts the process (docs/reliability.md). So there is always one more.
+    left_last: Mutex<Option<Handle>>,
 }
 
 static DISPATCHER: LazyLock<Dispatcher> = LazyLock::new(Dispatcher::new);
@@ -123,6 +126,7 @@ impl Dispatcher {
             readers: Mutex::default(),
             subscriptions: Mutex::default(),
             videos: Mutex::default(),
+            left_last: Mutex::default(),
         }
     }
 
@@ -236,17 +240,21 @@ impl Dispatcher {
         }
     }
 
-    /// Leaves a room and drops its handles once the library has answered; `done` runs then.
+    /// Leaves a room and drops its handles once the library has answered, the room's own when the next one is left; `done`
+    /// runs with the answer.
     pub(super) fn leave(
         &self,
         library: &Library,
         room: Handle,
-        mut others: Vec<Handle>,
+        others: Vec<Handle>,
         done: impl FnOnce(Answer) + Send + 'static,
     ) {
         let room_handle = room.id();
-        others.push(room);
-        let id = self.expect(LEAVE_LIMIT, others, done);
+        let id = self.expect(LEAVE_LIMIT, others, |answer| {
+            let before = dispatcher().left_last.lock().replace(room);
+            drop(before);
+            done(answer);
+        });
         let disconnect = DisconnectRequest { room_handle, request_async_id: Some(id) };
         if library.request(&FfiRequest { disconnect: Some(disconnect), ..Default::default() }).is_err() {
             // The library knows no such room (any more), or this is a forked child.
