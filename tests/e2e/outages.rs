@@ -55,7 +55,7 @@ async fn a_robot_that_starts_at_a_frozen_server_is_there_soon_after_it_goes_on()
     let robot = Robot::start_at(&server.url, "early", SessionOptions::default());
     let channel = robot.context.channel("/r").encoding("bin").qos(Qos::Reliable).open().unwrap();
     // Several attempts were given up by then. The kernel has taken their connections, so the server will see them.
-    tokio::time::sleep(Duration::from_secs(20)).await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
     assert_eq!(robot.session.last_error().unwrap().kind, ErrorKind::ConnectFailed);
     server.thaw();
     let thawed = Instant::now();
