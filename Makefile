@@ -47,7 +47,7 @@ package: ## .deb and .tar.gz for x86_64 and aarch64 in build/package/, checked (
 test-package: ## the packages in clean Debian roots: install, build a robot, stream (as root; SUITES="bookworm")
 	@scripts/test-package.sh
 
-test-aarch64: ## the library, its unit suites and example robots for aarch64, run under qemu-user
+test-aarch64: ## library, tools, examples and unit suites for aarch64, the suites run under qemu-user
 	@scripts/test-aarch64.sh
 
 fmt: ## format Rust, C++ and Python in place

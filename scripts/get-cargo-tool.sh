@@ -17,6 +17,8 @@ install_tool() {
   (cd / && CARGO_TARGET_DIR="$TOOLS/cargo-target" CARGO_PROFILE_DEV_DEBUG=0 \
     cargo install --quiet --debug --locked --force --no-track --root "$TOOLS" "$@" "$name@$version") ||
     die "cargo could not install $name $version from crates.io"
+  # cargo install is content when a program is left out for want of a feature.
+  [ -x "$TOOLS/bin/$name" ] || die "$name $version brought no program $name"
   printf '%s' "$version" >"$stamp"
 }
 
@@ -27,7 +29,7 @@ for tool in "$@"; do
   cbindgen) version="$CBINDGEN_VERSION" ;;
   cargo-deny) version="$CARGO_DENY_VERSION" ;;
   cargo-fuzz) version="$CARGO_FUZZ_VERSION" ;;
-  cargo-about) version="$CARGO_ABOUT_VERSION" ;;
+  cargo-about) version="$CARGO_ABOUT_VERSION" flags=(--features cli) ;;
   cargo-cyclonedx) version="$CARGO_CYCLONEDX_VERSION" ;;
   # Without its web server and file watcher, which are half of what it is built from.
   mdbook) version="$MDBOOK_VERSION" flags=(--no-default-features --features search) ;;

