@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{channel, Receiver};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -125,7 +125,10 @@ fn tool(file: &str, name: &str) -> PathBuf {
 fn token(robot: &Robot, identity: &str) -> String {
     let mut options = TokenOptions::default();
     options.attributes.insert(version::ATTRIBUTE.to_owned(), version::SPOKEN.to_owned());
-    support::token(&robot.room, identity, &options)
+    // Each its own: a second participant of the same identity would take the first one's place.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let identity = format!("{identity}-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    support::token(&robot.room, &identity, &options)
 }
 
 /// The test pattern in RGB: two halves, and from 320 pixels of width on the bits of `counter` as blocks along the lower

@@ -260,16 +260,13 @@ async fn s_237_a_panic_over_a_picture_costs_that_picture_and_no_other() {
         };
         tokio::time::timeout(Duration::from_secs(60), wait).await.unwrap_or_else(|_| panic!("{:?}", counts()));
     };
-    let mut sent = 0;
-    for (n, point) in [PanicPoint::Picture, PanicPoint::Capture].into_iter().enumerate() {
+    for (n, point) in [(1, PanicPoint::Picture), (2, PanicPoint::Capture)] {
         robot.session.inject_panic(point);
         push();
-        let failed = n as u64 + 1;
-        until(&|counts| counts.failed == failed).await;
-        assert_eq!(robot.panics(), failed, "{point:?} is counted");
+        until(&|counts| counts.failed == n).await;
+        assert_eq!(robot.panics(), n, "{point:?} is counted");
         push();
-        sent += 1;
-        until(&|counts| counts.sent == sent).await;
+        until(&|counts| counts.sent == n).await;
     }
     assert_eq!(counts().failed, 2);
     robot.free(&CLEAN).await;
