@@ -10,7 +10,10 @@ namespace {
 
 int show(telelink::Context& context, const std::uint8_t* pixels, std::size_t size, telelink::Time when_it_was_taken) {
   auto camera = context.video_source("/camera/front");
-  if (!camera) { std::cerr << camera.error().message << '\n'; return 1; }
+  if (!camera) {
+    std::cerr << camera.error().message << '\n';
+    return 1;
+  }
 
   telelink::VideoImage image;
   image.format = telelink::VideoFormat::nv12;

@@ -16,7 +16,10 @@ int record() {
   telelink::McapWriterOptions options;
   options.path = "run-42.mcap";
   auto writer = telelink::McapWriter::start(context, options);
-  if (!writer) { std::cerr << writer.error().message << '\n'; return 1; }
+  if (!writer) {
+    std::cerr << writer.error().message << '\n';
+    return 1;
+  }
 
   auto battery = context.channel("/battery", telelink::json());
   battery->log(R"({"percent": 81})");
