@@ -5,8 +5,9 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 install_tool() {
-  local name="$1" version="$2" stamp="$TOOLS/bin/.$1.stamp" features=""
-  [ "$name" != cargo-about ] || features="--features cli"
+  local name="$1" version="$2" stamp="$TOOLS/bin/.$1.stamp" features="" optimised=0
+  # It compares every licence file with every known licence: minutes without optimisation.
+  [ "$name" != cargo-about ] || features="--features cli" optimised=2
   if [ -x "$TOOLS/bin/$name" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$version" ]; then
     return 0
   fi
@@ -15,7 +16,7 @@ install_tool() {
   # One target folder for all tools, so that an interrupted build goes on where it was. Unoptimised: they are built more
   # often than they are waited for, and that halves the time.
   # shellcheck disable=SC2086 # none, or two words
-  (cd / && CARGO_TARGET_DIR="$TOOLS/cargo-target" CARGO_PROFILE_DEV_DEBUG=0 \
+  (cd / && CARGO_TARGET_DIR="$TOOLS/cargo-target" CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL="$optimised" \
     cargo install --quiet --debug --locked --force --no-track --root "$TOOLS" $features "$name@$version") ||
     die "cargo could not install $name $version from crates.io"
   # cargo install is content when a program is left out for want of a feature.
