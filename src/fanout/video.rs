@@ -73,6 +73,8 @@ pub struct WaitingPicture {
     pub log_time: u64,
     /// The bytes.
     pub data: Vec<u8>,
+    /// The picture before this one was pushed out of the queue.
+    pub after_gap: bool,
 }
 
 /// Counters of one channel's video since the session started.
@@ -207,8 +209,11 @@ impl VideoQueue {
                 Self::keep(&mut state, oldest.data);
                 self.counters.overwritten.fetch_add(1, Ordering::Relaxed);
             }
+            if let Some(next) = state.waiting.front_mut() {
+                next.after_gap = true;
+            }
         }
-        state.waiting.push_back(WaitingPicture { kind, log_time, data: buffer });
+        state.waiting.push_back(WaitingPicture { kind, log_time, data: buffer, after_gap: false });
         true
     }
 

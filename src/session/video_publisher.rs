@@ -120,9 +120,7 @@ impl Publisher {
         self.started.store(false, Ordering::Relaxed);
         *self.track.lock() = Some(track);
         self.attached.store(true, Ordering::Release);
-        if let Some(source) = self.channel.video_source() {
-            source.request_key_frame();
-        }
+        self.request_key_frame();
         self.schedule();
     }
 
@@ -312,7 +310,10 @@ impl Publisher {
         (width, height): (u32, u32),
         key_frame: bool,
     ) -> VideoOutcome {
-        // No decoder can start in the middle.
+        // No decoder can start in the middle, nor go on where a picture is missing.
+        if picture.after_gap {
+            self.need_key_frame();
+        }
         if !key_frame && !self.started.load(Ordering::Relaxed) {
             return VideoOutcome::NotPublished;
         }
@@ -321,12 +322,25 @@ impl Publisher {
         let timestamp_us = i64::try_from(picture.log_time / 1000).unwrap_or(i64::MAX);
         let encoded = EncodedPicture { width, height, data: &picture.data, key_frame, timestamp_us };
         let outcome = self.outcome(track.capture_encoded(&encoded));
-        if track.take_key_frame_request() {
-            if let Some(source) = self.channel.video_source() {
-                source.request_key_frame();
-            }
+        if outcome != VideoOutcome::Sent {
+            self.need_key_frame();
+        } else if track.take_key_frame_request() {
+            self.request_key_frame();
         }
         outcome
+    }
+
+    /// Nothing is sent before the next key frame, and the camera is asked for one.
+    fn need_key_frame(&self) {
+        if self.started.swap(false, Ordering::Relaxed) {
+            self.request_key_frame();
+        }
+    }
+
+    fn request_key_frame(&self) {
+        if let Some(source) = self.channel.video_source() {
+            source.request_key_frame();
+        }
     }
 
     fn outcome(&self, sent: Result<bool, RoomError>) -> VideoOutcome {

@@ -6,10 +6,7 @@ use std::collections::BTreeSet;
 use crate::source::{assert_none, rust_files};
 
 /// Rules that wait for the feature they are about.
-const MISSING: &[(u32, &str)] = &[
-    (170, "compressed point clouds"),
-    (171, "compressed point clouds"),
-];
+const MISSING: &[(u32, &str)] = &[(170, "compressed point clouds"), (171, "compressed point clouds")];
 
 fn catalogue() -> impl Iterator<Item = u32> {
     (134..=174).chain(275..=277).chain([279])

@@ -23,6 +23,17 @@ fn s_236_the_newest_two_wait_and_the_oldest_is_dropped_and_counted() {
 }
 
 #[test]
+fn the_picture_after_a_dropped_one_says_so() {
+    let (queue, _) = queue();
+    for n in 1..=3 {
+        queue.push(PictureKind::Message, b"a", n);
+    }
+    let gaps: Vec<_> =
+        std::iter::from_fn(|| queue.pop()).map(|picture| (picture.log_time, picture.after_gap)).collect();
+    assert_eq!(gaps, [(2, true), (3, false)]);
+}
+
+#[test]
 fn s_242_buffers_are_used_again() {
     let (queue, _) = queue();
     queue.push(PictureKind::Jpeg, &[1; 100], 1);

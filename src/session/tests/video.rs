@@ -103,6 +103,10 @@ fn rgb(data: &[u8], time_ns: u64) -> VideoImage<'_> {
     VideoImage { format: VideoFormat::Rgb8, width: 32, height: 24, stride: 0, data, time_ns, key_frame: false }
 }
 
+fn h264(data: &[u8], key_frame: bool) -> VideoImage<'_> {
+    VideoImage { format: VideoFormat::H264, width: 640, height: 480, stride: 0, data, time_ns: 9_000, key_frame }
+}
+
 async fn next(frames: &mut VideoReceiver) -> VideoFrame {
     soon("picture", frames.recv()).await.expect("the pictures go on")
 }
@@ -446,18 +450,7 @@ async fn encoded_pictures_pass_through_from_the_first_key_frame_on() {
     let options = stage.server.video_options("robot", &video_track_name(id)).unwrap();
     assert_eq!((options.codec, options.encoded), (VideoCodec::H264, true), "whatever others are encoded with");
     assert!(source.take_key_frame_request(), "a new track needs one");
-    let push = |data: &[u8], key_frame| {
-        let image = VideoImage {
-            format: VideoFormat::H264,
-            width: 640,
-            height: 480,
-            stride: 0,
-            data,
-            time_ns: 9_000,
-            key_frame,
-        };
-        source.push(&image).unwrap();
-    };
+    let push = |data: &[u8], key_frame| source.push(&h264(data, key_frame)).unwrap();
     push(b"middle", false);
     stage.until_counts(id, |counts| counts.not_published == 1).await;
     push(b"key", true);
@@ -481,6 +474,39 @@ async fn encoded_pictures_pass_through_from_the_first_key_frame_on() {
         }
     })
     .await;
+    stage.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_lost_encoded_picture_nothing_is_sent_before_a_key_frame() {
+    let stage = Stage::new().await;
+    let source = stage.source("/camera", VideoSourceKind::H264);
+    let id = id_of(&source);
+    let mut viewer = stage.viewer("ann").await;
+    let mut frames = viewer.watch(id).await;
+    source.push(&h264(b"key", true)).unwrap();
+    assert_eq!(next(&mut frames).await.data, b"key");
+    while source.take_key_frame_request() {}
+    stage.server.shut(Gate::Capture, &video_track_name(id));
+    source.push(&h264(b"1", false)).unwrap();
+    stage.server.until_waiting(Gate::Capture, &video_track_name(id), 1).await;
+    for data in [b"2", b"3", b"4"] {
+        source.push(&h264(data, false)).unwrap();
+    }
+    stage.server.open(Gate::Capture, &video_track_name(id));
+    assert_eq!(next(&mut frames).await.data, b"1");
+    let counts = stage.until_counts(id, |counts| counts.not_published == 2).await;
+    assert_eq!((counts.overwritten, counts.sent), (1, 2));
+    assert!(source.take_key_frame_request());
+    source.push(&h264(b"new key", true)).unwrap();
+    assert_eq!(next(&mut frames).await.data, b"new key");
+    // A picture that the encoder refused is as lost.
+    stage.server.fail_captures("robot", 1);
+    source.push(&h264(b"refused", false)).unwrap();
+    source.push(&h264(b"useless", false)).unwrap();
+    let counts = stage.until_counts(id, |counts| counts.not_published == 3).await;
+    assert_eq!(counts.refused, 1);
+    assert!(source.take_key_frame_request());
     stage.finish().await;
 }
 

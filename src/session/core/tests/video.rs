@@ -383,6 +383,8 @@ fn s_275_after_a_full_reconnect_every_viewer_starts_anew_and_so_do_the_tracks() 
     assert_eq!(robot.video_steps(), [Step::StopVideo(id(&channel), first)]);
     robot.input(Input::VideoRenewed { previous: "TR_1".into(), sid: "TR_2".into() });
     assert_eq!(robot.video_steps(), [Step::Orphan("TR_2".into())]);
+    // Viewers are greeted a moment after the reconnection.
+    robot.pass(Duration::from_secs(1));
     robot.watch("PA_1", &[&channel]);
     let second = robot.publisher(&channel);
     robot.published(second, "TR_3");
