@@ -5,8 +5,10 @@ set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 
 install_tool() {
-  local name="$1" version="$2" stamp="$TOOLS/bin/.$1.stamp"
+  local name="$1" version="$2" stamp="$TOOLS/bin/.$1.stamp" optimised=0
   shift 2
+  # It compares every licence file with every known licence: minutes without optimisation.
+  [ "$name" != cargo-about ] || optimised=2
   if [ -x "$TOOLS/bin/$name" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$version" ]; then
     return 0
   fi
@@ -14,7 +16,7 @@ install_tool() {
   say "building $name $version"
   # One target folder for all tools, so that an interrupted build goes on where it was. Unoptimised: they are built more
   # often than they are waited for, and that halves the time.
-  (cd / && CARGO_TARGET_DIR="$TOOLS/cargo-target" CARGO_PROFILE_DEV_DEBUG=0 \
+  (cd / && CARGO_TARGET_DIR="$TOOLS/cargo-target" CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL="$optimised" \
     cargo install --quiet --debug --locked --force --no-track --root "$TOOLS" "$@" "$name@$version") ||
     die "cargo could not install $name $version from crates.io"
   # cargo install is content when a program is left out for want of a feature.
