@@ -17,6 +17,11 @@ fn a_private_authority_is_trusted_when_the_environment_names_it() {
         let url = format!("wss://{host}:{}", front.port);
         Robot::run(ME, &url, &[("SSL_CERT_FILE", root)]).joined();
     }
+    let folder = authority.root.with_file_name("roots");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::copy(&authority.root, folder.join("any-name.pem")).expect("a copy");
+    let url = format!("wss://localhost:{}", front.port);
+    Robot::run(ME, &url, &[("SSL_CERT_DIR", folder.to_str().expect("a UTF-8 path"))]).joined();
 }
 
 #[test]

@@ -22,13 +22,13 @@ pub(super) fn proxy(url: &str, read: &dyn Fn(Variable) -> Option<String>) -> Opt
 pub(super) fn hint(url: &str, text: &str, read: &dyn Fn(Variable) -> Option<String>) -> String {
     let mut hint = String::new();
     if text.to_ascii_lowercase().contains("certificate") {
-        let trusted = [SSL_CERT_FILE, SSL_CERT_DIR].into_iter().find_map(|variable| {
-            let value = read(variable)?;
-            Some(format!("the certificates of {}={value} are trusted", variable.name()))
-        });
-        let trusted = trusted.unwrap_or_else(|| "the certificates of this system are trusted".to_owned());
+        let set = [SSL_CERT_FILE, SSL_CERT_DIR]
+            .into_iter()
+            .filter_map(|variable| Some(format!("{}={}", variable.name(), read(variable)?)));
+        let set: Vec<String> = set.collect();
+        let trusted = if set.is_empty() { "this system".to_owned() } else { set.join(" and ") };
         hint += &format!(
-            ". Only {trusted}; {} in the environment names a PEM file with those of a private authority",
+            ". Only the certificates of {trusted} are trusted; {} in the environment names a PEM file with those of a private authority",
             SSL_CERT_FILE.name()
         );
     }
@@ -64,6 +64,8 @@ mod tests {
         assert!(hint.contains("of this system") && hint.contains("SSL_CERT_FILE"), "{hint}");
         let hint = hint_with("wss://h", text, &[("SSL_CERT_FILE", "/etc/own.pem")]);
         assert!(hint.contains("SSL_CERT_FILE=/etc/own.pem"), "{hint}");
+        let hint = hint_with("wss://h", text, &[("SSL_CERT_FILE", "/a"), ("SSL_CERT_DIR", "/b")]);
+        assert!(hint.contains("of SSL_CERT_FILE=/a and SSL_CERT_DIR=/b are trusted"), "{hint}");
     }
 
     #[test]
