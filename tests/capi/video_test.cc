@@ -230,6 +230,8 @@ TEST_F(Video, KeepsDepthImagesFromBecomingVideo) {
   robot.join();
   EXPECT_EQ(asked.count(), 1) << "only for what could be video";
   for (const char* topic : {"/depth", "/own"}) {
+    // Advertised, so that the short wait below is one for the track alone.
+    ASSERT_EQ(telelink_test_viewer_subscribe(robot.viewer, text(topic), wait_ms), TELELINK_STATUS_OK);
     EXPECT_EQ(telelink_test_viewer_watch(robot.viewer, text(topic), 200), TELELINK_STATUS_TIMEOUT) << topic;
     telelink_test_status status;
     ASSERT_EQ(telelink_test_status_init(&status, sizeof status), TELELINK_STATUS_OK);

@@ -1,6 +1,7 @@
 // The code of docs/camera.md, run on the in-memory room. A test of the repository compares both.
 #include "page.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <iostream>
 #include <string_view>
@@ -58,7 +59,8 @@ TEST(Camera, DepthImagesStayMessages) {
   ASSERT_TRUE(two) << two.error().message;
   page.start();
   for (const auto* topic : {"/colour", "/depth"}) {
-    const auto watched = page.viewer->watch(topic);
+    ASSERT_TRUE(page.viewer->subscribe(topic));
+    const auto watched = page.viewer->watch(topic, std::chrono::milliseconds{200});
     EXPECT_FALSE(watched) << topic;
   }
 }
