@@ -50,12 +50,10 @@ TEST(Camera, DepthImagesStayMessages) {
   options.suppress_video = [](telelink::ChannelView channel) {  // or by a rule, asked once per image channel
     return channel.topic().find("/depth") != std::string_view::npos;
   };
-  plain.encoding = "json";
-  plain.schema = telelink::Schema{"foxglove.RawImage", "jsonschema", "{}"};
-  auto one = page.context.channel("/colour", plain);
+  const auto images = telelink::json_schema("foxglove.RawImage", "{}");
+  auto one = page.context.channel("/colour", images, plain);
   ASSERT_TRUE(one) << one.error().message;
-  plain.video = true;
-  auto two = page.context.channel("/depth", plain);
+  auto two = page.context.channel("/depth", images);
   ASSERT_TRUE(two) << two.error().message;
   page.start();
   for (const auto* topic : {"/colour", "/depth"}) {
