@@ -34,4 +34,6 @@ fi
 cmake -S . -B "$dir" -G Ninja "${compilers[@]}" -DTELELINK_PREBUILT_DIR="$(realpath "$prebuilt")" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTELELINK_SANITIZE="$kinds" \
   -DTELELINK_BUILD_TESTS=ON -DTELELINK_BUILD_EXAMPLES=OFF -DTELELINK_LIVEKIT_LIBRARY="$TELELINK_LIVEKIT_LIBRARY"
 cmake --build "$dir"
-ctest --test-dir "$dir" --output-on-failure --no-tests=error --timeout 300 --label-exclude livekit
+# A child of fork() that has the sanitizer's locks but not the threads that hold them cannot end: its leak check waits for
+# the allocator's. The plain run has that test.
+ctest --test-dir "$dir" --output-on-failure --no-tests=error --timeout 300 --label-exclude livekit --exclude-regex AfterForks

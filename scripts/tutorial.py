@@ -74,6 +74,8 @@ class Terminal:
         self._grown = threading.Condition()
         self.pid, self._fd = pty.fork()
         if self.pid == 0:
+            # A program started in the background ignores Ctrl-C, and so would all that it starts.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             shell = ["bash", "--noprofile", "--norc", "--noediting", "-i"]
             os.chdir(ROOT)
             os.execvpe(shell[0], shell, environment | {"PS1": "", "PS2": "", "TERM": "dumb"})
