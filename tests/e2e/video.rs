@@ -112,9 +112,8 @@ async fn a_camera_of_jpegs_is_seen_by_a_viewer_of_livekits_own() {
     assert_live(&steady(&watcher, "/camera", 20, &camera.times, right));
 }
 
-/// Browsers take VP8, which has no place to say it, as BT.601: these colours are off by up to 13, and on a busy machine its
-/// first pictures are coarse.
-async fn chromium_shows(codec: VideoCodec, tolerance: f64) {
+/// `settled`: how far colours may be off once a size has settled; `always`: in the pictures after the first such one.
+async fn chromium_shows(codec: VideoCodec, settled: f64, always: f64) {
     let mut options = SessionOptions::default();
     options.video.codec = Some(codec);
     let robot = Robot::start("video-chromium", options);
@@ -124,21 +123,24 @@ async fn chromium_shows(codec: VideoCodec, tolerance: f64) {
     // The last one is odd: LiveKit's library makes both sides a multiple of four.
     for (width, height) in [(640, 360), (1280, 720), (321, 241)] {
         *show.lock() = (VideoFormat::Rgb8, width, height);
-        let right =
-            |line: &serde_json::Value| size_is(line, width & !3, height & !3) && colours_are(line, COLOURS, tolerance);
-        watcher.frame(&format!("right colours of {width}×{height}"), right);
-        assert_live(&steady(&watcher, "/camera", 20, &camera.times, right));
+        let right = |line: &serde_json::Value, tolerance| {
+            size_is(line, width & !3, height & !3) && colours_are(line, COLOURS, tolerance)
+        };
+        watcher.frame(&format!("right colours of {width}×{height}"), |line| right(line, settled));
+        assert_live(&steady(&watcher, "/camera", 20, &camera.times, |line| right(line, always)));
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn chromium_shows_h264() {
-    chromium_shows(VideoCodec::H264, TOLERANCE).await;
+    chromium_shows(VideoCodec::H264, TOLERANCE, TOLERANCE).await;
 }
 
+/// Browsers take VP8, which has no place to say it, as BT.601: these colours are off by up to 13. For some pictures after a
+/// change of size it is coarser than that, which is still no mistake in the order of channels or planes.
 #[tokio::test(flavor = "multi_thread")]
 async fn chromium_shows_vp8() {
-    chromium_shows(VideoCodec::Vp8, 24.0).await;
+    chromium_shows(VideoCodec::Vp8, 16.0, 48.0).await;
 }
 
 /// LiveKit's library makes every side a multiple of four, whatever the codec.
