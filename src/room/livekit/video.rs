@@ -173,6 +173,7 @@ impl LocalVideo {
 }
 
 fn unpublish_sid(room: &RoomState, sid: &Sid, done: impl FnOnce(Answer) + Send + 'static) {
+    room.core.wear.unpublished();
     let id = dispatcher().expect(REQUEST_LIMIT, Vec::new(), done);
     let unpublish = UnpublishTrackRequest {
         local_participant_handle: room.local_handle,

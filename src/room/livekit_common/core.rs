@@ -11,6 +11,7 @@ use super::incoming::{self, OpenCounts, Readers};
 use super::outbox::{Outbox, Verdict, SID_LIMIT};
 use super::pacer::{Meter, Pacer};
 use super::participants::Participants;
+use super::wear::Wear;
 use crate::room::{DisconnectReason, Identity, Participant, RoomError, RoomEvent, RoomEvents};
 
 /// What streams and tracks watch of their room.
@@ -28,6 +29,7 @@ pub(in crate::room) struct Core {
     pub(in crate::room) runtime: runtime::Handle,
     pub(in crate::room) participants: Mutex<Participants>,
     pub(in crate::room) outbox: Mutex<Outbox>,
+    pub(in crate::room) wear: Arc<Wear>,
     pub(in crate::room) life: watch::Sender<Life>,
     /// Counts reconnections, from the moment the link is lost.
     pub(in crate::room) epoch: AtomicU64,
@@ -50,11 +52,13 @@ impl Core {
         readers: Box<dyn Readers>,
     ) -> (Arc<Self>, RoomEvents) {
         let (events, receiver) = tokio::sync::mpsc::unbounded_channel();
-        let outbox = Outbox::new(events, participants.local.sid.clone());
+        let wear = Arc::<Wear>::default();
+        let outbox = Outbox::new(events, participants.local.sid.clone(), wear.clone());
         let core = Self {
             runtime,
             participants: Mutex::new(participants),
             outbox: Mutex::new(outbox),
+            wear,
             life: watch::Sender::default(),
             epoch: AtomicU64::new(0),
             writes: AtomicU64::new(0),
@@ -90,6 +94,12 @@ impl Core {
         for reader in self.readers.take(&mut |_| true) {
             reader.end(Err(RoomError::Closed));
         }
+    }
+
+    /// Why the connection should be made anew, if it should; said once.
+    pub(in crate::room) fn worn(&self) -> Option<String> {
+        let alone = self.participants.lock().remote().is_empty();
+        self.wear.take_reason(alone)
     }
 
     /// Somebody was announced.

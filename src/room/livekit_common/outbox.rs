@@ -1,9 +1,11 @@
 //! The way out for the events of one room, and the answer to "is this the old connection or a new one?".
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
+use super::wear::Wear;
 use crate::room::{DisconnectReason, Participant, RoomEvent, Sid};
 
 /// How long after the library's `reconnected` the room's word about our own SID is waited for. In a resumed connection it
@@ -37,8 +39,8 @@ pub(in crate::room) struct Outbox {
     had_company: bool,
     /// `reconnected` came and waits for a word about us, at most for [`SID_LIMIT`].
     waiting: bool,
-    /// Resumptions since the last new connection.
-    resumptions: u32,
+    /// What the connection has kept.
+    wear: Arc<Wear>,
     /// What follows the report of the reconnection. The library reconnects or gives up within some 16 s.
     held: Option<Vec<RoomEvent>>,
 }
@@ -53,7 +55,7 @@ pub(in crate::room) enum Verdict {
 }
 
 impl Outbox {
-    pub(in crate::room) fn new(sender: mpsc::UnboundedSender<RoomEvent>, sid: Sid) -> Self {
+    pub(in crate::room) fn new(sender: mpsc::UnboundedSender<RoomEvent>, sid: Sid, wear: Arc<Wear>) -> Self {
         Self {
             sender: Some(sender),
             sid,
@@ -63,7 +65,7 @@ impl Outbox {
             company: Vec::new(),
             had_company: false,
             waiting: false,
-            resumptions: 0,
+            wear,
             held: None,
         }
     }
@@ -106,15 +108,6 @@ impl Outbox {
     /// Between the library's `reconnecting` and `reconnected`.
     pub(in crate::room) fn is_reconnecting(&self) -> bool {
         self.under_way
-    }
-
-    /// Whether the connection has been resumed that often; then the count begins anew.
-    pub(in crate::room) fn take_resumptions(&mut self, often: u32) -> bool {
-        let many = self.resumptions >= often;
-        if many {
-            self.resumptions = 0;
-        }
-        many
     }
 
     /// The room has taken somebody's connection back.
@@ -181,9 +174,9 @@ impl Outbox {
         if let Some(full) = connection {
             if full {
                 drop_returns(&mut held);
-                self.resumptions = 0;
+                self.wear.renewed();
             } else {
-                self.resumptions += 1;
+                self.wear.resumed();
             }
             self.emit(RoomEvent::Reconnected { full });
         }
@@ -218,7 +211,7 @@ mod tests {
 
     fn outbox() -> (Outbox, mpsc::UnboundedReceiver<RoomEvent>) {
         let (tx, rx) = mpsc::unbounded_channel();
-        (Outbox::new(tx, "old".into()), rx)
+        (Outbox::new(tx, "old".into(), Arc::default()), rx)
     }
 
     fn names(rx: &mut mpsc::UnboundedReceiver<RoomEvent>) -> Vec<&'static str> {
@@ -351,19 +344,19 @@ mod tests {
     }
 
     #[test]
-    fn resumptions_are_counted_until_the_next_new_connection() {
+    fn resumptions_wear_a_connection_until_the_next_new_one() {
         let (mut outbox, _rx) = outbox();
         let resume = |outbox: &mut Outbox, sid: &str| {
             outbox.reconnecting(vec![]);
             outbox.own_update(&sid.into());
             outbox.reconnected(&sid.into(), &[]);
         };
-        resume(&mut outbox, "old");
-        resume(&mut outbox, "old");
-        assert!(!outbox.take_resumptions(3) && outbox.take_resumptions(2) && !outbox.take_resumptions(1));
-        resume(&mut outbox, "old");
+        (0..50).for_each(|_| resume(&mut outbox, "old"));
+        assert!(outbox.wear.take_reason(false).is_some_and(|why| why.contains("50 times")));
+        (0..49).for_each(|_| resume(&mut outbox, "old"));
         resume(&mut outbox, "new");
-        assert!(!outbox.take_resumptions(1));
+        resume(&mut outbox, "new");
+        assert_eq!(outbox.wear.take_reason(false), None);
     }
 
     #[test]

@@ -33,10 +33,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// Ten attempts of the library on a link that swallows everything take 110 s; after this it has forgotten us.
 const RECONNECTING: Duration = Duration::from_secs(180);
 
-/// Each resumption leaves one or two sockets open until the connection ends (measured), so a connection that was resumed so
-/// often is made anew: a robot on a bad link must not run out of descriptors.
-const RESUMPTIONS: u32 = 50;
-
 /// The counters of one look; all only grow while a connection lives.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::room) struct Counters {
@@ -149,8 +145,8 @@ async fn watch<R: Watched>(room: Weak<R>) {
         }
         let verdict = if room.core().outbox.lock().is_reconnecting() {
             judge.reconnecting(started.elapsed())
-        } else if room.core().outbox.lock().take_resumptions(RESUMPTIONS) {
-            tracing::warn!(target: "telelink::livekit", "the connection was resumed {RESUMPTIONS} times; it is made anew");
+        } else if let Some(why) = room.core().worn() {
+            tracing::warn!(target: "telelink::livekit", "the connection is made anew: {why}");
             if let Err(error) = room.simulate(Scenario::FullReconnect).await {
                 tracing::warn!(target: "telelink::livekit", %error, "the connection cannot be made anew");
             }

@@ -140,6 +140,7 @@ impl LocalVideo {
 fn unpublish_now(room: &Arc<RoomState>, sid: &Sid) -> BoxFuture<()> {
     // Not a SID of LiveKit's: there is no such publication.
     let Ok(sid) = TrackSid::try_from(sid.as_str().to_owned()) else { return Box::pin(std::future::ready(())) };
+    room.core.wear.unpublished();
     let local = room.room.local_participant();
     let done = room.core.runtime.spawn(async move {
         // Fails for a room or a publication that is gone.

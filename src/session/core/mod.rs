@@ -327,6 +327,7 @@ impl Core {
 
     /// Takes one input. `Err` only for the calls of the application that can be refused.
     pub(crate) fn handle(&mut self, input: Input, now: Now) -> Result<(), Error> {
+        self.earn_video_starts(now);
         match input {
             Input::Joined { participants } => self.joined(participants, now),
             Input::Left => self.left(),

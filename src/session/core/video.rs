@@ -27,6 +27,11 @@ const TELL_AFTER: u32 = 3;
 /// S-249: after viewers were told of changed pictures, further changes are collected for so long. A stream of messages that
 /// each name another frame must not become a stream of advertisements to everybody.
 const METADATA_INTERVAL: Duration = Duration::from_secs(1);
+/// LiveKit's library keeps a thread and some MiB of each track that was published until the connection ends
+/// (livekit/rust-sdks issue 612), so viewers who turn video on and off as fast as they can must not set the pace: so many
+/// publications at once, of all channels together, and one more for each interval.
+const STARTS: u32 = 64;
+const START_INTERVAL: Duration = Duration::from_secs(1);
 /// Publications of nobody, remembered while answers are under way that may claim them.
 const MAX_ORPHANS: usize = 64;
 
@@ -55,7 +60,7 @@ pub(crate) struct VideoNews {
 enum Phase {
     /// A publication is under way.
     Publishing,
-    /// The last one failed; the next is due then.
+    /// The last one failed, or too many began lately; the next is due then.
     Waiting(Instant),
     Published(Sid),
 }
@@ -64,6 +69,40 @@ struct Publisher {
     id: PublisherId,
     phase: Phase,
     failures: u32,
+}
+
+/// How many publications may begin now.
+struct StartBudget {
+    left: u32,
+    /// The next one is earned an interval after this.
+    since: Option<Instant>,
+}
+
+impl Default for StartBudget {
+    fn default() -> Self {
+        Self { left: STARTS, since: None }
+    }
+}
+
+impl StartBudget {
+    fn earn(&mut self, now: Instant) {
+        let since = self.since.get_or_insert(now);
+        while self.left < STARTS && now >= *since + START_INTERVAL {
+            *since += START_INTERVAL;
+            self.left += 1;
+        }
+        if self.left == STARTS {
+            *since = now;
+        }
+    }
+
+    /// Takes one, or answers when the next will be there.
+    fn take(&mut self) -> Result<(), Instant> {
+        match (self.left.checked_sub(1), self.since) {
+            (None, Some(since)) => Err(since + START_INTERVAL),
+            (left, _) => Ok(self.left = left.unwrap_or_default()),
+        }
+    }
 }
 
 /// Publishers, and what was last said of each channel's pictures.
@@ -80,6 +119,7 @@ pub(super) struct Videos {
     warnings: HashMap<ChannelId, Status>,
     /// Renewed publications that no publisher claims yet (S-275).
     orphans: Vec<Sid>,
+    starts: StartBudget,
     next: u64,
 }
 
@@ -165,6 +205,10 @@ impl Core {
         let (Some(publisher), Some(state)) = (self.videos.publishers.get_mut(&id), self.channels.get(&id)) else {
             return;
         };
+        if let Err(at) = self.videos.starts.take() {
+            publisher.phase = Phase::Waiting(at);
+            return;
+        }
         publisher.phase = Phase::Publishing;
         self.videos.in_flight.insert(publisher.id);
         self.effects.push(Effect::PublishVideo { channel: state.channel.clone(), publisher: publisher.id });
@@ -239,6 +283,11 @@ impl Core {
         let Some((&channel, publisher)) = lost else { return };
         self.effects.push(Effect::DropVideo { publisher: publisher.id });
         self.video_failed(channel, "the server unpublished it", now);
+    }
+
+    /// Time has passed: viewers may have further tracks started.
+    pub(super) fn earn_video_starts(&mut self, now: Now) {
+        self.videos.starts.earn(now.mono);
     }
 
     pub(super) fn tick_videos(&mut self, now: Now) {

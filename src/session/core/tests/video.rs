@@ -100,6 +100,37 @@ fn s_231_the_first_video_subscriber_starts_the_track_and_the_last_ends_it() {
     assert_eq!(robot.video_steps(), steps);
 }
 
+/// LiveKit's library keeps something of every track that was published, until the connection ends.
+#[test]
+fn a_viewer_that_turns_video_on_and_off_does_not_set_the_pace() {
+    let (mut robot, channel, _) = stage();
+    let mut toggle = |robot: &mut Robot, times: usize| {
+        (0..times)
+            .map(|_| {
+                robot.watch("PA_1", &[&channel]);
+                robot.unsubscribe("PA_1", &[&channel]);
+                robot.video_steps().iter().filter(|step| matches!(step, Step::PublishVideo(..))).count()
+            })
+            .sum::<usize>()
+    };
+    assert_eq!(toggle(&mut robot, 1000), 64);
+    robot.pass(Duration::from_secs(3));
+    assert_eq!(toggle(&mut robot, 1000), 3);
+    // Who watches waits for the next one, and gets it.
+    robot.watch("PA_1", &[&channel]);
+    let publisher = robot.publisher(&channel);
+    assert_eq!(robot.video_steps(), [Step::StartVideo(id(&channel), publisher)]);
+    robot.pass(Duration::from_millis(999));
+    assert_eq!(robot.video_steps(), []);
+    robot.pass(Duration::from_millis(1));
+    assert_eq!(robot.video_steps(), [Step::PublishVideo(id(&channel), publisher)]);
+    robot.published(publisher, "TR_1");
+    robot.unsubscribe("PA_1", &[&channel]);
+    // Earned again in a quiet time, and no more than there were.
+    robot.pass(Duration::from_secs(3600));
+    assert_eq!(toggle(&mut robot, 1000), 64);
+}
+
 #[test]
 fn s_231_every_way_to_lose_the_last_video_subscriber_ends_the_track() {
     let ways: [fn(&mut Robot, &Channel, ClientId); 6] = [
