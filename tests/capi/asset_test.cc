@@ -20,7 +20,7 @@ constexpr std::size_t three_mib = 3u << 20;
 constexpr char dropped_text[] = "Internal server error: asset handler failed to send a response";
 
 /// Hands its responders to the test.
-struct Desk {
+struct AssetDesk {
   std::mutex mutex;
   std::vector<telelink_asset_responder*> responders;
   std::vector<std::string> seen;
@@ -35,7 +35,7 @@ struct Desk {
 };
 
 void on_fetch(void* context, const telelink_asset_request* request, telelink_asset_responder* responder) {
-  auto& desk = *static_cast<Desk*>(context);
+  auto& desk = *static_cast<AssetDesk*>(context);
   EXPECT_EQ(request->struct_size, sizeof *request);
   {
     const std::lock_guard lock{desk.mutex};
@@ -55,7 +55,7 @@ class Assets : public ::testing::Test {
   void SetUp() override {
     ASSERT_EQ(telelink_asset_callbacks_init(&callbacks, sizeof callbacks), TELELINK_STATUS_OK);
     callbacks.context = &desk;
-    callbacks.drop = [](void* context) { static_cast<Desk*>(context)->dropped.set(); };
+    callbacks.drop = [](void* context) { static_cast<AssetDesk*>(context)->dropped.set(); };
     callbacks.on_fetch = &on_fetch;
     robot.options.asset_callbacks = &callbacks;
     ASSERT_EQ(telelink_test_answer_init(&answer, sizeof answer), TELELINK_STATUS_OK);
@@ -98,7 +98,7 @@ class Assets : public ::testing::Test {
     telelink_asset_responder_free(responder);
   }
 
-  Desk desk;
+  AssetDesk desk;
   telelink_asset_callbacks callbacks;
   telelink_test_answer answer;
   support::Robot robot;

@@ -12,7 +12,7 @@ using support::text;
 using support::wait_ms;
 
 /// What the robot was told.
-struct Told {
+struct LeaseTold {
   std::mutex mutex;
   std::vector<std::string> lines;
   Event told, dropped;
@@ -31,13 +31,13 @@ class ControlLease : public ::testing::Test {
   void SetUp() override {
     ASSERT_EQ(telelink_control_lease_init(&lease, sizeof lease), TELELINK_STATUS_OK);
     lease.context = &told;
-    lease.drop = [](void* context) { static_cast<Told*>(context)->dropped.set(); };
+    lease.drop = [](void* context) { static_cast<LeaseTold*>(context)->dropped.set(); };
     lease.on_taken = [](void* context, const telelink_client* client) {
-      static_cast<Told*>(context)->add("taken " + support::string(telelink_client_identity(client)));
+      static_cast<LeaseTold*>(context)->add("taken " + support::string(telelink_client_identity(client)));
     };
     lease.on_lost = [](void* context, const telelink_client* client, telelink_control_lost reason) {
-      static_cast<Told*>(context)->add("lost " + support::string(telelink_client_identity(client)) + " " +
-                                       std::to_string(static_cast<int>(reason)));
+      static_cast<LeaseTold*>(context)->add("lost " + support::string(telelink_client_identity(client)) + " " +
+                                            std::to_string(static_cast<int>(reason)));
     };
     robot.options.control_lease = &lease;
   }
@@ -55,7 +55,7 @@ class ControlLease : public ::testing::Test {
   }
 
   telelink_control_lease lease;
-  Told told;
+  LeaseTold told;
   support::Robot robot;
 };
 

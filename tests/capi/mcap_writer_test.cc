@@ -39,7 +39,7 @@ class File {
 constexpr std::string_view magic{"\x89MCAP0\r\n", 8};
 
 /// What the callbacks were told.
-struct Told {
+struct WriterTold {
   Event filtered, failed, dropped;
   telelink_status status = TELELINK_STATUS_OK;
   std::string message;
@@ -55,7 +55,7 @@ class McapWriter : public ::testing::Test {
     ASSERT_EQ(telelink_mcap_writer_callbacks_init(&callbacks, sizeof callbacks), TELELINK_STATUS_OK);
     options.path = text(file.path);
     callbacks.context = &told;
-    callbacks.drop = [](void* self) { static_cast<Told*>(self)->dropped.set(); };
+    callbacks.drop = [](void* self) { static_cast<WriterTold*>(self)->dropped.set(); };
   }
 
   void TearDown() override {
@@ -86,7 +86,7 @@ class McapWriter : public ::testing::Test {
   }
 
   File file;
-  Told told;
+  WriterTold told;
   telelink_context* context = nullptr;
   telelink_channel* channel = nullptr;
   telelink_mcap_writer* writer = nullptr;
@@ -188,7 +188,7 @@ TEST_F(McapWriter, RefusesWhatCannotWorkAndStillDropsTheCallbacks) {
 
 TEST_F(McapWriter, TheFilterIsAskedOncePerChannel) {
   callbacks.channel_filter = [](void* self, const telelink_channel_info* info) {
-    static_cast<Told*>(self)->filtered.set();
+    static_cast<WriterTold*>(self)->filtered.set();
     return support::string(telelink_channel_info_topic(info)) != "/secret";
   };
   start();
@@ -213,7 +213,7 @@ class BrokenMcapWriter : public McapWriter {
     options.path = text(path);
     options.overwrite = 1;
     callbacks.on_error = [](void* self, telelink_status status, telelink_str message) {
-      auto& heard = *static_cast<Told*>(self);
+      auto& heard = *static_cast<WriterTold*>(self);
       heard.status = status;
       heard.message = support::string(message);
       telelink_mcap_writer_free(heard.writer);

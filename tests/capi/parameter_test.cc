@@ -16,7 +16,7 @@ using support::text;
 using support::wait_ms;
 
 /// A handler that keeps the last request and hands its responder to the test.
-struct Desk {
+struct ParameterDesk {
   std::mutex mutex;
   std::string seen;
   telelink_parameter_list* wanted = nullptr;
@@ -24,7 +24,7 @@ struct Desk {
   Event called, dropped;
   int taken = 0;
 
-  ~Desk() { telelink_parameter_list_free(wanted); }
+  ~ParameterDesk() { telelink_parameter_list_free(wanted); }
 
   telelink_parameter_responder* take() {
     EXPECT_TRUE(called.wait(++taken));
@@ -38,7 +38,7 @@ std::string id_of(telelink_str id) {
 }
 
 void on_get(void* context, const telelink_get_parameters_request* request, telelink_parameter_responder* responder) {
-  auto& desk = *static_cast<Desk*>(context);
+  auto& desk = *static_cast<ParameterDesk*>(context);
   EXPECT_EQ(request->struct_size, sizeof *request);
   {
     const std::lock_guard lock{desk.mutex};
@@ -51,7 +51,7 @@ void on_get(void* context, const telelink_get_parameters_request* request, telel
 }
 
 void on_set(void* context, const telelink_set_parameters_request* request, telelink_parameter_responder* responder) {
-  auto& desk = *static_cast<Desk*>(context);
+  auto& desk = *static_cast<ParameterDesk*>(context);
   EXPECT_EQ(request->struct_size, sizeof *request);
   {
     const std::lock_guard lock{desk.mutex};
@@ -107,7 +107,7 @@ class ParameterHandlers : public Parameters {
   void SetUp() override {
     ASSERT_EQ(telelink_parameter_handler_init(&handler, sizeof handler), TELELINK_STATUS_OK);
     handler.context = &desk;
-    handler.drop = [](void* context) { static_cast<Desk*>(context)->dropped.set(); };
+    handler.drop = [](void* context) { static_cast<ParameterDesk*>(context)->dropped.set(); };
     handler.on_get = &on_get;
     handler.on_set = &on_set;
     robot.options.parameter_handler = &handler;
@@ -115,7 +115,7 @@ class ParameterHandlers : public Parameters {
     robot.join();
   }
 
-  Desk desk;
+  ParameterDesk desk;
   telelink_parameter_handler handler;
 };
 

@@ -12,7 +12,7 @@ using support::text;
 using support::wait_ms;
 
 /// A service that hands its responders to the test.
-struct Desk {
+struct ServiceDesk {
   std::mutex mutex;
   std::vector<telelink_service_responder*> responders;
   std::string seen;
@@ -28,7 +28,7 @@ struct Desk {
 };
 
 void on_request(void* context, const telelink_service_request* request, telelink_service_responder* responder) {
-  auto& desk = *static_cast<Desk*>(context);
+  auto& desk = *static_cast<ServiceDesk*>(context);
   EXPECT_EQ(request->struct_size, sizeof *request);
   {
     const std::lock_guard lock{desk.mutex};
@@ -48,7 +48,7 @@ class Services : public ::testing::Test {
     robot.options.supported_encodings_count = 1;
     ASSERT_EQ(telelink_service_init(&service, sizeof service), TELELINK_STATUS_OK);
     service.context = &desk;
-    service.drop = [](void* context) { static_cast<Desk*>(context)->dropped.set(); };
+    service.drop = [](void* context) { static_cast<ServiceDesk*>(context)->dropped.set(); };
     service.on_request = &on_request;
     service.name = text("/ask");
     robot.start();
@@ -85,7 +85,7 @@ class Services : public ::testing::Test {
   std::string payload() const { return {reinterpret_cast<const char*>(answer.payload.data), answer.payload.len}; }
 
   telelink_str json = text("json");
-  Desk desk;
+  ServiceDesk desk;
   telelink_service service;
   const telelink_service* services[1] = {&service};
   telelink_test_answer answer;
@@ -190,7 +190,7 @@ TEST_F(Services, RemovingDropsTheHandlerOnceItsCallsHaveReturned) {
 }
 
 TEST_F(Services, OfOneNameThereIsOne) {
-  Desk other;
+  ServiceDesk other;
   service.context = &other;
   EXPECT_EQ(telelink_session_add_services(robot.session, services, 1), TELELINK_STATUS_DUPLICATE);
   EXPECT_TRUE(other.dropped.wait());

@@ -24,9 +24,9 @@ constexpr std::size_t three_mib = 3u << 20;
 constexpr char dropped_text[] = "Internal server error: asset handler failed to send a response";
 
 /// A robot with an asset handler or folder, and a viewer.
-class Robot {
+class AssetRobot {
  public:
-  Robot() : options{support::robot(server)} {}
+  AssetRobot() : options{support::robot(server)} {}
 
   void start() {
     auto started = Session::start(context, std::move(options));
@@ -81,7 +81,7 @@ class Desk {
 };
 
 TEST(Asset, IsServedByAHandler) {
-  Robot robot;
+  AssetRobot robot;
   robot.options.asset_handler = [](const AssetRequest& request, AssetResponder responder) {
     EXPECT_EQ(request.client.identity(), "operator");
     if (request.uri == "large") {
@@ -104,7 +104,7 @@ TEST(Asset, IsServedByAHandler) {
 }
 
 TEST(Asset, RespondersAnswerLaterFromAnyThread) {
-  Robot robot;
+  AssetRobot robot;
   Desk desk;
   robot.options.asset_handler = [&](const AssetRequest&, AssetResponder responder) { desk.keep(std::move(responder)); };
   robot.start();
@@ -132,7 +132,7 @@ TEST(Asset, RespondersAnswerLaterFromAnyThread) {
 }
 
 TEST(Asset, ThirtyTwoLargeOnesAtOnceAllArriveAndTheNextIsRefused) {
-  Robot robot;
+  AssetRobot robot;
   Desk desk;
   robot.options.asset_handler = [&](const AssetRequest& request, AssetResponder responder) {
     desk.keep(std::move(responder), std::string{request.uri});
@@ -161,7 +161,7 @@ TEST(Asset, ThirtyTwoLargeOnesAtOnceAllArriveAndTheNextIsRefused) {
 }
 
 TEST(Asset, WhatAHandlerThrowsGoesNoFurther) {
-  Robot robot;
+  AssetRobot robot;
   robot.options.asset_handler = [](const AssetRequest& request, AssetResponder) {
     if (request.uri == "int") throw 1;
     throw std::runtime_error("no");
@@ -177,7 +177,7 @@ TEST(Asset, WhatAHandlerThrowsGoesNoFurther) {
 }
 
 TEST(Asset, HandlerMayCallEverything) {
-  Robot robot;
+  AssetRobot robot;
   robot.options.capabilities = telelink::Capabilities::services;
   robot.options.supported_encodings = {"json"};
   Count ready, done;
@@ -211,7 +211,7 @@ TEST(Asset, HandlerMayCallEverything) {
 }
 
 TEST(Asset, HandlerMayDestroyTheSession) {
-  Robot robot;
+  AssetRobot robot;
   Count ready, done, ended;
   robot.options.asset_handler = [&, end = support::counts_its_end(ended)](const AssetRequest&,
                                                                           AssetResponder responder) {
@@ -230,7 +230,7 @@ TEST(Asset, HandlerMayDestroyTheSession) {
 }
 
 TEST(Asset, StuckHandlersDelayNobodyElse) {
-  Robot robot;
+  AssetRobot robot;
   Count entered, go_on;
   robot.options.asset_handler = [&](const AssetRequest& request, AssetResponder responder) {
     if (request.uri == "stuck") {
@@ -269,7 +269,7 @@ TEST(Asset, StuckHandlersDelayNobodyElse) {
 }
 
 TEST(Asset, TimesOut) {
-  Robot robot;
+  AssetRobot robot;
   Desk desk;
   robot.options.request_timeout = std::chrono::milliseconds{1};
   robot.options.asset_handler = [&](const AssetRequest&, AssetResponder responder) { desk.keep(std::move(responder)); };
@@ -281,13 +281,13 @@ TEST(Asset, TimesOut) {
 TEST(Asset, HandlerIsDestroyedOnceAlsoWhenStartFails) {
   Count ended;
   {
-    Robot robot;
+    AssetRobot robot;
     robot.options.asset_handler = [end = support::counts_its_end(ended)](const AssetRequest&, AssetResponder) {};
     robot.start();
     EXPECT_EQ(ended.get(), 0);
   }
   EXPECT_EQ(ended.get(), 1);
-  Robot robot;
+  AssetRobot robot;
   robot.options.asset_handler = [end = support::counts_its_end(ended)](const AssetRequest&, AssetResponder) {};
   robot.options.asset_folder = telelink::AssetFolder{};
   const auto failed = Session::start(robot.context, std::move(robot.options));
@@ -318,7 +318,7 @@ class Tree {
 
 TEST(AssetFolder, ServesFiles) {
   const Tree tree;
-  Robot robot;
+  AssetRobot robot;
   robot.options.asset_folder = telelink::AssetFolder{}.package("robot", tree.root).file_root(tree.root);
   robot.start();
   tree.write("large.stl", std::string(three_mib, 'x'));
@@ -332,7 +332,7 @@ TEST(AssetFolder, ServesFiles) {
 
 TEST(AssetFolder, GivesTheRestToTheHandlerAndObeysItsLimits) {
   const Tree tree;
-  Robot robot;
+  AssetRobot robot;
   telelink::AssetFolder folder;
   folder.package("robot", tree.root).extensions({"txt", ".STL"}).max_size(5);
   robot.options.asset_folder = folder;
@@ -345,7 +345,7 @@ TEST(AssetFolder, GivesTheRestToTheHandlerAndObeysItsLimits) {
   EXPECT_EQ(robot.fetch("package://robot/leg.stl"), "error: there is no such file");
   EXPECT_EQ(robot.fetch("package://other/leg.stl"), "package://other/leg.stl");
 
-  Robot any;
+  AssetRobot any;
   any.options.asset_folder = telelink::AssetFolder{}.package("robot", tree.root).any_extension();
   tree.write("README", "read me");
   any.start();

@@ -14,7 +14,7 @@ using telelink::Status;
 using telelink::testing::PanicPoint;
 
 /// A robot with a service and a channel, and what it was told.
-struct Robot {
+struct PanicRobot {
   telelink::testing::Server server;
   telelink::Context context;
   Count connected, subscribed, unsubscribed, panicked, shutdown, ended;
@@ -43,7 +43,7 @@ struct Robot {
 
 TEST(Panic, OfTheOwnerOrTheGatewayEndsTheSessionWithAReason) {
   for (const auto point : {PanicPoint::owner, PanicPoint::gateway}) {
-    Robot robot;
+    PanicRobot robot;
     {
       const auto session = robot.start();
       ASSERT_TRUE(session) << session.error().message;
@@ -65,7 +65,7 @@ TEST(Panic, OfTheOwnerOrTheGatewayEndsTheSessionWithAReason) {
 }
 
 TEST(Panic, OfTheCallbackThreadCostsOneEvent) {
-  Robot robot;
+  PanicRobot robot;
   auto battery = robot.context.channel("/battery", telelink::json());
   {
     const auto session = robot.start();
@@ -88,7 +88,7 @@ TEST(Panic, OfTheCallbackThreadCostsOneEvent) {
 }
 
 TEST(Panic, OfAHandlerThreadFailsItsRequest) {
-  Robot robot;
+  PanicRobot robot;
   {
     const auto session = robot.start();
     ASSERT_TRUE(session) << session.error().message;
@@ -108,7 +108,7 @@ TEST(Panic, OfAHandlerThreadFailsItsRequest) {
 }
 
 TEST(Panic, OfAStreamRestartsItsViewer) {
-  Robot robot;
+  PanicRobot robot;
   const auto session = robot.start();
   ASSERT_TRUE(session) << session.error().message;
   ASSERT_TRUE(robot.connected.wait());
@@ -124,7 +124,7 @@ TEST(Panic, OfAStreamRestartsItsViewer) {
 }
 
 TEST(Panic, PointsThatDoNotExistAreRefused) {
-  Robot robot;
+  PanicRobot robot;
   const auto session = robot.start();
   ASSERT_TRUE(session);
   const auto refused = telelink::testing::inject_panic(*session, static_cast<PanicPoint>(9));

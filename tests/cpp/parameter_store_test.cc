@@ -164,13 +164,8 @@ TEST(ParameterStore, FunctionsAreDestroyedOnce) {
   EXPECT_EQ(ended.get(), 4);
 }
 
-std::string message(const std::string& parameters, const std::string& id = "") {
-  return R"({"op":"parameterValues","parameters":[)" + parameters + "]" + (id.empty() ? "" : R"(,"id":")" + id + "\"") +
-         "}";
-}
-
 std::string gain_is(const std::string& value, const std::string& id = "") {
-  return message(R"({"name":"/gain","type":"float64","value":)" + value + "}", id);
+  return support::parameter_values(R"({"name":"/gain","type":"float64","value":)" + value + "}", id);
 }
 
 /// A robot with a store, and two viewers that follow "/gain".
@@ -238,8 +233,8 @@ TEST_F(ParameterViewers, OnlyWhatTheRulesAllow) {
   start();
   send(R"({"op":"setParameters","id":"1","parameters":[{"name":"/gain","value":3},{"name":"/fixed","value":8},)"
        R"({"name":"/new","value":1},{"name":"/gain"},{"name":"/note"}]})");
-  EXPECT_EQ(values(first),
-            message(R"({"name":"/gain","type":"float64","value":1.0},{"name":"/fixed","value":7})", "1"));
+  EXPECT_EQ(values(first), support::parameter_values(
+                               R"({"name":"/gain","type":"float64","value":1.0},{"name":"/fixed","value":7})", "1"));
   ASSERT_TRUE(changed.wait());
   ASSERT_EQ(told.size(), 1U);
   EXPECT_FALSE(told[0].value.is_set());
@@ -258,7 +253,7 @@ TEST_F(ParameterViewers, ABlockedOnChangeHoldsUpNobodyElse) {
   ASSERT_TRUE(gain);
   start();
   send(R"({"op":"setParameters","parameters":[{"name":"/slow","value":1}],"id":"1"})");
-  EXPECT_EQ(values(first), message(R"({"name":"/slow","value":1})", "1"));
+  EXPECT_EQ(values(first), support::parameter_values(R"({"name":"/slow","value":1})", "1"));
   ASSERT_TRUE(entered.wait());
   EXPECT_TRUE(gain->set(2));
   EXPECT_EQ(values(first), gain_is("2.0"));

@@ -28,11 +28,6 @@ using telelink::Status;
 using Dict = ParameterValue::Dict;
 using Array = ParameterValue::Array;
 
-std::string message(const std::string& parameters, const std::string& id = "") {
-  return R"({"op":"parameterValues","parameters":[)" + parameters + "]" + (id.empty() ? "" : R"(,"id":")" + id + "\"") +
-         "}";
-}
-
 TEST(ParameterValue, IsMadeFromWhatItHolds) {
   EXPECT_EQ(ParameterValue{}.kind(), ParameterKind::unset);
   EXPECT_EQ(ParameterValue{true}.kind(), ParameterKind::boolean);
@@ -171,9 +166,9 @@ TEST(ParameterHandler, EveryKindBothWays) {
   };
   Handled robot{std::move(handler)};
   robot.send(R"({"op":"getParameters","parameterNames":[],"id":"7"})");
-  EXPECT_EQ(robot.values(), message(every_kind_json, "7"));
+  EXPECT_EQ(robot.values(), support::parameter_values(every_kind_json, "7"));
   robot.send(R"({"op":"setParameters","parameters":[)" + std::string{every_kind_json} + R"(],"id":"8"})");
-  EXPECT_EQ(robot.values(), message(every_kind_json, "8"));
+  EXPECT_EQ(robot.values(), support::parameter_values(every_kind_json, "8"));
 }
 
 TEST(ParameterHandler, AnswersLaterTwiceAndAfterEverybodyHasGone) {
@@ -199,7 +194,7 @@ TEST(ParameterHandler, AnswersLaterTwiceAndAfterEverybodyHasGone) {
   }).join();
   EXPECT_EQ(kept[0].respond({}), Status::already_responded);
   EXPECT_EQ(kept[0].fail("x"), Status::already_responded);
-  EXPECT_EQ(robot.values(), message(R"({"name":"/a","value":1})"));
+  EXPECT_EQ(robot.values(), support::parameter_values(R"({"name":"/a","value":1})"));
   EXPECT_EQ(kept[1].fail("not today"), Status::ok);
   EXPECT_EQ(robot.status(), "not today");
   robot.viewer.reset();
@@ -253,8 +248,8 @@ TEST(ParameterHandler, MayBlockAndPublishAndDestroyTheSession) {
   go_on.add();
   std::vector<std::string> got{robot->values(), robot->values()};
   std::sort(got.begin(), got.end());
-  EXPECT_EQ(got, (std::vector<std::string>{message(R"({"name":"/a","value":1})", "1"),
-                                           message(R"({"name":"/a","value":1})")}));
+  EXPECT_EQ(got, (std::vector<std::string>{support::parameter_values(R"({"name":"/a","value":1})", "1"),
+                                           support::parameter_values(R"({"name":"/a","value":1})")}));
   // The session can be gone before it answers the ping that follows.
   (void)robot->viewer->send_json(R"({"op":"setParameters","parameters":[]})", std::chrono::seconds{1});
   ASSERT_TRUE(destroyed.wait());
@@ -304,14 +299,14 @@ TEST(ParameterListener, GetSetAndSubscriptions) {
     robot.send(R"({"op":"subscribeParameterUpdates","parameterNames":["/a","/b"]})");
     ASSERT_TRUE(subscribed.wait());
     robot.send(R"({"op":"getParameters","parameterNames":["/a"],"id":"1"})");
-    EXPECT_EQ(robot.values(), message(R"({"name":"/a","value":1})", "1"));
+    EXPECT_EQ(robot.values(), support::parameter_values(R"({"name":"/a","value":1})", "1"));
     robot.send(R"({"op":"getParameters","parameterNames":[],"id":"2"})");
-    EXPECT_EQ(robot.values(), message("", "2"));
+    EXPECT_EQ(robot.values(), support::parameter_values("", "2"));
     robot.send(R"({"op":"setParameters","parameters":[{"name":"/a","value":5}],"id":"3"})");
-    EXPECT_EQ(robot.values(), message(R"({"name":"/a","value":4})", "3"));
-    EXPECT_EQ(robot.values(), message(R"({"name":"/a","value":4})"));
+    EXPECT_EQ(robot.values(), support::parameter_values(R"({"name":"/a","value":4})", "3"));
+    EXPECT_EQ(robot.values(), support::parameter_values(R"({"name":"/a","value":4})"));
     robot.send(R"({"op":"setParameters","parameters":[{"name":"/a","value":0}],"id":"4"})");
-    EXPECT_EQ(robot.values(), message("", "4"));
+    EXPECT_EQ(robot.values(), support::parameter_values("", "4"));
     robot.send(R"({"op":"unsubscribeParameterUpdates","parameterNames":["/b"]})");
     ASSERT_TRUE(unsubscribed.wait());
   }

@@ -16,7 +16,7 @@ using telelink::Session;
 using telelink::Status;
 
 /// A robot that offers `services`, and a viewer.
-class Robot {
+class ServiceRobot {
  public:
   void start(std::vector<Service> services = {}) {
     auto options = support::robot(server);
@@ -68,7 +68,7 @@ Service echo(std::string name) {
 }
 
 TEST(Service, DeclaredSchemasAreShownAndRuleTheEncodings) {
-  Robot robot;
+  ServiceRobot robot;
   Service service = echo("/declared");
   service.request = telelink::json_schema("Ask", R"({"title": "question"})");
   service.response = telelink::protobuf("Tell", "descriptor");
@@ -83,7 +83,7 @@ TEST(Service, DeclaredSchemasAreShownAndRuleTheEncodings) {
 }
 
 TEST(Service, SeveralComeAndGoInOneMessage) {
-  Robot robot;
+  ServiceRobot robot;
   robot.start();
   std::vector<Service> services;
   services.push_back(echo("/one"));
@@ -102,7 +102,7 @@ TEST(Service, SeveralComeAndGoInOneMessage) {
 }
 
 TEST(Service, ThirtyTwoCallsRunAtOnceAndTheNextIsRefused) {
-  Robot robot;
+  ServiceRobot robot;
   std::mutex mutex;
   std::vector<ServiceResponder> kept;
   Count came;
@@ -141,7 +141,7 @@ TEST(Service, ThirtyTwoCallsRunAtOnceAndTheNextIsRefused) {
 }
 
 TEST(Service, TimesOut) {
-  Robot robot;
+  ServiceRobot robot;
   std::optional<ServiceResponder> kept;
   Count came;
   Service slow{"/slow", "", [&](const ServiceRequest&, ServiceResponder responder) {
@@ -157,7 +157,7 @@ TEST(Service, TimesOut) {
 }
 
 TEST(Service, WhatAHandlerThrowsGoesNoFurther) {
-  Robot robot;
+  ServiceRobot robot;
   robot.start({Service{"/int", "", [](const ServiceRequest&, ServiceResponder) { throw 1; }}, echo("/echo")});
   ::testing::internal::CaptureStderr();
   EXPECT_EQ(robot.call("/int"), "error: Internal server error: service failed to send a response");
@@ -168,7 +168,7 @@ TEST(Service, WhatAHandlerThrowsGoesNoFurther) {
 }
 
 TEST(Service, HandlerMayCallEverything) {
-  Robot robot;
+  ServiceRobot robot;
   Count ready;
   robot.start({Service{"/all", "", [&](const ServiceRequest& request, ServiceResponder responder) {
                          EXPECT_TRUE(ready.wait());
@@ -195,7 +195,7 @@ TEST(Service, HandlerMayCallEverything) {
 }
 
 TEST(Service, HandlerMayDestroyTheSession) {
-  Robot robot;
+  ServiceRobot robot;
   Count ready, done, ended;
   robot.start({Service{"/destroy", "",
                        [&, end = support::counts_its_end(ended)](const ServiceRequest&, ServiceResponder responder) {
@@ -213,7 +213,7 @@ TEST(Service, HandlerMayDestroyTheSession) {
 }
 
 TEST(Service, StuckHandlersDelayNobodyElse) {
-  Robot robot;
+  ServiceRobot robot;
   Count entered, go_on;
   robot.start({Service{"/stuck", "",
                        [&](const ServiceRequest&, ServiceResponder responder) {
@@ -237,11 +237,11 @@ TEST(Service, StuckHandlersDelayNobodyElse) {
   ASSERT_TRUE(subscribed) << subscribed.error().message;
   EXPECT_EQ(battery->log("{}"), Status::ok);
   EXPECT_TRUE(other->next_message());
-  EXPECT_EQ(Robot::text(other->call("/echo", "json", "2")), "2");
+  EXPECT_EQ(ServiceRobot::text(other->call("/echo", "json", "2")), "2");
   EXPECT_EQ(go_on.get(), 0);
   go_on.add();
   for (const auto id : ids)
-    EXPECT_EQ(Robot::text(robot.viewer->answer(id)), "done");
+    EXPECT_EQ(ServiceRobot::text(robot.viewer->answer(id)), "done");
 }
 
 }  // namespace

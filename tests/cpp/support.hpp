@@ -47,6 +47,12 @@ class Count {
   int count_ = 0;
 };
 
+/// What a viewer is sent of these parameters, which are JSON objects with commas between them.
+inline std::string parameter_values(const std::string& parameters, const std::string& id = "") {
+  return R"({"op":"parameterValues","parameters":[)" + parameters + "]" + (id.empty() ? "" : R"(,"id":")" + id + "\"") +
+         "}";
+}
+
 /// Captured by a callback, counts its destruction: a copy of a std::function shares it.
 inline std::shared_ptr<void> counts_its_end(Count& count) {
   return std::shared_ptr<void>(nullptr, [&count](void*) { count.add(); });

@@ -17,9 +17,9 @@ using telelink::VideoImage;
 constexpr std::uint32_t width = 32;
 constexpr std::uint32_t height = 24;
 
-class Robot {
+class CameraRobot {
  public:
-  Robot() : options{support::robot(server)} {}
+  CameraRobot() : options{support::robot(server)} {}
 
   void start() {
     auto started = Session::start(context, std::move(options));
@@ -47,7 +47,7 @@ VideoImage grey(const std::vector<std::uint8_t>& data) {
 }
 
 TEST(VideoSource, ShowsItsPicturesAndCountsThem) {
-  Robot robot;
+  CameraRobot robot;
   telelink::VideoSourceOptions options;
   options.frame_id = "front";
   auto source = robot.context.video_source("/camera", options);
@@ -96,7 +96,7 @@ TEST(VideoSource, SaysWhatIsWrongWithAPicture) {
 }
 
 TEST(VideoSource, EncodedOnesSayWhenAKeyFrameIsNeeded) {
-  Robot robot;
+  CameraRobot robot;
   telelink::VideoSourceOptions options;
   options.kind = telelink::VideoSourceKind::h264;
   auto source = robot.context.video_source("/camera", options);
@@ -119,7 +119,7 @@ TEST(VideoSource, EncodedOnesSayWhenAKeyFrameIsNeeded) {
 }
 
 TEST(VideoOptions, ReachTheSession) {
-  Robot robot;
+  CameraRobot robot;
   robot.options.video.codec = telelink::VideoCodec::av1;
   robot.options.video.encoder = telelink::VideoEncoder::software;
   robot.options.video.max_bitrate = 5;
@@ -129,7 +129,7 @@ TEST(VideoOptions, ReachTheSession) {
 }
 
 TEST(VideoOptions, CaptureTimesReachTheSession) {
-  Robot robot;
+  CameraRobot robot;
   robot.options.video.capture_times = static_cast<telelink::VideoCaptureTimes>(7);
   const auto started = Session::start(robot.context, std::move(robot.options));
   ASSERT_FALSE(started);
@@ -137,7 +137,7 @@ TEST(VideoOptions, CaptureTimesReachTheSession) {
 }
 
 TEST(VideoOptions, AnOptOutThatThrowsOrBlocksIsContained) {
-  Robot robot;
+  CameraRobot robot;
   support::Count asked;
   robot.options.suppress_video = [&](telelink::ChannelView channel) -> bool {
     asked.add();
@@ -160,7 +160,7 @@ TEST(VideoOptions, AnOptOutThatThrowsOrBlocksIsContained) {
 }
 
 TEST(VideoOptions, APictureFromInsideACallbackOfItsOwnSession) {
-  Robot robot;
+  CameraRobot robot;
   auto source = robot.context.video_source("/camera");
   ASSERT_TRUE(source);
   const std::vector<std::uint8_t> white(width * height * 3, 255);

@@ -38,9 +38,8 @@ fn as_format(format: VideoFormat, width: u32, height: u32, rgb: &[u8]) -> Vec<u8
         }
         VideoFormat::Mjpeg => {
             let mut file = Vec::new();
-            let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut file, 90);
-            let encoded = image::ImageEncoder::write_image(encoder, rgb, width, height, image::ColorType::Rgb8.into());
-            encoded.expect("a JPEG");
+            let encoder = jpeg_encoder::Encoder::new(&mut file, 90);
+            encoder.encode(rgb, width as u16, height as u16, jpeg_encoder::ColorType::Rgb).expect("a JPEG");
             file
         }
         _ => rgb.to_vec(),

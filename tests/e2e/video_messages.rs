@@ -8,7 +8,6 @@ mod wire;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use image::codecs::jpeg::JpegEncoder;
 use image_webp::{ColorType, WebPEncoder};
 use parking_lot::Mutex;
 use telelink::context::{Channel, Schema};
@@ -121,9 +120,8 @@ fn file(format: &str, rgb: &[u8]) -> Vec<u8> {
     let mut file = Vec::new();
     match format {
         "jpeg" | "jpg" | "rgb8; jpeg compressed bgr8" => {
-            let encoder = JpegEncoder::new_with_quality(&mut file, 90);
-            let colour = image::ColorType::Rgb8.into();
-            image::ImageEncoder::write_image(encoder, rgb, WIDTH, HEIGHT, colour).expect("a JPEG");
+            let encoder = jpeg_encoder::Encoder::new(&mut file, 90);
+            encoder.encode(rgb, WIDTH as u16, HEIGHT as u16, jpeg_encoder::ColorType::Rgb).expect("a JPEG");
         }
         "PNG" | "bgr8; png compressed" => {
             let mut encoder = png::Encoder::new(&mut file, WIDTH, HEIGHT);

@@ -27,10 +27,10 @@ fn webp(source: &Source, color: image_webp::ColorType) -> Vec<u8> {
     file
 }
 
-fn jpeg(source: &Source, color: image::ExtendedColorType) -> Vec<u8> {
+fn jpeg(source: &Source, color: jpeg_encoder::ColorType) -> Vec<u8> {
     let mut file = Vec::new();
-    let mut encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut file, 100);
-    encoder.encode(&source.data, source.width, source.height, color).expect("a JPEG file");
+    let (width, height) = (source.width as u16, source.height as u16);
+    jpeg_encoder::Encoder::new(&mut file, 100).encode(&source.data, width, height, color).expect("a JPEG file");
     file
 }
 
@@ -64,8 +64,8 @@ fn s_240_every_size_from_16_to_33_is_shown_in_every_codec() {
                 (&mono, Codec::Png, png(&mono, png::ColorType::Grayscale), 2.0),
                 (&rgb, Codec::Webp, webp(&rgb, image_webp::ColorType::Rgb8), 2.0),
                 (&rgba, Codec::Webp, webp(&rgba, image_webp::ColorType::Rgba8), 2.0),
-                (&smooth, Codec::Jpeg, jpeg(&smooth, image::ExtendedColorType::Rgb8), 3.0),
-                (&grey, Codec::Jpeg, jpeg(&grey, image::ExtendedColorType::L8), 3.0),
+                (&smooth, Codec::Jpeg, jpeg(&smooth, jpeg_encoder::ColorType::Rgb), 3.0),
+                (&grey, Codec::Jpeg, jpeg(&grey, jpeg_encoder::ColorType::Luma), 3.0),
             ] {
                 let context = format!("{width}×{height} {codec:?} {:?}", source.format);
                 source.expected().assert_shown(&convert(codec, &file).expect(&context), tolerance, &context);
@@ -80,7 +80,7 @@ fn s_240_the_usual_odd_size_is_shown_in_every_codec() {
     for (codec, file, tolerance) in [
         (Codec::Png, png(&source, png::ColorType::Rgb), 2.0),
         (Codec::Webp, webp(&source, image_webp::ColorType::Rgb8), 2.0),
-        (Codec::Jpeg, jpeg(&source, image::ExtendedColorType::Rgb8), 3.0),
+        (Codec::Jpeg, jpeg(&source, jpeg_encoder::ColorType::Rgb), 3.0),
         (Codec::Jpeg, include_bytes!("fixtures/ramp-641x481.jpg").to_vec(), 6.0),
         (Codec::Webp, include_bytes!("fixtures/ramp-641x481.webp").to_vec(), 6.0),
     ] {
@@ -139,7 +139,7 @@ fn s_239_small_files_are_refused_by_their_size() {
         for (codec, file) in [
             (Codec::Png, png(&source, png::ColorType::Rgb)),
             (Codec::Webp, webp(&source, image_webp::ColorType::Rgb8)),
-            (Codec::Jpeg, jpeg(&source, image::ExtendedColorType::Rgb8)),
+            (Codec::Jpeg, jpeg(&source, jpeg_encoder::ColorType::Rgb)),
         ] {
             let expected = if width == 1 {
                 VideoError::ZeroSized { width, height }
@@ -191,9 +191,9 @@ fn a_file_of_another_codec_is_refused() {
 fn half_a_jpeg_is_shown_and_shows_nothing_of_the_picture_before() {
     let file = include_bytes!("fixtures/ramp-641x481.jpg");
     let noise = Source::noise(641, 481, RawFormat::Rgb8, 0, false);
-    let (noise, light) = (jpeg(&noise, image::ExtendedColorType::Rgb8), vec![255; 641 * 481 * 3]);
+    let (noise, light) = (jpeg(&noise, jpeg_encoder::ColorType::Rgb), vec![255; 641 * 481 * 3]);
     let light = Source { data: light, ..ramp(641, 481, RawFormat::Rgb8) };
-    let light = jpeg(&light, image::ExtendedColorType::Rgb8);
+    let light = jpeg(&light, jpeg_encoder::ColorType::Rgb);
     for len in [file.len() / 2, file.len() * 3 / 4, file.len() - 2] {
         let shown = [&noise, &light].map(|before| {
             let mut converter = Converter::new();

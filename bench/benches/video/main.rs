@@ -104,9 +104,9 @@ fn formats(c: &mut Criterion) {
     }
     let mut file = Vec::new();
     let pixels = scene((3 * WIDTH * HEIGHT) as usize);
-    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut file, 85)
-        .encode(&pixels, WIDTH, HEIGHT, image::ExtendedColorType::Rgb8)
-        .expect("a JPEG file");
+    let mut encoder = jpeg_encoder::Encoder::new(&mut file, 85);
+    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_1_1);
+    encoder.encode(&pixels, WIDTH as u16, HEIGHT as u16, jpeg_encoder::ColorType::Rgb).expect("a JPEG file");
     let mut converter = Converter::new();
     group.bench_function("jpeg", |b| {
         let picture = Picture::Compressed { codec: Codec::Jpeg, data: black_box(&file) };
