@@ -9,7 +9,8 @@ set -euo pipefail
 step "tools" scripts/tools.sh
 step "formats, clippy, rustdoc" scripts/lint.sh
 step "script tests" "$PYTHON_VENV" -m pytest -q -p no:cacheprovider tests/scripts
-step "Rust tests" cargo test --locked --workspace
+# Four at a time on two cores: the long ones mostly wait for a server.
+step "Rust tests" env RUST_TEST_THREADS="${RUST_TEST_THREADS:-4}" cargo test --locked --workspace
 step "header in sync" scripts/header.sh --check
 step "comments of the headers" scripts/docs.sh --check
 step "build" scripts/build.sh

@@ -106,7 +106,7 @@ async fn a_hundred_lives_of_a_video_track_leave_nothing_behind() {
     assert_eq!(robot.session.status(), ConnectionStatus::Connected);
     println!("after the new connection: {:?}", Reading::take());
     // And the camera can be watched as before.
-    let mut watcher = Watcher::python(&robot, &["/camera"]);
+    let watcher = Watcher::python(&robot, &["/camera"]);
     watcher.frame("pictures", |line| size_is(line, WIDTH, HEIGHT));
     drop(camera);
 }

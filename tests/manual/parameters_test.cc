@@ -1,6 +1,7 @@
 // The code of docs/parameters.md, run on the in-memory room. A test of the repository compares both.
 #include "page.hpp"
 
+#include <atomic>
 #include <iostream>
 #include <optional>
 #include <string>
@@ -11,7 +12,7 @@ namespace {
 
 struct Controller {
   void set_gain(double value) { gain = value; }
-  double gain = 0;
+  std::atomic<double> gain{0};
 };
 
 std::vector<telelink::Parameter> read_elsewhere(const std::vector<std::string>&) {

@@ -100,7 +100,10 @@ impl StartBudget {
     fn take(&mut self) -> Result<(), Instant> {
         match (self.left.checked_sub(1), self.since) {
             (None, Some(since)) => Err(since + START_INTERVAL),
-            (left, _) => Ok(self.left = left.unwrap_or_default()),
+            (left, _) => {
+                self.left = left.unwrap_or_default();
+                Ok(())
+            }
         }
     }
 }

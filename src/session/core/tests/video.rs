@@ -104,7 +104,7 @@ fn s_231_the_first_video_subscriber_starts_the_track_and_the_last_ends_it() {
 #[test]
 fn a_viewer_that_turns_video_on_and_off_does_not_set_the_pace() {
     let (mut robot, channel, _) = stage();
-    let mut toggle = |robot: &mut Robot, times: usize| {
+    let toggle = |robot: &mut Robot, times: usize| {
         (0..times)
             .map(|_| {
                 robot.watch("PA_1", &[&channel]);
