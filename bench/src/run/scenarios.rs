@@ -102,6 +102,7 @@ fn scenarios(effort: Effort) -> Vec<Scenario> {
             add(RELIABLE_PACED, size, 1, &[Telelink, Peer, Single], 1, paced.clone());
         }
         add(LOSSY_PACED, size, 1, &[Telelink, Peer, Raw], 1, paced.clone());
+        // A smoke leaves out what differs from another scenario by a number only.
         if !effort.smoke {
             add(LOSSY_PACED, size, many, &[Telelink, Peer, Raw], 1, paced);
         }
@@ -113,7 +114,6 @@ fn scenarios(effort: Effort) -> Vec<Scenario> {
     let channels = MANY_CHANNELS as u64;
     let tick = Burst { rate: 1000.0, count: effort.count(4000), ..template.clone() };
     add(LOSSY_SPREAD, 100, 1, &[Telelink, Peer, Raw], MANY_CHANNELS, tick.clone());
-    // A smoke leaves out what differs from another scenario by a number only.
     if !effort.smoke {
         add(LOSSY_TOGETHER, 100, 1, &[Telelink, Peer, Raw], MANY_CHANNELS, Burst { group: channels, ..tick });
     }
