@@ -68,12 +68,22 @@ impl<W: Writer + Sync> Pump<W> {
             () = cut_off => Some(Err(self.cut_off())),
             result = self.pump() => Some(result),
         };
-        // A broken or abandoned stream is closed as well: the other side must not wait for the rest.
-        let reason = (!matches!(result, Some(Ok(())))).then_some(UNFINISHED);
-        let closed = self.writer.close(reason).await;
-        if let Some(result) = result {
-            // Nobody waits for the answer: then there is nobody to tell.
-            let _ = ended.send(result.and(closed));
+        // A broken or abandoned stream is closed as well: the other side must not wait for the rest. Where `send` fails nobody
+        // waits for the answer, and there is nobody to tell.
+        match result {
+            Some(Ok(())) => {
+                let closed = self.writer.close(None).await;
+                let _ = ended.send(closed);
+            }
+            unfinished => {
+                // Told first: where a write has stood still (S-116), closing may stand still as long again.
+                if let Some(failed) = unfinished {
+                    let _ = ended.send(failed);
+                }
+                if let Err(error) = self.writer.close(Some(UNFINISHED)).await {
+                    tracing::debug!(target: "telelink::livekit", %error, "an unfinished stream could not be closed");
+                }
+            }
         }
     }
 
@@ -109,5 +119,86 @@ impl<W: Writer + Sync> Pump<W> {
             _ if self.core.check_open().is_err() => RoomError::Closed,
             other => other,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+    use std::task::{Context, Poll};
+
+    use tokio::sync::mpsc;
+
+    use super::super::incoming::{Incoming, Readers};
+    use super::super::pacer::Meter;
+    use super::super::participants::{tests::info, Participants};
+    use super::*;
+
+    struct Nothing;
+
+    impl Meter for Nothing {
+        fn packets_sent(&self, _tell: Box<dyn FnOnce(u32) + Send>) {}
+    }
+
+    impl Readers for Nothing {
+        fn take(&self, _wanted: &mut dyn FnMut(&Incoming) -> bool) -> Vec<Arc<Incoming>> {
+            Vec::new()
+        }
+    }
+
+    impl ByteSource for Nothing {
+        fn poll_fill(&self, _cx: &mut Context<'_>, _max: usize, out: &mut Vec<u8>) -> Poll<Fill> {
+            out.push(1);
+            Poll::Ready(Fill::Bytes)
+        }
+    }
+
+    /// Tells what it was asked; a write is answered with `write`, or never, and a close never.
+    struct Stuck {
+        asked: mpsc::UnboundedSender<Option<&'static str>>,
+        write: Option<RoomError>,
+    }
+
+    impl Writer for Stuck {
+        async fn write(&self, _bytes: &Bytes) -> Result<(), RoomError> {
+            self.asked.send(None).unwrap();
+            match &self.write {
+                Some(error) => Err(error.clone()),
+                None => pending().await,
+            }
+        }
+
+        async fn close(self, reason: Option<&'static str>) -> Result<(), RoomError> {
+            self.asked.send(reason).unwrap();
+            pending().await
+        }
+    }
+
+    fn stream(write: Option<RoomError>) -> (ByteStream, mpsc::UnboundedReceiver<Option<&'static str>>) {
+        let participants = Participants::new(info("robot", "PA_1"), []);
+        let runtime = tokio::runtime::Handle::current();
+        let (core, _events) = Core::new(runtime, Arc::default(), participants, Box::new(Nothing), Box::new(Nothing));
+        let (asked, heard) = mpsc::unbounded_channel();
+        (start(&core, core.life.subscribe(), Stuck { asked, write }, Arc::new(Nothing)), heard)
+    }
+
+    async fn soon<T>(what: impl Future<Output = T>) -> T {
+        tokio::time::timeout(Duration::from_secs(1), what).await.expect("in time")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s_116_a_write_that_stood_still_is_told_before_the_stream_is_closed() {
+        let (stream, mut heard) = stream(Some(RoomError::Timeout("a write")));
+        assert_eq!(soon(stream.ended()).await, Err(RoomError::Stalled(30)));
+        assert_eq!(soon(heard.recv()).await, Some(None));
+        assert_eq!(soon(heard.recv()).await, Some(Some(UNFINISHED)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s_112_dropping_a_stream_ends_the_write_that_is_under_way() {
+        let (stream, mut heard) = stream(None);
+        assert_eq!(soon(heard.recv()).await, Some(None));
+        drop(stream);
+        assert_eq!(soon(heard.recv()).await, Some(Some(UNFINISHED)));
     }
 }

@@ -77,11 +77,11 @@ impl Participants {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::room::ParticipantKind;
 
-    fn info(identity: &str, sid: &str) -> Participant {
+    pub(in crate::room::livekit_common) fn info(identity: &str, sid: &str) -> Participant {
         Participant {
             identity: identity.into(),
             sid: sid.into(),
