@@ -102,6 +102,10 @@ impl Core {
     }
 
     pub(super) fn participant_connected(&mut self, participant: Participant) {
+        let known = self.present(&participant.identity).is_some_and(|known| known.sid == participant.sid);
+        if !known {
+            self.recalls.announced(&participant.sid);
+        }
         self.note_present(&participant);
     }
 
@@ -110,6 +114,7 @@ impl Core {
             tracing::debug!(identity = %participant.identity, "a stale event of an older connection was ignored");
             return;
         }
+        self.recalls.active(&participant.sid);
         if self.recalls.is_greeting_due() {
             return;
         }

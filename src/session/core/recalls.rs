@@ -31,6 +31,8 @@ pub(super) struct Recalls {
     known: HashSet<Identity>,
     /// When those in the room are greeted, and why.
     greeting: Option<(Instant, Option<ResetCause>)>,
+    /// Those who were announced since the greeting is due and are not active yet: nothing reaches them before (S-26, P-13).
+    announced: HashSet<Sid>,
 }
 
 struct Recall {
@@ -46,6 +48,16 @@ impl Recalls {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let due = self.watched.values().filter_map(|recall| recall.due);
         due.chain(self.greeting.as_ref().map(|(at, _)| *at)).min()
+    }
+
+    pub(super) fn announced(&mut self, sid: &Sid) {
+        if self.is_greeting_due() {
+            self.announced.insert(sid.clone());
+        }
+    }
+
+    pub(super) fn active(&mut self, sid: &Sid) {
+        self.announced.remove(sid);
     }
 
     /// Whether those who are in the room are greeted a little later.
@@ -65,6 +77,7 @@ impl Recalls {
 
     pub(super) fn left(&mut self) {
         self.greeting = None;
+        self.announced.clear();
     }
 
     fn watch(&mut self, client: ClientId, wait: Duration, left: u32, now: Now) {
@@ -94,6 +107,7 @@ impl Core {
 
     /// Greets those who are in the room when the news of the new connection has reached them.
     pub(super) fn greet_later(&mut self, cause: Option<ResetCause>, now: Now) {
+        self.recalls.announced.clear();
         self.recalls.greeting = Some((now.mono + NEWS, cause));
     }
 
@@ -120,7 +134,10 @@ impl Core {
 
     fn greet(&mut self, now: Now) {
         let Some((_, cause)) = self.recalls.greeting.take() else { return };
-        let mut participants: Vec<Participant> = self.present.values().cloned().collect();
+        // Those who are announced only are registered when they are active.
+        let announced = std::mem::take(&mut self.recalls.announced);
+        let mut participants: Vec<Participant> =
+            self.present.values().filter(|participant| !announced.contains(&participant.sid)).cloned().collect();
         participants.sort_by_key(|participant| participant.joined_at_ms);
         for participant in participants {
             self.register_if_accepted(&participant, cause.map(|cause| (cause, 0)), now);

@@ -44,6 +44,15 @@ fn s_20_those_present_at_the_join_are_served_and_their_active_event_changes_noth
 }
 
 #[test]
+fn s_26_who_is_announced_is_served_when_active() {
+    let mut robot = Robot::new();
+    robot.input(Input::ParticipantConnected(who("ann", "S1", 1)));
+    assert_eq!(robot.take(), []);
+    robot.input(Input::ParticipantActive(who("ann", "S1", 1)));
+    assert!(robot.current("S1").is_some());
+}
+
+#[test]
 fn p_12_versions_are_accepted_and_refused_as_the_table_says() {
     let cases = [
         (None, true),

@@ -128,3 +128,19 @@ fn s_27_who_comes_or_goes_before_the_greeting_is_greeted_once_or_not_at_all() {
     robot.input(Input::ParticipantActive(who("eve", "S3", 1002)));
     assert_eq!(robot.open.len(), 2);
 }
+
+#[test]
+fn s_26_who_is_announced_before_the_greeting_is_greeted_when_active() {
+    let mut robot = Robot::new();
+    robot.viewer("ann", "S1");
+    robot.input(Input::Reconnected { participants: vec![who("ann", "S1", 1000)] });
+    for (identity, sid) in [("ann", "S1"), ("eve", "S2"), ("joe", "S3")] {
+        robot.input(Input::ParticipantConnected(who(identity, sid, 1000)));
+    }
+    robot.input(Input::ParticipantActive(who("joe", "S3", 1000)));
+    robot.pass(NEWS);
+    assert!(robot.current("S1").is_some() && robot.current("S3").is_some());
+    assert_eq!(robot.current("S2"), None, "nothing reaches it yet");
+    robot.input(Input::ParticipantActive(who("eve", "S2", 1000)));
+    assert!(robot.current("S2").is_some());
+}
