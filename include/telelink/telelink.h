@@ -2705,13 +2705,22 @@ typedef struct telelink_session_stats {
    */
   uint64_t dropped_incoming;
   /**
-   * Viewers that had to be reset because they were too slow or sent garbage.
+   * Viewers that had to be reset: `overflow_resets` + `write_failure_resets`.
    */
   uint64_t viewer_resets;
   /**
    * Times that the transport lost its link and got it back without leaving the room.
    */
   uint64_t reconnects;
+  /**
+   * Viewers that were reset because they were too slow: more waited for one of them than `message_backlog_size` or
+   * `message_backlog_bytes`.
+   */
+  uint64_t overflow_resets;
+  /**
+   * Viewers that were reset because their stream broke, or stood still for 30 s.
+   */
+  uint64_t write_failure_resets;
 } telelink_session_stats;
 
 /**

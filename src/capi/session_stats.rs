@@ -48,10 +48,15 @@ pub struct telelink_session_stats {
     pub dropped_refused: u64,
     /// Messages from viewers dropped because `on_message` was too slow.
     pub dropped_incoming: u64,
-    /// Viewers that had to be reset because they were too slow or sent garbage.
+    /// Viewers that had to be reset: `overflow_resets` + `write_failure_resets`.
     pub viewer_resets: u64,
     /// Times that the transport lost its link and got it back without leaving the room.
     pub reconnects: u64,
+    /// Viewers that were reset because they were too slow: more waited for one of them than `message_backlog_size` or
+    /// `message_backlog_bytes`.
+    pub overflow_resets: u64,
+    /// Viewers that were reset because their stream broke, or stood still for 30 s.
+    pub write_failure_resets: u64,
 }
 
 sized_struct!(
@@ -78,6 +83,8 @@ sized_struct!(
         dropped_incoming: 0,
         viewer_resets: 0,
         reconnects: 0,
+        overflow_resets: 0,
+        write_failure_resets: 0,
     },
 );
 
@@ -103,8 +110,10 @@ impl From<&SessionStats> for telelink_session_stats {
             dropped_transport_full: totals.transport_full,
             dropped_refused: totals.refused,
             dropped_incoming: stats.listener_messages_dropped,
-            viewer_resets: stats.viewer_resets,
+            viewer_resets: stats.viewer_resets(),
             reconnects: stats.reconnects,
+            overflow_resets: stats.overflow_resets,
+            write_failure_resets: stats.write_failure_resets,
         }
     }
 }

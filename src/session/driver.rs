@@ -15,7 +15,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::context::{now_ns, ChannelId, ChannelRef, Context, SinkId};
-use crate::fanout::{Budget, ChannelCounters, DropCounts, LossySlot, Signals, ViewerQueue};
+use crate::fanout::{Budget, ChannelCounters, DropCounts, LossySlot, ResetCause, Signals, ViewerQueue};
 use crate::room::{Identity, VideoTrackStats};
 
 use super::callbacks::Callbacks;
@@ -79,7 +79,8 @@ pub(crate) struct Driver {
     joins: u64,
     reconnects: u64,
     closed_channels: DropCounts,
-    resets: u64,
+    overflow_resets: u64,
+    write_failure_resets: u64,
     next_stats: Instant,
 }
 
@@ -119,7 +120,8 @@ impl Driver {
             joins: 0,
             reconnects: 0,
             closed_channels: DropCounts::default(),
-            resets: 0,
+            overflow_resets: 0,
+            write_failure_resets: 0,
             next_stats: Instant::now() + stats::PERIOD,
             shared,
         }
@@ -256,7 +258,14 @@ impl Driver {
                 viewer.queue.close();
                 viewer.queue.stats().discarded
             });
-            self.resets += u64::from(self.core.client(client).is_some());
+            if self.core.client(client).is_some() {
+                match cause {
+                    ResetCause::QueueOverflow => self.overflow_resets += 1,
+                    ResetCause::WriteFailure => self.write_failure_resets += 1,
+                    // Every viewer's: counted as a reconnection.
+                    ResetCause::TransportReconnect => {}
+                }
+            }
             self.tell(Input::Reset { client, cause, discarded });
         }
         for channel in taken.oversize {

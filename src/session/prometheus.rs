@@ -58,7 +58,9 @@ impl SessionStats {
         if let Some(rtt) = self.ping_rtt_ms {
             page.gauge("ping_rtt_seconds", "Mean round trip of the viewers' pings.", seconds(rtt));
         }
-        page.counter("viewer_resets_total", "Viewers that had to be reset.", self.viewer_resets);
+        page.head("viewer_resets_total", "counter", "Viewers that had to be reset, by cause.");
+        page.sample("viewer_resets_total", &[("cause", "queue_overflow")], self.overflow_resets);
+        page.sample("viewer_resets_total", &[("cause", "write_failure")], self.write_failure_resets);
         let dropped = self.listener_messages_dropped;
         page.counter("listener_dropped_messages_total", "Viewers' messages that a slow listener lost.", dropped);
         page.counter(

@@ -41,8 +41,10 @@ pub struct SessionStats {
     /// Panics that were stopped: of the application's callbacks, and of the library's own tasks and threads, those of
     /// the room among them.
     pub callback_panics: u64,
-    /// Viewers that had to be reset.
-    pub viewer_resets: u64,
+    /// Viewers that were reset because they were too slow: their queue overflowed (S-115).
+    pub overflow_resets: u64,
+    /// Viewers that were reset because their stream broke or stood still (S-115, S-116).
+    pub write_failure_resets: u64,
     /// Each registered viewer.
     pub viewers: Vec<ViewerStats>,
     /// Each advertised channel that had subscribers since it was created.
@@ -57,6 +59,11 @@ impl SessionStats {
         let mut totals = self.closed_channels;
         self.channels.iter().for_each(|channel| totals += channel.counts);
         totals
+    }
+
+    /// Viewers that had to be reset, for whatever cause.
+    pub fn viewer_resets(&self) -> u64 {
+        self.overflow_resets + self.write_failure_resets
     }
 }
 

@@ -121,6 +121,8 @@ TEST(Panic, OfAStreamRestartsItsViewer) {
   const auto stats = session->stats();
   ASSERT_TRUE(stats);
   EXPECT_EQ(stats->viewer_resets, 1U);
+  EXPECT_EQ(stats->write_failure_resets, 1U);
+  EXPECT_EQ(stats->overflow_resets, 0U);
 }
 
 TEST(Panic, PointsThatDoNotExistAreRefused) {

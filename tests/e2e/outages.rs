@@ -58,7 +58,7 @@ async fn s_27_a_server_frozen_for_five_seconds_loses_nothing_and_resets_nobody()
     }
     assert!(thawed.elapsed() < BACK, "{:?}", thawed.elapsed());
     assert_eq!(viewer.totals().server_infos, 1, "the session went on");
-    assert_eq!((robot.session.stats().unwrap().joins, robot.session.stats().unwrap().viewer_resets), (1, 0));
+    assert_eq!((robot.session.stats().unwrap().joins, robot.session.stats().unwrap().viewer_resets()), (1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

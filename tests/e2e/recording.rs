@@ -81,5 +81,5 @@ async fn a_recording_equals_what_viewers_of_reliable_channels_received() {
         assert!(recorded == received, "message {n}: {:?} and {:?} differ", recorded.1, received.1);
     }
     assert_eq!(writer.stats().dropped_messages, 0);
-    assert_eq!(robot.session.stats().unwrap().viewer_resets, 0);
+    assert_eq!(robot.session.stats().unwrap().viewer_resets(), 0);
 }

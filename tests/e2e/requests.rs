@@ -116,7 +116,7 @@ async fn s_219_large_assets_at_once_and_the_data_beside_them() {
         let asset = asset.unwrap();
         assert!(asset.len() == SIZE && asset.iter().all(|byte| *byte == *uri.as_bytes().last().unwrap()), "{uri}");
     }
-    assert_eq!(robot.session.stats().unwrap().viewer_resets, 0);
+    assert_eq!(robot.session.stats().unwrap().viewer_resets(), 0);
 }
 
 #[tokio::test]

@@ -91,7 +91,9 @@ struct SessionStats {
   std::uint64_t dropped_transport_full = 0;          ///< the network had no room
   std::uint64_t dropped_refused = 0;                 ///< the network refused them for another reason
   std::uint64_t dropped_incoming = 0;                ///< messages from viewers: on_message was too slow
-  std::uint64_t viewer_resets = 0;                   ///< viewers that were too slow or sent garbage
+  std::uint64_t viewer_resets = 0;                   ///< viewers that had to be reset, for both causes
+  std::uint64_t overflow_resets = 0;                 ///< of these, viewers that were too slow
+  std::uint64_t write_failure_resets = 0;            ///< of these, viewers whose stream broke or stood still for 30 s
   std::vector<ViewerStats> by_viewer = {};           ///< each registered viewer
   std::vector<ChannelStats> by_channel = {};         ///< each channel that exists and had a subscriber
 };
@@ -168,6 +170,8 @@ class SessionSnapshot {
     stats.dropped_refused = c.dropped_refused;
     stats.dropped_incoming = c.dropped_incoming;
     stats.viewer_resets = c.viewer_resets;
+    stats.overflow_resets = c.overflow_resets;
+    stats.write_failure_resets = c.write_failure_resets;
     return stats;
   }
 

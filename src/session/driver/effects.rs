@@ -127,17 +127,20 @@ impl Driver {
 
     fn refuse(&mut self, identity: Identity, frame: Bytes) {
         let Some(room) = &mut self.room else { return };
-        let Ok(permit) = room.refusals.clone().try_acquire_owned() else {
+        let Ok(place) = room.refusals.clone().try_acquire_owned() else {
             tracing::warn!(%identity, "too many refusals at once; this one is not sent");
             return;
         };
-        let limits = QueueLimits { frames: 1, bytes: frame.len() };
-        let queue = Arc::new(ViewerQueue::new(0, limits, self.budget.clone(), Arc::default()));
-        queue.push(frame);
-        queue.finish();
-        let open = room.room.open_byte_stream(CONTROL_TOPIC, std::slice::from_ref(&identity), queue);
+        let (port, sending, budget) = (room.room.clone(), room.refusing.clone(), self.budget.clone());
         room.tasks.spawn(async move {
-            let _permit = permit;
+            let _place = place;
+            // Fails only for a semaphore that is closed, which nobody does.
+            let _sending = sending.acquire().await;
+            let limits = QueueLimits { frames: 1, bytes: frame.len() };
+            let queue = Arc::new(ViewerQueue::new(0, limits, budget, Arc::default()));
+            queue.push(frame);
+            queue.finish();
+            let open = port.open_byte_stream(CONTROL_TOPIC, std::slice::from_ref(&identity), queue);
             let sent = tokio::time::timeout(OPEN_TIMEOUT, async { open.await?.ended().await }).await;
             if !matches!(sent, Ok(Ok(()))) {
                 tracing::debug!(%identity, "a refusal could not be delivered");

@@ -20,8 +20,10 @@ use super::Driver;
 
 /// S-33: how long leaving a room may take before it is given up.
 pub(in crate::session) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Refusals under way at once; a flood of incompatible joins cannot pile up more streams.
-const MAX_REFUSALS: usize = 64;
+/// Refusals under way at once; a flood of incompatible joins cannot pile up more streams (S-132).
+const REFUSING: usize = 64;
+/// Refusals under way and waiting for that. Further ones are not sent.
+const MAX_REFUSALS: usize = 1024;
 
 /// The room the session is in.
 pub(super) struct InRoom {
@@ -31,6 +33,7 @@ pub(super) struct InRoom {
     /// Streams, refusals, tracks: all end with the room (S-37).
     pub(super) tasks: JoinSet<()>,
     pub(super) refusals: Arc<tokio::sync::Semaphore>,
+    pub(super) refusing: Arc<tokio::sync::Semaphore>,
     /// Our video tracks.
     pub(super) videos: HashMap<PublisherId, Arc<dyn VideoTrack>>,
     pub(super) publish_slots: Arc<tokio::sync::Semaphore>,
@@ -70,6 +73,7 @@ impl Driver {
             inboxes: Inboxes::default(),
             tasks: JoinSet::new(),
             refusals: Arc::new(tokio::sync::Semaphore::new(MAX_REFUSALS)),
+            refusing: Arc::new(tokio::sync::Semaphore::new(REFUSING)),
             videos: HashMap::new(),
             publish_slots: publish_slots(),
             end,

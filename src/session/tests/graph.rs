@@ -46,7 +46,7 @@ async fn ten_thousand_rapid_publishes_arrive_all_and_in_order() {
         assert_eq!(update.published_topics[0].ids, [n.to_string()]);
     }
     publishing.await.unwrap();
-    assert_eq!(stage.stats().await.viewer_resets, 0);
+    assert_eq!(stage.stats().await.viewer_resets(), 0);
     stage.finish().await;
 }
 

@@ -157,7 +157,7 @@ async fn many_pings_in_one_chunk_reset_nobody() {
         })
         .collect();
     assert_eq!(stamps, (1_000_000..1_005_000).collect::<Vec<_>>(), "each answered, in order");
-    assert_eq!((viewer.streams, stage.stats().await.viewer_resets), (1, 0));
+    assert_eq!((viewer.streams, stage.stats().await.viewer_resets()), (1, 0));
     stage.finish().await;
 }
 

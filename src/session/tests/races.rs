@@ -31,7 +31,7 @@ async fn s_143_a_reset_asked_for_while_other_things_happen_is_not_lost() {
         other.barrier().await;
         tokio::time::sleep(FORGIVEN).await;
     }
-    assert_eq!((other.streams, stage.stats().await.viewer_resets), (1, 10));
+    assert_eq!((other.streams, stage.stats().await.viewer_resets()), (1, 10));
     stage.finish().await;
 }
 

@@ -49,7 +49,7 @@ async fn s_219_32_assets_of_3_mib_at_once_arrive_without_a_reset() {
     for _ in 0..32 {
         assert!(viewer.until(asset).await.result.is_ok());
     }
-    assert_eq!((viewer.streams, stage.stats().await.viewer_resets), (1, 0));
+    assert_eq!((viewer.streams, stage.stats().await.viewer_resets()), (1, 0));
     stage.finish().await;
 }
 

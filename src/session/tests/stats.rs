@@ -110,7 +110,7 @@ async fn s_260_the_snapshot_has_viewers_and_channels() {
     let stats = stage.stats().await;
     let resets: BTreeMap<_, _> = stats.viewers.iter().map(|v| (v.client.identity.to_string(), v.resets)).collect();
     assert_eq!(resets, [("ann".to_owned(), 1), ("bob".to_owned(), 0)].into());
-    assert_eq!(stats.viewer_resets, 1);
+    assert_eq!(stats.viewer_resets(), 1);
 
     stage.server.signal_reconnect("robot");
     let reconnected = async {

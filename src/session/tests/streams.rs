@@ -46,7 +46,54 @@ async fn p_26_a_write_failure_starts_a_new_stream() {
     viewer.barrier().await;
     channel.log(b"found").unwrap();
     assert_eq!(viewer.data().await, ["found"]);
-    assert_eq!(stage.stats().await.viewer_resets, 1);
+    let stats = stage.stats().await;
+    assert_eq!((stats.write_failure_resets, stats.overflow_resets), (1, 0), "S-115");
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_116_a_write_that_stands_still_for_30_s_starts_a_new_stream() {
+    let stage = Stage::new().await;
+    let channel = stage.reliable("/r");
+    let mut viewer = stage.viewer("ann").await;
+    viewer.subscribe(&[&channel]);
+    viewer.barrier().await;
+    stage.server.shut(Gate::Write, "ann");
+    channel.log(b"stuck").unwrap();
+    stage.server.until_waiting(Gate::Write, "ann", 1).await;
+    tokio::time::sleep(Duration::from_millis(29_900)).await;
+    assert_eq!(stage.stats().await.viewer_resets(), 0);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let stats = stage.stats().await;
+    assert_eq!((stats.write_failure_resets, stats.overflow_resets), (1, 0));
+    stage.server.open(Gate::Write, "ann");
+    viewer.server_info().await;
+    let text = viewer.status(StatusLevel::Warning).await;
+    assert!(text.starts_with("The session was restarted: write failure"), "{text}");
+    assert_eq!(viewer.streams, 2);
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_132_s_133_refusals_wait_their_turn_and_delay_nobody() {
+    let stage = Stage::new().await;
+    let old: Vec<String> = (0..200).map(|n| format!("old-{n}")).collect();
+    // As many as may be refused at once are stuck.
+    old[..64].iter().for_each(|identity| stage.server.shut(Gate::Open, identity));
+    let mut refused = Vec::new();
+    for identity in &old {
+        let token = stage.server.token("yard", identity).attribute(ATTRIBUTE, "1.0.0").build();
+        refused.push(Viewer::enter(&stage.server, token).await);
+    }
+    let mut viewer = stage.viewer("new").await;
+    viewer.barrier().await;
+    assert_eq!(stage.server.waiting(Gate::Open, "old-0"), 1, "still stuck");
+    // Given up after 10 s; the others are told then, each once.
+    for viewer in &mut refused[64..] {
+        let text = viewer.status(StatusLevel::Error).await;
+        assert!(text.contains("version 1.0.0 is not compatible"), "{text}");
+    }
+    assert_eq!(stage.server.waiting(Gate::Open, "old-0"), 0);
     stage.finish().await;
 }
 
@@ -70,7 +117,9 @@ async fn p_26_an_overflow_resets_the_slow_viewer_and_nobody_else() {
     slow.server_info().await;
     let text = slow.status(StatusLevel::Warning).await;
     assert!(text.starts_with("The session was restarted: queue overflow, 1"), "{text}");
-    assert_eq!((slow.streams, quick.streams, stage.stats().await.viewer_resets), (2, 1, 1));
+    let stats = stage.stats().await;
+    assert_eq!((slow.streams, quick.streams), (2, 1));
+    assert_eq!((stats.overflow_resets, stats.write_failure_resets), (1, 0), "S-115");
     stage.finish().await;
 }
 

@@ -111,7 +111,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Box<dyn std::error::Error>> {
             joins: stats.as_ref().map_or(0, |stats| stats.joins),
             viewers: stats.as_ref().map_or(0, |stats| stats.viewers.len()),
             subscriptions: stats.as_ref().map_or(0, |stats| stats.subscriptions),
-            resets: stats.as_ref().map_or(0, |stats| stats.viewer_resets),
+            resets: stats.as_ref().map_or(0, |stats| stats.viewer_resets()),
             closed_ms,
             logged: logged.load(Ordering::Relaxed),
         };
