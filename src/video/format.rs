@@ -69,12 +69,12 @@ impl RawFormat {
             Self::Mono32F => "32FC1",
             Self::Uyvy => "uyvy",
             Self::Yuyv => "yuyv",
-            Self::Nv12 => "nv12",
+            // The same planes, packed otherwise: the list has no name of its own, and messages of such a source are NV12.
+            Self::Nv12 | Self::I420 => "nv12",
             Self::BayerBggr8 => "bayer_bggr8",
             Self::BayerGbrg8 => "bayer_gbrg8",
             Self::BayerGrbg8 => "bayer_grbg8",
             Self::BayerRggb8 => "bayer_rggb8",
-            Self::I420 => "i420",
         }
     }
 

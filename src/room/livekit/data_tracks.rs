@@ -83,7 +83,7 @@ impl Wire for LocalTrack {
                 track_handle: self.handle.id(),
                 frame: DataTrackFrame {
                     payload: frame.payload.clone(),
-                    user_timestamp: (frame.user_timestamp != 0).then_some(frame.user_timestamp),
+                    user_timestamp: Some(frame.user_timestamp),
                 },
             }),
             ..Default::default()

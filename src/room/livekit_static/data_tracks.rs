@@ -48,10 +48,7 @@ fn refusal(error: Refusal, name: String) -> PublishError {
 
 impl Wire for LocalDataTrack {
     fn push(&self, frame: &DataFrame) -> Pushed {
-        let mut outgoing = DataTrackFrame::new(frame.payload.clone());
-        if frame.user_timestamp != 0 {
-            outgoing = outgoing.with_user_timestamp(frame.user_timestamp);
-        }
+        let outgoing = DataTrackFrame::new(frame.payload.clone()).with_user_timestamp(frame.user_timestamp);
         match self.try_push(outgoing).map_err(|error| error.reason()) {
             Ok(()) => Pushed::Accepted,
             Err(PushFrameErrorReason::QueueFull) => Pushed::QueueFull,
