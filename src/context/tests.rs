@@ -267,6 +267,7 @@ impl Sink for Nosy {
     }
 }
 
+/// S-84, S-99.
 #[test]
 fn a_sink_may_call_back_into_its_context() {
     let context = Context::new();
@@ -277,6 +278,7 @@ fn a_sink_may_call_back_into_its_context() {
     context.remove_sink(id);
 }
 
+/// S-99.
 #[test]
 fn closing_while_other_threads_log_and_subscribe() {
     for _ in 0..200 {

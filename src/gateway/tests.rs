@@ -140,6 +140,7 @@ async fn viewer(server: &Arc<MemoryServer>) -> Joined {
     server.connector().join(request).await.map_err(|error| error.message).unwrap()
 }
 
+/// S-9, S-15.
 #[tokio::test(start_paused = true)]
 async fn s_12_a_clean_run_is_four_statuses() {
     let stage = Stage::new(|_| {});
@@ -186,6 +187,7 @@ async fn s_46_a_resume_in_the_room_starts_the_countdown_anew_and_is_not_kept_for
     stage.stop(&["connecting", "connected", "connecting (Idle)"]).await;
 }
 
+/// S-25.
 #[tokio::test(start_paused = true)]
 async fn s_46_or_the_idle_session_ends_with_a_reason() {
     let stage = Stage::new(idle(AfterIdle::End));
@@ -235,6 +237,7 @@ fn an_idle_window_that_nobody_could_meet_is_refused() {
     assert_eq!((error.kind, error.message.as_str()), (ErrorKind::InvalidValue, "the idle window is less than 1 s"));
 }
 
+/// S-17.
 #[tokio::test(start_paused = true)]
 async fn s_46_the_pauses_double_up_to_four_seconds_with_jitter() {
     let server = MemoryServer::new();
@@ -402,6 +405,7 @@ async fn s_174_a_stop_before_the_first_step_still_ends_in_order() {
     assert!(!robot_is_in(&server));
 }
 
+/// S-43.
 #[tokio::test(start_paused = true)]
 async fn a_stop_waits_for_a_lost_room_that_is_still_being_left() {
     for opens in [true, false] {
@@ -425,6 +429,7 @@ async fn a_stop_waits_for_a_lost_room_that_is_still_being_left() {
     }
 }
 
+/// S-16.
 #[tokio::test(start_paused = true)]
 async fn a_stop_while_joining_leaves_the_room_that_was_just_entered() {
     let stage = Stage::on(MemoryServer::new(), |_| {});

@@ -155,6 +155,7 @@ mod tests {
         |name| set.iter().find(|(known, _)| *known == name.name()).map(|(_, value)| (*value).to_owned())
     }
 
+    /// P-162.
     #[test]
     fn s_232_the_environment_overrides_the_codec() {
         let own = VideoOptions { codec: Some(VideoCodec::Vp9), ..Default::default() };
@@ -169,6 +170,7 @@ mod tests {
         assert_eq!(own.settings(environment(&both)).codec, VideoCodec::H264);
     }
 
+    /// P-162.
     #[test]
     fn s_049_bad_values_are_ignored() {
         let own = VideoOptions { codec: Some(VideoCodec::Vp9), ..Default::default() };

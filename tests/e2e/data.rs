@@ -8,6 +8,7 @@ use telelink_viewer_client::Via;
 
 use crate::rig::{Robot, LIMIT};
 
+/// S-94.
 #[tokio::test]
 async fn reliable_messages_of_every_size_arrive_complete_and_in_order() {
     let robot = Robot::start("reliable", SessionOptions::default());
@@ -51,6 +52,7 @@ async fn a_burst_of_5000_resets_nobody() {
     assert_eq!(robot.session.stats().unwrap().viewer_resets(), 0);
 }
 
+/// P-132, P-154.
 #[tokio::test]
 async fn p_152_lossy_messages_come_over_data_tracks_with_time_and_sequence() {
     let robot = Robot::start("lossy", SessionOptions::default());
@@ -85,6 +87,7 @@ async fn p_152_lossy_messages_come_over_data_tracks_with_time_and_sequence() {
     }
 }
 
+/// P-76.
 #[tokio::test]
 async fn s_38_nothing_from_before_the_subscription_arrives() {
     let robot = Robot::start("before", SessionOptions::default());

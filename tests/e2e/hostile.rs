@@ -134,6 +134,7 @@ async fn p_34_to_p_47_each_row_does_what_it_should_and_disturbs_nobody() {
     assert_eq!(robot.session.stats().unwrap().viewer_resets(), 0);
 }
 
+/// S-132.
 #[tokio::test]
 async fn p_46_an_unregistered_viewers_stream_does_nothing() {
     let robot = Robot::start("unregistered", SessionOptions::default());

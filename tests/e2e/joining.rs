@@ -17,6 +17,7 @@ fn schema(name: &str) -> Schema {
     Schema { name: name.into(), encoding: "jsonschema".into(), data: r#"{"type":"object"}"#.into() }
 }
 
+/// S-19.
 #[tokio::test]
 async fn p_18_a_viewer_is_greeted_whether_it_came_before_or_after_the_robot() {
     let options = SessionOptions { name: "greeter".into(), ..Default::default() };
@@ -65,6 +66,7 @@ async fn p_15_an_incompatible_viewer_is_told_why_and_not_served() {
     assert!(stats.viewers.is_empty());
 }
 
+/// S-44.
 #[tokio::test]
 async fn s_45_the_token_callback_and_the_api_key_open_the_room() {
     let room = room_name("callback");
@@ -109,6 +111,7 @@ async fn s_36_stop_leaves_the_room_and_ends_every_subscription_before_it_returns
     support::wait_until("the robot to be gone", LIMIT, || viewer.room().participants().is_empty()).await;
 }
 
+/// S-78, P-66.
 #[tokio::test]
 async fn s_77_capabilities_and_metadata_are_announced() {
     let options = SessionOptions {

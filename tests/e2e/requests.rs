@@ -119,6 +119,7 @@ async fn s_219_large_assets_at_once_and_the_data_beside_them() {
     assert_eq!(robot.session.stats().unwrap().viewer_resets(), 0);
 }
 
+/// S-102.
 #[tokio::test]
 async fn s_196_the_33rd_call_fails_at_once_and_the_others_are_answered() {
     let waiting = Arc::new(Mutex::new(Vec::new()));

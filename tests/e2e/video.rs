@@ -73,6 +73,7 @@ fn stats(robot: &Robot, topic: &str) -> ChannelStats {
     stats.channels.into_iter().find(|channel| channel.topic == topic).expect("the channel")
 }
 
+/// P-8.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_of_livekits_own_sees_the_right_colours_in_order_and_soon() {
     let mut options = SessionOptions::default();

@@ -87,6 +87,7 @@ async fn hundreds_of_thousands_of_unknown_channels_in_one_request_are_counted_no
     assert!(gauge.peak() < 192 << 20, "{} bytes", gauge.peak());
 }
 
+/// P-83.
 #[tokio::test]
 async fn s_191_thousands_of_client_channels_stay_at_256() {
     let _alone = alone().await;

@@ -9,6 +9,7 @@ use telelink::protocol::DecodeError;
 
 use crate::support::hex;
 
+/// S-223.
 #[test]
 fn p_152_layout() {
     assert_eq!(HEADER_LEN, 8);
@@ -24,6 +25,7 @@ fn p_155_sequence_is_replaced_in_place() {
     assert_eq!(decode(&numbered.freeze()).unwrap().sequence, 0x0403_0201);
 }
 
+/// S-223.
 #[test]
 fn p_153_data_starts_at_the_data_offset() {
     let bytes = Bytes::from(hex("0000 0a00 05000000 eeee 616263"));

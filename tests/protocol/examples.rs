@@ -47,6 +47,7 @@ fn e_2_error_status() {
     );
 }
 
+/// S-69, P-31.
 #[test]
 fn e_3_device_message_data() {
     let dump = "02 | 21 00 00 00 | 01 | 1e 00 00 00 00 00 00 00 | d2 04 00 00 00 00 00 00 |
@@ -55,6 +56,7 @@ fn e_3_device_message_data() {
     assert_eq!(message_data_frame(30, 1234, &PAYLOAD).unwrap(), hex(dump));
 }
 
+/// S-69.
 #[test]
 fn e_4_viewer_message_data() {
     assert_from_viewer(
@@ -63,6 +65,7 @@ fn e_4_viewer_message_data() {
     );
 }
 
+/// P-31.
 #[test]
 fn e_5_e_6_e_7_ping_pong_and_ack() {
     let app_timestamp = 1_711_500_000_000_u64.to_le_bytes();
@@ -75,6 +78,7 @@ fn e_5_e_6_e_7_ping_pong_and_ack() {
     assert_from_viewer("02 | 09 00 00 00 | 05 | 19 7b 59 7d 8e 01 00 00", FromViewer::PingAck { device_timestamp_ms });
 }
 
+/// P-135.
 #[test]
 fn e_8_e_9_service_call_and_response() {
     let call = || ServiceCall { service_id: 10, call_id: 12, encoding: "json".into(), payload: PAYLOAD };

@@ -24,6 +24,7 @@ fn drain(decoder: &mut FrameDecoder) -> (Vec<Frame>, Option<FrameError>) {
     }
 }
 
+/// S-68.
 #[test]
 fn p_30_header_is_kind_and_little_endian_length() {
     assert_eq!(HEADER_LEN, 5);
@@ -31,6 +32,7 @@ fn p_30_header_is_kind_and_little_endian_length() {
     assert_eq!(binary_frame(&[9; 258]).unwrap()[..6], hex("02 02010000 09"));
 }
 
+/// S-68.
 #[test]
 fn p_30_frames_follow_each_other_immediately() {
     let stream = [raw(1, b"a"), raw(2, b"bc"), raw(1, b"")].concat();
@@ -43,6 +45,7 @@ fn p_30_frames_follow_each_other_immediately() {
     assert!(!decoder.is_mid_frame());
 }
 
+/// S-68.
 #[test]
 fn p_5_any_chunking_gives_the_same_frames() {
     let stream = [raw(1, b"{\"op\":\"x\"}"), raw(2, b""), raw(2, &[7; 40]), raw(1, b"z")].concat();
@@ -137,6 +140,7 @@ fn p_37_the_limit_can_be_lower() {
     assert_eq!(error, Some(FrameError::TooLarge { len: 4, max: 3 }));
 }
 
+/// S-73.
 #[test]
 fn p_38_unknown_kind_is_reported_once_its_payload_has_gone_by() {
     for kind in [0, 3, 255] {

@@ -114,6 +114,7 @@ fn p_81_schema_resolution_table() {
     assert!(error.to_string().starts_with("Schema data is not valid base64: "));
 }
 
+/// P-60.
 #[test]
 fn section_6_5_message_data() {
     let data =
@@ -130,6 +131,7 @@ fn section_6_5_data_is_a_slice_of_the_frame() {
     assert_eq!(data.as_ptr(), frame.payload[5..].as_ptr());
 }
 
+/// P-60.
 #[test]
 fn section_6_6_service_call_request() {
     let call = ServiceCall { service_id: 1, call_id: 2, encoding: "é".into(), payload: Bytes::from_static(b"xy") };

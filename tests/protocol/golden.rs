@@ -81,6 +81,7 @@ fn golden_frames_are_all_there() {
     assert_eq!(client, 16);
 }
 
+/// P-187.
 #[test]
 fn golden_viewer_messages_decode_and_encode_to_the_same_bytes() {
     let mut seen = 0;
@@ -104,6 +105,7 @@ fn golden_viewer_messages_decode_and_encode_to_the_same_bytes() {
     assert_eq!(seen, 16);
 }
 
+/// P-187.
 #[test]
 fn golden_device_messages_decode_and_encode_to_the_same_bytes() {
     let mut seen = 0;

@@ -42,6 +42,7 @@ fn p_41_empty_text_is_bad_json() {
     assert_not_a_message("  ", "EOF");
 }
 
+/// S-76.
 #[test]
 fn p_53_op_matches_exactly_and_may_stand_anywhere() {
     for op in ["Subscribe", "subscribe ", "SUBSCRIBE", "", "nope"] {

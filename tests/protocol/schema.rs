@@ -11,6 +11,7 @@ fn p_1_control_topic() {
     assert_eq!(CONTROL_TOPIC.as_bytes(), b"control");
 }
 
+/// S-76, P-63.
 #[test]
 fn p_62_binary_schemas_travel_as_base64() {
     for encoding in ["protobuf", "flatbuffer"] {
@@ -24,6 +25,7 @@ fn p_62_binary_schemas_travel_as_base64() {
     }
 }
 
+/// P-63.
 #[test]
 fn p_62_other_schemas_travel_as_they_are() {
     for encoding in ["jsonschema", "ros1msg", "ros2msg", "ros2idl", "omgidl", "", "Protobuf", "protobuf ", "anything"] {
@@ -35,6 +37,7 @@ fn p_62_other_schemas_travel_as_they_are() {
     }
 }
 
+/// S-76.
 #[test]
 fn p_62_base64_must_be_standard_padded_and_canonical() {
     let wrong = [
@@ -55,6 +58,7 @@ fn p_62_base64_must_be_standard_padded_and_canonical() {
     }
 }
 
+/// S-76.
 #[test]
 fn p_64_text_schemas_must_be_utf_8() {
     let error = encode_schema_data("jsonschema", b"ab\xff").unwrap_err();
@@ -65,6 +69,7 @@ fn p_64_text_schemas_must_be_utf_8() {
     );
 }
 
+/// S-76.
 #[test]
 fn p_64_encodings_that_need_a_schema() {
     for encoding in ["protobuf", "flatbuffer", "ros1", "cdr"] {

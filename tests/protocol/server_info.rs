@@ -4,6 +4,7 @@ use telelink::protocol::{Capability, ServerInfo, Timestamp, ToViewer};
 
 use crate::support::{assert_invalid, json_of, to_viewer};
 
+/// S-78.
 #[test]
 fn section_4_4_capability_strings() {
     let strings = [
@@ -23,6 +24,7 @@ fn section_4_4_capability_strings() {
     assert_eq!(Capability::from_wire("ClientPublish"), None);
 }
 
+/// P-197.
 #[test]
 fn section_7_1_empty_members_are_left_out() {
     let message = ToViewer::ServerInfo(ServerInfo { session_id: Some(String::new()), ..ServerInfo::default() });

@@ -3,6 +3,7 @@
 use telelink::protocol::schema::decode_schema_data;
 use telelink::protocol::texts::*;
 
+/// S-201.
 #[test]
 fn section_12_fixed_texts() {
     let table = [
@@ -26,6 +27,7 @@ fn section_12_fixed_texts() {
     }
 }
 
+/// P-121.
 #[test]
 fn section_12_texts_with_substitutions() {
     assert_eq!(

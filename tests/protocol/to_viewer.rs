@@ -45,6 +45,7 @@ fn section_7_6_message_data_frame_is_the_message() {
     }
 }
 
+/// S-69.
 #[test]
 fn p_69_opcodes_of_the_two_directions_are_independent() {
     assert!(matches!(

@@ -3,11 +3,13 @@
 use telelink::protocol::version::{check, ASSUMED, ATTRIBUTE, MINIMUM, SPOKEN};
 use telelink::protocol::ViewerVersion;
 
+/// S-131.
 #[test]
 fn p_9_p_200_constants() {
     assert_eq!((ATTRIBUTE, SPOKEN, MINIMUM, ASSUMED), ("protocolVersion", "2.3.0", "2.2.0", "2.2.0"));
 }
 
+/// S-131.
 #[test]
 fn p_12_acceptance_table() {
     for accepted in ["2.2.0", "2.2.1", "2.3.0", "2.9.0", "2.10.3", "2.2.0+build.7", "2.3.0-rc.1", "2.999999999.0"] {
@@ -44,6 +46,7 @@ fn p_12_acceptance_table() {
     }
 }
 
+/// S-131.
 #[test]
 fn p_12_a_missing_attribute_is_taken_for_the_assumed_version() {
     let version = check(None).unwrap();
@@ -52,6 +55,7 @@ fn p_12_a_missing_attribute_is_taken_for_the_assumed_version() {
     assert!(!version.wants_schema_table());
 }
 
+/// S-132.
 #[test]
 fn p_15_text_names_the_raw_value() {
     for raw in ["1.0.0", "", "2.2", "né"] {

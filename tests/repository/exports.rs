@@ -57,6 +57,7 @@ fn violations(source: &Source) -> Vec<String> {
     findings
 }
 
+/// S-273.
 #[test]
 fn every_exported_function_is_one_guard_call() {
     let sources = rust_files(&["src", "client"]);

@@ -180,6 +180,7 @@ pub(crate) async fn both_directions_and_streams_are_independent(stage: &dyn Stag
     assert_eq!(read_exact(&mut at_viewer.reader, 4).await, "down", "its sibling's end does not end it");
 }
 
+/// S-70.
 pub(crate) async fn streams_go_only_to_the_named(stage: &dyn Stage) {
     let (mut robot, mut viewer) = pair(stage, "named").await;
     let mut other = join(stage, "named", "other").await;
@@ -195,6 +196,7 @@ pub(crate) async fn streams_go_only_to_the_named(stage: &dyn Stage) {
     assert_eq!((first.topic.as_str(), &read_all(&mut first.reader).await.0[..]), ("both", &b"both"[..]));
 }
 
+/// S-112.
 pub(crate) async fn dropping_a_stream_breaks_it(stage: &dyn Stage) {
     let (robot, mut viewer) = pair(stage, "drop").await;
     let source = Arc::new(ChannelSource::new());
@@ -220,6 +222,7 @@ pub(crate) async fn a_leaver_breaks_its_streams(stage: &dyn Stage) {
     assert!(soon("the stream's end", stream.ended()).await.is_err());
 }
 
+/// S-121.
 pub(crate) async fn a_stream_to_nobody_opens(stage: &dyn Stage) {
     let robot = join(stage, "nobody", "robot").await;
     let source = Arc::new(ScriptedSource::bytes("to whom?"));

@@ -93,6 +93,7 @@ async fn a_write_failure_breaks_the_stream_at_both_ends() {
     assert_eq!(read_all(&mut incoming.reader).await, ("".into(), Err(RoomError::SenderGone)));
 }
 
+/// S-116.
 #[tokio::test(start_paused = true)]
 async fn a_gated_write_waits_and_then_stalls() {
     let server = Memory::new();
@@ -113,6 +114,7 @@ async fn a_gated_write_waits_and_then_stalls() {
     assert_eq!(read_all(&mut incoming.reader).await.1, Err(RoomError::SenderGone));
 }
 
+/// S-114.
 #[tokio::test(start_paused = true)]
 async fn a_gate_of_one_viewer_does_not_hold_another() {
     let server = Memory::new();

@@ -210,6 +210,7 @@ async fn a_slow_reader_loses_the_new_frames() {
     assert_eq!(frames.dropped(), 3);
 }
 
+/// S-225.
 #[tokio::test(start_paused = true)]
 async fn refused_frames_come_back_with_their_cause() {
     let server = Memory::new();

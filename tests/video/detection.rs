@@ -2,6 +2,7 @@
 
 use telelink::video::{image_kind, Codec, ImageKind, Layout, RawFormat, Wire};
 
+/// P-161.
 #[test]
 fn s_229_every_row_of_the_table_is_an_image_and_nothing_beside_it() {
     let foxglove = ["foxglove.CompressedImage", "foxglove.RawImage"];
@@ -40,6 +41,7 @@ fn s_229_every_row_of_the_table_is_an_image_and_nothing_beside_it() {
     }
 }
 
+/// P-167.
 #[test]
 fn s_243_every_encoding_has_its_canonical_name() {
     for (encoding, name) in [
@@ -70,6 +72,7 @@ fn s_243_every_encoding_has_its_canonical_name() {
     }
 }
 
+/// P-167.
 #[test]
 fn s_246_codecs_by_plain_name_and_as_ros_writes_them() {
     for (format, codec) in [

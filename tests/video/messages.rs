@@ -164,6 +164,7 @@ fn a_cdr_string_may_lack_its_terminator() {
     assert_metadata(&converted, "jpeg", "");
 }
 
+/// P-164.
 #[test]
 fn s_238_without_a_time_stamp_the_log_time_counts() {
     let message = Message { time: None, ..raw(&small(), "") };

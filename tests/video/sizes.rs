@@ -8,7 +8,7 @@ fn convert(picture: RawPicture<'_>) -> Result<Frame, VideoError> {
     Converter::new().convert_picture(&Picture::Raw(picture))
 }
 
-/// Rows of noise lie between the pixels, so that a wrong stride or a column too many shows.
+/// P-163: Rows of noise lie between the pixels, so that a wrong stride or a column too many shows.
 #[test]
 fn s_240_every_size_from_16_to_33_is_shown_in_every_format() {
     let mut converter = Converter::new();
@@ -24,6 +24,7 @@ fn s_240_every_size_from_16_to_33_is_shown_in_every_format() {
     }
 }
 
+/// P-163.
 #[test]
 fn s_240_the_usual_odd_size_is_shown_in_every_format() {
     for format in ALL_FORMATS {
@@ -34,6 +35,7 @@ fn s_240_the_usual_odd_size_is_shown_in_every_format() {
     }
 }
 
+/// P-163.
 #[test]
 fn s_239_boundaries() {
     let data = vec![0; 64 * 64 * 4];

@@ -150,6 +150,7 @@ fn p_129_unadvertise_removes_and_unknown_ids_do_nothing() {
     assert_eq!(picture.channels().keys().copied().collect::<Vec<_>>(), [1, 3]);
 }
 
+/// P-122, P-189.
 #[test]
 fn p_116_a_status_replaces_one_of_the_same_id_and_p_189_unknown_removals_are_ignored() {
     let mut picture = picture();

@@ -66,6 +66,7 @@ unsafe extern "C" fn on_fetch(
     }
 }
 
+/// S-265.
 #[test]
 fn a_service_answers_once_from_c_and_drops_its_table_last() {
     let kept = Box::into_raw(Box::<Kept>::default());

@@ -22,6 +22,7 @@ sized_struct!(
     defaults: Grown { struct_size: size_of::<Grown>(), old: 1, new: 2 },
 );
 
+/// S-270.
 #[test]
 fn fields_that_an_older_caller_does_not_have_get_their_defaults() {
     // Exactly as many bytes as the old struct has, and not aligned for it: Miri sees every byte too many.
@@ -37,6 +38,7 @@ fn fields_that_an_older_caller_does_not_have_get_their_defaults() {
     }
 }
 
+/// S-270.
 #[test]
 fn sizes_that_cannot_be_are_refused_before_anything_is_read_or_written() {
     for size in [0, 1, Grown::FIRST_SIZE - 1, size_of::<Grown>() + 1, usize::MAX] {
@@ -84,6 +86,7 @@ fn handles_go_to_c_and_come_back_once() {
     assert!(handle::out_pointer::<u8>(ptr::null_mut(), "out").is_err());
 }
 
+/// S-273.
 #[test]
 fn a_panic_is_stopped_and_a_long_message_is_cut_at_a_character() {
     use crate::capi::guard::{guard, guard_get, guard_or};

@@ -67,6 +67,7 @@ fn loom_a_parked_answer_enters_when_there_is_room() {
     });
 }
 
+/// S-108.
 #[test]
 fn loom_s_113_closing_ends_a_waiting_stream_and_gives_back_all_bytes() {
     loom::model(|| {

@@ -109,6 +109,7 @@ fn a_lone_frame_larger_than_the_whole_budget_passes() {
     assert_eq!(budget.used(), 0);
 }
 
+/// S-91.
 #[test]
 fn a_route_copies_the_payload_once_and_skips_queues_that_are_closed() {
     let (budget, signals) = (Arc::new(Budget::new(1 << 20)), Arc::<Signals>::default());

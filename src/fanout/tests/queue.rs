@@ -30,6 +30,7 @@ fn frame(byte: u8, len: usize) -> Bytes {
     vec![byte; len].into()
 }
 
+/// S-94, S-115, P-25.
 #[test]
 fn frames_leave_in_order_together_and_cut_at_the_maximum() {
     let made = made(16, 1000, 1000);
@@ -55,6 +56,7 @@ fn a_stream_that_waits_is_woken_once_by_a_push() {
     assert_eq!(made.fill(10).unwrap(), [1, 2]);
 }
 
+/// S-111, S-115.
 #[test]
 fn p_26_an_overflow_closes_the_queue_and_asks_for_one_reset() {
     for (frames, bytes) in [(2, 1000), (16, 8)] {
@@ -75,6 +77,7 @@ fn p_26_an_overflow_closes_the_queue_and_asks_for_one_reset() {
     }
 }
 
+/// S-112.
 #[test]
 fn closing_wakes_the_stream_and_ends_it() {
     let made = made(16, 1000, 1000);
@@ -85,6 +88,7 @@ fn closing_wakes_the_stream_and_ends_it() {
     assert_eq!(made.queue.push(frame(1, 1)), Push::Closed);
 }
 
+/// S-112.
 #[test]
 fn finishing_ends_the_stream_after_what_waits_and_parked_answers_too() {
     let made = made(1, 1000, 1000);
@@ -110,6 +114,7 @@ fn s_219_an_answer_that_does_not_fit_waits_aside_and_keeps_its_place() {
     assert_eq!(rest, [&[2; 8][..], &[3]].concat());
 }
 
+/// S-115.
 #[test]
 fn a_frame_larger_than_the_bound_goes_when_nothing_else_waits() {
     let made = made(16, 10, 1 << 20);
@@ -164,6 +169,7 @@ async fn the_owner_is_woken_when_a_busy_queue_has_room_again() {
     assert!(made.queue.is_busy());
 }
 
+/// S-94, P-25.
 #[test]
 fn many_producers_lose_and_reorder_nothing() {
     let made = made(100_000, 1 << 20, 1 << 20);
@@ -194,6 +200,7 @@ fn many_producers_lose_and_reorder_nothing() {
     assert_eq!((made.budget.used(), made.queue.stats().frames_sent), (0, 4000));
 }
 
+/// S-111.
 #[test]
 fn s_146_a_frame_for_a_closed_queue_is_dropped_without_another_reset() {
     let made = made(16, 1000, 1000);

@@ -48,6 +48,7 @@ impl Made {
     }
 }
 
+/// S-223.
 #[test]
 fn p_155_numbers_count_from_zero_and_show_what_was_pushed_out() {
     let made = Made::attached(100);
@@ -105,6 +106,7 @@ fn the_room_is_notified_once_for_each_turn_of_the_channel() {
     assert_eq!(made.notified(), turns + 1);
 }
 
+/// S-225.
 #[test]
 fn p_150_messages_without_a_track_are_counted_and_take_no_number() {
     let made = made(100);
@@ -116,6 +118,7 @@ fn p_150_messages_without_a_track_are_counted_and_take_no_number() {
     assert_eq!(made.take().unwrap().0, 0);
 }
 
+/// S-223.
 #[test]
 fn p_155_a_new_track_counts_from_zero_and_a_frame_that_waited_is_counted_as_lost() {
     let made = Made::attached(100);
@@ -130,6 +133,7 @@ fn p_155_a_new_track_counts_from_zero_and_a_frame_that_waited_is_counted_as_lost
     assert_eq!(made.take().unwrap(), (0, b"c".to_vec(), 0));
 }
 
+/// S-93, S-224.
 #[test]
 fn p_156_exactly_the_limit_passes_and_more_is_reported_once_until_the_owner_looks() {
     let made = Made::attached(4);
@@ -149,6 +153,7 @@ fn p_156_exactly_the_limit_passes_and_more_is_reported_once_until_the_owner_look
     assert_eq!(made.counters.read().oversize, 4);
 }
 
+/// S-227.
 #[test]
 fn what_the_room_could_not_send_is_counted_by_cause() {
     let made = Made::attached(100);

@@ -9,6 +9,7 @@ fn queue() -> (VideoQueue, Arc<VideoCounters>) {
     (VideoQueue::new(counters.clone()), counters)
 }
 
+/// P-165.
 #[test]
 fn s_236_the_newest_two_wait_and_the_oldest_is_dropped_and_counted() {
     let (queue, counters) = queue();

@@ -260,6 +260,7 @@ async fn a_cancelled_pair_takes_only_its_own_messages_with_it() {
     assert_eq!(times(&lines), [1], "the first span keeps its message");
 }
 
+/// S-13.
 #[tokio::test]
 async fn shutdown_waits_for_running_handlers_and_is_the_last_event() {
     let queue = Queue::stuck().await;

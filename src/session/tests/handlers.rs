@@ -140,6 +140,7 @@ fn a_closed_pool_drops_what_has_not_started() {
     pool.wait_idle();
 }
 
+/// S-262.
 #[test]
 fn the_ordered_lane_of_a_viewer_runs_one_at_a_time_and_others_beside_it() {
     let (pool, _) = pool();

@@ -12,6 +12,7 @@ pub(super) fn advertise(id: u32) -> Bytes {
     text_frame(json.as_bytes()).unwrap()
 }
 
+/// S-68.
 #[tokio::test(start_paused = true)]
 async fn p_5_frames_split_byte_by_byte_are_reassembled() {
     let stage = Stage::new().await;
@@ -25,6 +26,7 @@ async fn p_5_frames_split_byte_by_byte_are_reassembled() {
     stage.finish().await;
 }
 
+/// P-192.
 #[tokio::test(start_paused = true)]
 async fn s_74b_what_a_viewer_says_before_it_is_registered_is_held() {
     let stage = Stage::new().await;
@@ -46,6 +48,7 @@ async fn s_74b_what_a_viewer_says_before_it_is_registered_is_held() {
     stage.finish().await;
 }
 
+/// P-192.
 #[tokio::test(start_paused = true)]
 async fn s_74b_after_ten_seconds_what_was_held_is_dropped_and_a_new_stream_works() {
     let stage = Stage::new().await;
@@ -68,6 +71,7 @@ async fn s_74b_after_ten_seconds_what_was_held_is_dropped_and_a_new_stream_works
     stage.finish().await;
 }
 
+/// S-73.
 #[tokio::test(start_paused = true)]
 async fn unreadable_messages_are_skipped_and_the_stream_goes_on() {
     let stage = Stage::new().await;
@@ -104,6 +108,7 @@ async fn unreadable_messages_are_skipped_and_the_stream_goes_on() {
     stage.finish().await;
 }
 
+/// S-73, P-50, P-191.
 #[tokio::test(start_paused = true)]
 async fn p_48_an_abandoned_stream_ends_alone() {
     let endings: [(&str, &[u8], bool); 4] = [
@@ -137,6 +142,7 @@ async fn p_48_an_abandoned_stream_ends_alone() {
     }
 }
 
+/// S-75.
 #[tokio::test(start_paused = true)]
 async fn many_pings_in_one_chunk_reset_nobody() {
     let stage = Stage::with(|options| options.limits.message_backlog_size = 16).await;
@@ -161,6 +167,7 @@ async fn many_pings_in_one_chunk_reset_nobody() {
     stage.finish().await;
 }
 
+/// S-75.
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_one_viewer_does_not_delay_another() {
     let stage = Stage::new().await;

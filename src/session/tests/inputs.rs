@@ -40,6 +40,7 @@ fn a_caller_that_waits_goes_on_when_the_owner_has_looked() {
     assert_eq!(caller.join().unwrap(), Ok(()));
 }
 
+/// S-269.
 #[test]
 fn the_gateway_never_waits_and_nobody_waits_for_a_closed_session() {
     let inputs = full();

@@ -8,6 +8,7 @@ use crate::room::{
     PublishError, RoomError, RoomStats,
 };
 
+/// P-76.
 #[tokio::test(start_paused = true)]
 async fn a_viewer_sees_server_info_channels_and_data() {
     let stage = Stage::new().await;
@@ -25,6 +26,7 @@ async fn a_viewer_sees_server_info_channels_and_data() {
     stage.finish().await;
 }
 
+/// S-25.
 #[tokio::test(start_paused = true)]
 async fn s_36_stopping_leaves_the_room_and_ends_every_event() {
     let stage = Stage::new().await;
@@ -61,6 +63,7 @@ async fn s_33_a_room_that_does_not_let_go_is_given_up_after_five_seconds() {
     stage.finish().await;
 }
 
+/// S-25.
 #[tokio::test(start_paused = true)]
 async fn a_lost_room_ends_with_its_reason_and_the_next_one_starts_anew() {
     let mut stage = Stage::new().await;
@@ -113,6 +116,7 @@ async fn s_27_after_a_full_reconnect_viewers_are_served_on_new_streams() {
     stage.finish().await;
 }
 
+/// S-26, S-132.
 #[tokio::test(start_paused = true)]
 async fn p_15_an_incompatible_viewer_gets_one_error_and_the_end_of_its_stream() {
     let stage = Stage::new().await;

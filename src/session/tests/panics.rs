@@ -140,6 +140,7 @@ async fn s_267_a_panic_of_the_owner_while_the_gateway_tries_to_join() {
     assert_eq!(server.joins("robot"), joins, "nobody joins for a session without an owner");
 }
 
+/// S-41.
 #[tokio::test]
 async fn s_267_a_panic_of_the_gateway_ends_the_session() {
     let robot = Robot::start().await;
@@ -215,6 +216,7 @@ async fn s_267_a_panic_of_a_handler_thread_fails_its_request_and_no_other() {
     robot.free(&CLEAN).await;
 }
 
+/// S-21.
 #[tokio::test]
 async fn s_267_a_panic_of_a_stream_task_resets_its_viewer_and_no_other() {
     let robot = Robot::start().await;

@@ -10,6 +10,7 @@ use crate::room::memory::{Gate, HeldEvent};
 /// More than the history of resets remembers.
 const FORGIVEN: Duration = Duration::from_secs(61);
 
+/// S-24.
 #[tokio::test(start_paused = true)]
 async fn s_143_a_reset_asked_for_while_other_things_happen_is_not_lost() {
     let stage = Stage::new().await;
@@ -35,6 +36,7 @@ async fn s_143_a_reset_asked_for_while_other_things_happen_is_not_lost() {
     stage.finish().await;
 }
 
+/// S-34, S-35, S-110.
 #[tokio::test(start_paused = true)]
 async fn s_163_leaving_while_a_stream_opens_and_a_reset_waits_leaves_nothing() {
     let stage = Stage::new().await;
@@ -120,6 +122,7 @@ async fn s_72_unfinished_frames_of_all_streams_of_a_viewer_are_bounded_together(
     stage.finish().await;
 }
 
+/// S-75.
 #[tokio::test(start_paused = true)]
 async fn s_74_what_is_held_for_an_unregistered_viewer_is_bounded_and_then_handled_in_order() {
     let stage = Stage::new().await;

@@ -127,6 +127,7 @@ impl Listener for Stuck {
     }
 }
 
+/// S-263.
 #[tokio::test]
 async fn blocked_handlers_and_listeners_of_one_viewer_do_not_touch_another() {
     let (gate, open, entered) = Gate::new();

@@ -8,6 +8,7 @@ fn small(options: &mut SessionOptions) {
     options.limits.message_backlog_size = 16;
 }
 
+/// S-21, S-114.
 #[tokio::test(start_paused = true)]
 async fn s_23_one_stuck_viewer_does_not_delay_the_others() {
     let stage = Stage::new().await;
@@ -27,6 +28,7 @@ async fn s_23_one_stuck_viewer_does_not_delay_the_others() {
     stage.finish().await;
 }
 
+/// S-94, S-112.
 #[tokio::test(start_paused = true)]
 async fn p_26_a_write_failure_starts_a_new_stream() {
     let stage = Stage::new().await;
@@ -97,6 +99,7 @@ async fn s_132_s_133_refusals_wait_their_turn_and_delay_nobody() {
     stage.finish().await;
 }
 
+/// S-70, S-89, S-114, P-2.
 #[tokio::test(start_paused = true)]
 async fn p_26_an_overflow_resets_the_slow_viewer_and_nobody_else() {
     let stage = Stage::with(small).await;
@@ -202,6 +205,7 @@ async fn a_thousand_channels_come_and_go_without_a_reset() {
     stage.finish().await;
 }
 
+/// S-106.
 #[tokio::test(start_paused = true)]
 async fn s_139_an_instance_that_is_replaced_while_its_stream_opens() {
     let stage = Stage::new().await;

@@ -35,6 +35,7 @@ async fn receive(stage: &Stage, channel: &Channel, viewer: &mut Viewer) -> Bytes
 
 use TrackAction::{Published, Unpublished};
 
+/// S-221, S-223.
 #[tokio::test(start_paused = true)]
 async fn p_149_a_track_is_published_with_its_channel_and_unpublished_with_it() {
     let stage = Stage::new().await;
@@ -47,6 +48,7 @@ async fn p_149_a_track_is_published_with_its_channel_and_unpublished_with_it() {
     stage.finish().await;
 }
 
+/// S-221.
 #[tokio::test(start_paused = true)]
 async fn s_160_a_name_still_taken_and_other_failures_are_tried_again() {
     let stage = Stage::new().await;
@@ -62,6 +64,7 @@ async fn s_160_a_name_still_taken_and_other_failures_are_tried_again() {
     stage.finish().await;
 }
 
+/// S-222.
 #[tokio::test(start_paused = true)]
 async fn s_161_a_channel_removed_while_its_track_is_being_published() {
     let stage = Stage::new().await;
@@ -77,6 +80,7 @@ async fn s_161_a_channel_removed_while_its_track_is_being_published() {
     stage.finish().await;
 }
 
+/// S-35.
 #[tokio::test(start_paused = true)]
 async fn s_162_leaving_while_a_track_is_being_published_drops_the_attempt() {
     let stage = Stage::new().await;
@@ -106,6 +110,7 @@ async fn s_276_a_track_that_the_server_took_away_is_published_again() {
     stage.finish().await;
 }
 
+/// S-93.
 #[tokio::test(start_paused = true)]
 async fn p_118_oversize_messages_are_reported_to_subscribers() {
     let stage = Stage::new().await;

@@ -150,6 +150,7 @@ async fn pictures_of_a_source_are_seen_with_their_times_and_metadata() {
     stage.finish().await;
 }
 
+/// S-89.
 #[tokio::test(flavor = "multi_thread")]
 async fn s_090_a_message_goes_both_ways() {
     let stage = Stage::new().await;
@@ -231,6 +232,7 @@ async fn messages_become_video_and_what_cannot_be_shown_is_told_and_withdrawn() 
     stage.finish().await;
 }
 
+/// S-89.
 #[tokio::test(flavor = "multi_thread")]
 async fn s_237_a_stuck_encoder_delays_neither_log_nor_other_channels() {
     let stage = Stage::new().await;
@@ -288,6 +290,7 @@ async fn s_236_pictures_wait_for_the_track_and_nothing_is_converted_for_nobody()
     stage.finish().await;
 }
 
+/// S-85.
 #[tokio::test(flavor = "multi_thread")]
 async fn s_088_a_channel_with_a_live_track_is_closed_by_a_thread_without_a_runtime() {
     let stage = Stage::new().await;
@@ -392,6 +395,7 @@ async fn s_275_after_a_full_reconnect_no_track_is_left_behind() {
     stage.finish().await;
 }
 
+/// P-161.
 #[tokio::test(flavor = "multi_thread")]
 async fn s_230_the_opt_out_is_asked_for_images_only_and_once() {
     let asked = Arc::new(Mutex::new(Vec::new()));

@@ -61,6 +61,7 @@ fn p_110_data_errors_and_dropped_responders() {
     }
 }
 
+/// S-102.
 #[test]
 fn p_109_the_33rd_fetch_is_refused_until_one_was_answered() {
     let mut robot = serving();

@@ -82,6 +82,7 @@ fn an_advertisement_that_would_grow_too_large_is_split() {
     }
 }
 
+/// S-76, P-128.
 #[test]
 fn p_64_a_channel_that_cannot_be_advertised_does_not_exist() {
     let mut robot = Robot::new();
@@ -108,6 +109,7 @@ fn a_channel_closed_before_it_was_seen_is_never_advertised() {
     assert_eq!(robot.take(), []);
 }
 
+/// S-83.
 #[test]
 fn p_126_reserved_metadata_says_what_is_true() {
     let mut robot = Robot::new();
@@ -134,6 +136,7 @@ fn s_82_an_image_channel_is_never_reliable() {
     assert_eq!(robot.routes[&image.id().get()], (vec![], true), "over the data track");
 }
 
+/// S-85.
 #[test]
 fn s_86_unadvertise_is_queued_before_the_unsubscribe_events() {
     let mut robot = Robot::new();
@@ -158,6 +161,7 @@ fn s_86_unadvertise_is_queued_before_the_unsubscribe_events() {
     );
 }
 
+/// S-221.
 #[test]
 fn s_228_the_first_lossy_channels_have_their_track_at_once_and_the_others_with_the_first_subscriber() {
     let mut robot = Robot::with(|options| options.limits.eager_data_tracks = 2);

@@ -24,6 +24,7 @@ pub(super) fn advertise(ids: &[u32]) -> FromViewer {
     FromViewer::Advertise { channels: ids.iter().copied().map(wire).collect() }
 }
 
+/// S-189, P-85.
 #[test]
 fn p_80_p_85_without_the_capability_everything_is_refused() {
     let mut robot = Robot::new();
@@ -40,6 +41,7 @@ fn p_80_p_85_without_the_capability_everything_is_refused() {
     assert_eq!(robot.take(), []);
 }
 
+/// S-186.
 #[test]
 fn p_81_schemas_are_resolved_as_the_table_says() {
     let mut robot = publishing();
@@ -70,6 +72,7 @@ fn p_81_schemas_are_resolved_as_the_table_says() {
     }
 }
 
+/// P-185.
 #[test]
 fn p_81_a_schema_that_is_not_base64_rejects_only_its_channel() {
     let mut robot = publishing();
@@ -100,6 +103,7 @@ fn p_82_a_second_advertisement_of_an_id_is_a_warning() {
     assert_eq!(robot.events().len(), 1);
 }
 
+/// S-188.
 #[test]
 fn p_84_p_86_unadvertise_and_message_data() {
     let mut robot = publishing();

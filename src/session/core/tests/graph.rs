@@ -245,6 +245,7 @@ fn s_166_only_registered_viewers_follow_the_graph() {
     assert_eq!(robot.take(), []);
 }
 
+/// P-20.
 #[test]
 fn s_120_a_reset_ends_the_graph_of_the_old_registration_only() {
     let mut robot = connected();

@@ -15,6 +15,7 @@ fn left(robot: &mut Robot) -> usize {
     robot.take().iter().filter(|step| **step == Step::Leave).count()
 }
 
+/// P-29.
 #[test]
 fn s_28_an_empty_room_is_left_after_the_window_and_without_one_never() {
     let mut robot = waiting();
@@ -48,6 +49,7 @@ fn s_28_outside_of_a_room_nothing_is_counted() {
     assert_eq!(left(&mut robot), 1);
 }
 
+/// S-24, P-29.
 #[test]
 fn s_29_any_viewer_clears_the_countdown_and_the_last_one_starts_it_again() {
     let mut robot = waiting();

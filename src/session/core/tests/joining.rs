@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// S-79, S-104.
 #[test]
 fn p_18_the_first_frames_are_server_info_advertise_services_in_one_piece() {
     let mut robot = Robot::with(|options| {
@@ -26,6 +27,7 @@ fn p_18_the_first_frames_are_server_info_advertise_services_in_one_piece() {
     assert_eq!(frames.len(), 4);
 }
 
+/// S-79.
 #[test]
 fn p_18_without_channels_and_services_only_server_info_is_sent() {
     let mut robot = Robot::new();
@@ -33,6 +35,7 @@ fn p_18_without_channels_and_services_only_server_info_is_sent() {
     assert_eq!(robot.view(client).frames.len(), 1);
 }
 
+/// S-19.
 #[test]
 fn s_20_those_present_at_the_join_are_served_and_their_active_event_changes_nothing() {
     let mut robot = Robot::outside(SessionOptions::default());
@@ -43,6 +46,7 @@ fn s_20_those_present_at_the_join_are_served_and_their_active_event_changes_noth
     assert_eq!(robot.take(), []);
 }
 
+/// S-131.
 #[test]
 fn s_26_who_is_announced_is_served_when_active() {
     let mut robot = Robot::new();
@@ -81,6 +85,7 @@ fn p_12_versions_are_accepted_and_refused_as_the_table_says() {
     }
 }
 
+/// S-132.
 #[test]
 fn p_15_an_incompatible_instance_is_refused_once_and_the_next_one_again() {
     let mut robot = Robot::new();
@@ -101,6 +106,7 @@ fn p_15_an_incompatible_instance_is_refused_once_and_the_next_one_again() {
     assert!(!robot.core.is_refused(&"ann".into(), &"S3".into()));
 }
 
+/// In place of P-17.
 #[test]
 fn s_129_service_kinds_are_not_viewers() {
     let mut robot = Robot::new();
@@ -140,6 +146,7 @@ fn p_201_old_viewers_get_inline_schemas_and_new_ones_a_table() {
     }
 }
 
+/// S-110.
 #[test]
 fn s_36_leaving_the_room_ends_everything_and_joining_again_starts_anew() {
     let mut robot = Robot::with(|options| options.capabilities = vec![SessionCapability::ClientPublish]);

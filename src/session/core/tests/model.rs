@@ -353,6 +353,7 @@ proptest! {
         ..ProptestConfig::default()
     })]
 
+    /// S-101, S-118, S-181, S-190, P-71, P-151.
     #[test]
     fn any_sequence_keeps_the_invariants(actions in actions()) {
         let mut model = Model::new();

@@ -63,6 +63,7 @@ impl Robot {
     }
 }
 
+/// P-100, P-103.
 #[test]
 fn p_95_p_103_without_the_capability() {
     let mut robot = Robot::new();
@@ -98,6 +99,7 @@ fn p_96_a_get_is_answered_to_the_asker_with_its_id_even_if_empty() {
     assert!(robot.view(bob).frames.iter().all(|frame| !matches!(frame, ToViewer::ParameterValues { .. })));
 }
 
+/// S-207, P-100.
 #[test]
 fn p_101_a_set_is_echoed_only_with_an_id_and_not_published() {
     let mut robot = handled();
@@ -120,6 +122,7 @@ fn p_101_a_set_is_echoed_only_with_an_id_and_not_published() {
     assert_eq!(robot.take(), [Step::Sent(ann, error(dropped)), Step::Sent(ann, error("busy"))]);
 }
 
+/// S-102, P-100.
 #[test]
 fn p_97_get_and_set_share_32_places() {
     let mut robot = handled();
@@ -140,6 +143,7 @@ fn p_97_get_and_set_share_32_places() {
     assert_eq!(robot.take(), [Step::Asked]);
 }
 
+/// In place of P-99.
 #[test]
 fn s_208_s_213_without_anybody_a_set_is_passed_on_and_a_get_refused() {
     let mut robot = unhandled();
@@ -184,6 +188,7 @@ fn s_208_what_a_listener_returns_is_echoed_and_then_published() {
     assert_eq!(robot.take(), []);
 }
 
+/// P-24, P-104.
 #[test]
 fn s_211_only_first_and_last_subscribers_are_events() {
     let mut robot = unhandled();
@@ -205,6 +210,7 @@ fn s_211_only_first_and_last_subscribers_are_events() {
     assert_eq!(robot.events(), [Told::Unfollow(owned(&["c"]))]);
 }
 
+/// P-104.
 #[test]
 fn s_212_updates_go_to_those_who_follow_and_nobody_else() {
     let mut robot = unhandled();

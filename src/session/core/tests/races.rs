@@ -8,6 +8,7 @@ fn publishing() -> Robot {
     Robot::with(|options| options.capabilities = vec![SessionCapability::ClientPublish])
 }
 
+/// S-26, S-108, P-23.
 #[test]
 fn s_134_late_disconnect_after_reset_and_rejoin() {
     let mut robot = Robot::new();
@@ -24,6 +25,7 @@ fn s_134_late_disconnect_after_reset_and_rejoin() {
     assert_eq!(robot.take(), [Step::Close(new)]);
 }
 
+/// S-105, S-107, P-22.
 #[test]
 fn s_135_active_before_disconnect_replaces_at_once() {
     let mut robot = Robot::new();
@@ -42,6 +44,7 @@ fn s_135_active_before_disconnect_replaces_at_once() {
     assert_eq!(robot.open, BTreeSet::from([new]));
 }
 
+/// S-105, S-106, P-22.
 #[test]
 fn s_136_active_events_out_of_order() {
     let mut robot = Robot::new();
@@ -51,6 +54,7 @@ fn s_136_active_events_out_of_order() {
     assert_eq!((robot.current("S2"), robot.current("S1")), (Some(new), None));
 }
 
+/// S-105, P-22.
 #[test]
 fn s_137_equal_joined_at_the_later_arrival_wins() {
     let mut robot = Robot::new();
@@ -59,6 +63,7 @@ fn s_137_equal_joined_at_the_later_arrival_wins() {
     assert_eq!(robot.open, BTreeSet::from([new]));
 }
 
+/// S-105, S-106, P-21.
 #[test]
 fn s_138_duplicate_active_is_a_no_op() {
     let mut robot = Robot::new();
@@ -67,6 +72,7 @@ fn s_138_duplicate_active_is_a_no_op() {
     assert_eq!(robot.take(), []);
 }
 
+/// S-118.
 #[test]
 fn s_140_stale_reset_leaves_the_successor_alone() {
     let mut robot = Robot::new();
@@ -88,6 +94,7 @@ fn s_141_reset_of_a_viewer_that_is_leaving_opens_nothing() {
     assert_eq!(robot.core.deadline(), None);
 }
 
+/// S-121.
 #[test]
 fn s_142_viewer_leaves_right_after_its_reset() {
     let mut robot = Robot::new();
@@ -145,6 +152,7 @@ fn s_148_advertise_after_the_disconnect_records_nothing() {
     assert_eq!(robot.take(), []);
 }
 
+/// S-190, P-24.
 #[test]
 fn s_149_unadvertise_and_disconnect_tell_once_in_either_order() {
     for disconnect_first in [false, true] {
@@ -164,6 +172,7 @@ fn s_149_unadvertise_and_disconnect_tell_once_in_either_order() {
     }
 }
 
+/// S-189.
 #[test]
 fn s_150_message_data_is_answered_only_while_registered() {
     let mut robot = publishing();
@@ -177,6 +186,7 @@ fn s_150_message_data_is_answered_only_while_registered() {
     assert_eq!(robot.take(), []);
 }
 
+/// S-107, P-20.
 #[test]
 fn s_152_a_returning_identity_inherits_nothing() {
     let mut robot = publishing();
@@ -193,6 +203,7 @@ fn s_152_a_returning_identity_inherits_nothing() {
     assert!(!robot.open.contains(&old));
 }
 
+/// S-104, P-195.
 #[test]
 fn s_153_s_154_the_view_equals_the_registry_whatever_comes_around_the_registration() {
     for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
@@ -211,6 +222,7 @@ fn s_153_s_154_the_view_equals_the_registry_whatever_comes_around_the_registrati
     }
 }
 
+/// S-181.
 #[test]
 fn s_158_removing_a_channel_and_subscribing_in_either_order() {
     let mut robot = Robot::new();
@@ -225,6 +237,7 @@ fn s_158_removing_a_channel_and_subscribing_in_either_order() {
     assert_eq!(robot.events(), []);
 }
 
+/// In place of P-74 and P-193.
 #[test]
 fn s_159_a_channel_that_is_gone_or_never_was_is_an_error_and_nothing_is_recorded() {
     let mut robot = Robot::new();
@@ -264,6 +277,7 @@ fn s_168_frames_of_an_old_instance_do_nothing_for_its_successor() {
     assert_eq!(robot.core.subscription_count(), 0);
 }
 
+/// S-108, S-118, P-23.
 #[test]
 fn s_169_disconnect_of_somebody_never_registered() {
     let mut robot = Robot::new();
@@ -299,6 +313,7 @@ fn s_172_a_warnings_replay_and_its_clearing_in_either_order() {
     }
 }
 
+/// P-196.
 #[test]
 fn s_173_services_around_a_registration_are_seen_once() {
     let options = |o: &mut SessionOptions| {
@@ -333,6 +348,7 @@ fn s_277_a_newer_instance_arrives_while_a_reset_waits() {
     assert_eq!(robot.view(new).frames.len(), 1, "and is not told of resets of its predecessor");
 }
 
+/// S-8.
 #[test]
 fn s_279_the_same_sid_registered_twice_by_a_reset() {
     let mut robot = Robot::new();

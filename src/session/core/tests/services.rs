@@ -38,6 +38,7 @@ fn response(encoding: Option<&str>) -> ServiceAnswer {
     ServiceAnswer::Response { encoding: encoding.map(Into::into), payload: Bytes::from_static(b"out") }
 }
 
+/// S-194.
 #[test]
 fn p_87_the_checks_in_their_order() {
     let mut robot = Robot::new();
@@ -69,6 +70,7 @@ fn p_87_the_checks_in_their_order() {
     assert_eq!(robot.calls.len(), 34);
 }
 
+/// S-195.
 #[test]
 fn p_88_a_declared_request_encoding_must_match_exactly() {
     let mut robot = serving();
@@ -83,6 +85,7 @@ fn p_88_a_declared_request_encoding_must_match_exactly() {
     assert_eq!(robot.calls.len(), 1);
 }
 
+/// S-197.
 #[test]
 fn p_89_the_encoding_of_the_answer() {
     let cases = [(Some("own"), true, "own"), (None, true, "declared"), (None, false, "json"), (Some("x"), false, "x")];
@@ -103,6 +106,7 @@ fn p_89_the_encoding_of_the_answer() {
     }
 }
 
+/// S-198.
 #[test]
 fn p_90_failures_and_dropped_responders() {
     let mut robot = serving();
@@ -135,6 +139,7 @@ fn p_33_a_response_over_the_frame_limit_is_a_failure_the_viewer_can_read() {
     assert!(message.starts_with("Internal server error: "), "{message}");
 }
 
+/// S-198.
 #[test]
 fn p_91_an_answer_for_somebody_who_left_or_was_reset_is_dropped() {
     let mut robot = serving();
@@ -156,6 +161,7 @@ fn p_91_an_answer_for_somebody_who_left_or_was_reset_is_dropped() {
     assert_eq!(robot.calls.len(), 32, "the new registration has all its slots");
 }
 
+/// P-114.
 #[test]
 fn s_200_services_are_added_all_or_none() {
     let mut robot = serving();

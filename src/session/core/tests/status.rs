@@ -20,6 +20,7 @@ fn removed(channels: &[&Channel]) -> ToViewer {
     ToViewer::RemoveStatus { status_ids: channels.iter().map(|c| format!("channel-drops-{}", c.id())).collect() }
 }
 
+/// In place of P-117 for statuses with an id.
 #[test]
 fn s_40_statuses_with_an_id_are_kept_for_those_who_come_later() {
     let mut robot = Robot::new();
@@ -54,6 +55,7 @@ fn s_40_sixty_four_statuses_are_kept_the_newest_ones() {
     assert!(kept.contains_key("69") && kept.contains_key("6") && !kept.contains_key("5"));
 }
 
+/// S-224.
 #[test]
 fn p_118_the_first_drop_is_reported_at_once_and_then_every_thirty_seconds() {
     let mut robot = Robot::new();
@@ -88,6 +90,7 @@ fn p_118_what_gathered_is_reported_even_if_no_further_drop_comes() {
     assert_eq!(robot.take(), [Step::Sent(ann, drops(&channel, "5 messages"))]);
 }
 
+/// P-120.
 #[test]
 fn s_226_a_warning_is_cleared_sixty_seconds_after_its_last_report_the_boundary_included() {
     let mut robot = Robot::new();
@@ -122,6 +125,7 @@ fn s_226_two_warnings_that_expire_together_are_withdrawn_in_one_message() {
     assert!(robot.view(ann).statuses.is_empty());
 }
 
+/// S-177.
 #[test]
 fn p_77_a_new_data_subscriber_gets_the_active_warning_and_a_switch_of_mode_does_not() {
     let mut robot = Robot::new();
@@ -163,6 +167,7 @@ fn p_123_removing_channels_withdraws_their_active_warnings_in_one_message() {
     assert_eq!(robot.take(), []);
 }
 
+/// S-255.
 #[test]
 fn p_93_p_138_a_ping_is_answered_with_its_own_time_stamp() {
     let mut robot = Robot::new();
@@ -174,6 +179,7 @@ fn p_93_p_138_a_ping_is_answered_with_its_own_time_stamp() {
     assert_eq!(robot.take(), [Step::Sent(ann, pong)]);
 }
 
+/// S-256, P-94.
 #[test]
 fn s_258_only_acks_of_pongs_that_were_sent_count() {
     let mut robot = Robot::new();
@@ -230,6 +236,7 @@ fn a_listener_that_is_too_slow_is_told_to_the_viewer_once_per_second() {
     assert_eq!(robot.core.take_effects().len(), 1);
 }
 
+/// S-201.
 #[test]
 fn requests_of_features_that_are_off_get_the_text_of_the_missing_capability() {
     let names = || vec!["p".to_owned()];

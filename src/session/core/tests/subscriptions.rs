@@ -14,6 +14,7 @@ fn s_178_subscribing_again_is_silent() {
     assert_eq!(robot.take(), []);
 }
 
+/// S-176, P-71.
 #[test]
 fn p_72_a_switch_of_mode_is_no_event() {
     let mut robot = Robot::new();
@@ -69,6 +70,7 @@ fn p_75_data_wins_in_one_message_whatever_the_order() {
     }
 }
 
+/// S-89.
 #[test]
 fn s_180_every_viewer_has_its_own_events_and_the_route_names_them_all() {
     let mut robot = Robot::new();
@@ -89,6 +91,7 @@ fn s_180_every_viewer_has_its_own_events_and_the_route_names_them_all() {
     assert_eq!((robot.routes[&r].clone(), robot.routes[&l].clone()), ((vec![], false), (vec![], false)));
 }
 
+/// S-177.
 #[test]
 fn s_95_the_route_is_set_before_the_event_and_taken_down_before_it() {
     let mut robot = Robot::new();
@@ -101,6 +104,7 @@ fn s_95_the_route_is_set_before_the_event_and_taken_down_before_it() {
     assert_eq!(robot.take(), [Step::Route(id, vec![], false), Step::Told(Told::Unsubscribe(ann, id))]);
 }
 
+/// S-179.
 #[test]
 fn p_78_unsubscribe_skips_what_is_not_subscribed() {
     let mut robot = Robot::new();
@@ -126,6 +130,7 @@ fn a_flood_of_unknown_channels_is_answered_within_the_smallest_queue() {
     assert!(matches!(steps.last(), Some(Step::Sent(_, last)) if *last == error(text)));
 }
 
+/// S-85.
 #[test]
 fn s_183_the_counts_follow() {
     let mut robot = Robot::new();

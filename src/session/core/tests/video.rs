@@ -75,6 +75,7 @@ fn id(channel: &Channel) -> u64 {
     channel.id().get()
 }
 
+/// S-176, P-160.
 #[test]
 fn s_231_the_first_video_subscriber_starts_the_track_and_the_last_ends_it() {
     let (mut robot, channel, _) = stage();
@@ -131,6 +132,7 @@ fn a_viewer_that_turns_video_on_and_off_does_not_set_the_pace() {
     assert_eq!(toggle(&mut robot, 1000), 64);
 }
 
+/// S-85, P-24.
 #[test]
 fn s_231_every_way_to_lose_the_last_video_subscriber_ends_the_track() {
     let ways: [fn(&mut Robot, &Channel, ClientId); 6] = [
@@ -155,6 +157,7 @@ fn s_231_every_way_to_lose_the_last_video_subscriber_ends_the_track() {
     }
 }
 
+/// P-160.
 #[test]
 fn s_090_data_and_video_subscribers_live_side_by_side() {
     let (mut robot, channel, _) = stage();
@@ -177,6 +180,7 @@ fn s_090_data_and_video_subscribers_live_side_by_side() {
     assert_eq!(robot.routes[&id(&channel)], (vec![], false));
 }
 
+/// S-233.
 #[test]
 fn s_155_a_track_that_nobody_wants_any_more_when_it_is_published_is_taken_back() {
     let (mut robot, channel, _) = stage();
@@ -189,6 +193,7 @@ fn s_155_a_track_that_nobody_wants_any_more_when_it_is_published_is_taken_back()
     assert_eq!(robot.core.video_track_count(), 0);
 }
 
+/// S-233.
 #[test]
 fn s_156_a_second_publisher_took_the_slot() {
     let (mut robot, channel, _) = stage();
@@ -220,6 +225,7 @@ fn s_157_metadata_of_a_channel_that_is_gone_is_told_to_nobody() {
     assert!(robot.view(viewer).channels.is_empty());
 }
 
+/// In place of P-166.
 #[test]
 fn s_234_failures_are_tried_again_and_the_third_is_told() {
     let (mut robot, channel, viewer) = stage();
@@ -269,6 +275,7 @@ fn s_234_nothing_is_tried_for_nobody() {
     assert_eq!(robot.core.deadline(), None);
 }
 
+/// In place of P-166.
 #[test]
 fn s_241_persistent_failures_are_told_and_withdrawn() {
     let (mut robot, channel, viewer) = stage();
@@ -312,6 +319,7 @@ fn s_241_a_warning_goes_with_its_channel() {
     assert!(robot.heard().contains(&(viewer, removed)));
 }
 
+/// S-83.
 #[test]
 fn s_249_one_advertise_tells_both_kinds_of_viewers_what_changed() {
     let mut robot = Robot::new();
@@ -402,6 +410,7 @@ fn s_249_changes_of_every_picture_are_told_once_a_second() {
     assert_eq!(robot.heard().len(), 2, "after a quiet second at once again");
 }
 
+/// S-83.
 #[test]
 fn p_127_what_is_known_outlives_the_track_and_reaches_later_viewers() {
     let (mut robot, channel, _) = stage();
