@@ -81,10 +81,7 @@ impl Wire for LocalTrack {
         let request = FfiRequest {
             local_data_track_try_push: Some(LocalDataTrackTryPushRequest {
                 track_handle: self.handle.id(),
-                frame: DataTrackFrame {
-                    payload: frame.payload.clone(),
-                    user_timestamp: Some(frame.user_timestamp),
-                },
+                frame: DataTrackFrame { payload: frame.payload.clone(), user_timestamp: Some(frame.user_timestamp) },
             }),
             ..Default::default()
         };
