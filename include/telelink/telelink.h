@@ -2453,6 +2453,11 @@ typedef struct telelink_session_options {
    * library's choice. Default 0.
    */
   double video_max_framerate;
+  /**
+   * Keep the newest message of a lossy channel that is logged while its data track is being published, and send it first:
+   * 0 or 1. Default 0: such messages are dropped and counted.
+   */
+  uint32_t latch_data_tracks;
 } telelink_session_options;
 
 /**

@@ -100,20 +100,14 @@ pub(super) unsafe fn asset_handler(
     }
     // SAFETY: the caller's promise.
     let extensions = unsafe { view::texts(c.extensions, c.extensions_count, "options.asset_folder.extensions") }?;
-    folder = match (c.any_extension, extensions.is_empty()) {
-        (0, true) => folder,
-        (0, false) => folder.extensions(extensions),
-        (1, true) => folder.any_extension(),
-        (1, false) => {
+    folder = match (view::flag(c.any_extension, "options.asset_folder.any_extension")?, extensions.is_empty()) {
+        (false, true) => folder,
+        (false, false) => folder.extensions(extensions),
+        (true, true) => folder.any_extension(),
+        (true, false) => {
             return Err(Failure::new(
                 telelink_status::InvalidValue,
                 format!("{NAME} has both extensions and any_extension"),
-            ));
-        }
-        (other, _) => {
-            return Err(Failure::new(
-                telelink_status::InvalidValue,
-                format!("{NAME}.any_extension is {other}, neither 0 nor 1"),
             ));
         }
     };

@@ -165,15 +165,6 @@ impl Callbacks {
     }
 }
 
-/// 0 or 1.
-fn flag(value: u32, name: &str) -> Result<bool, Failure> {
-    match value {
-        0 => Ok(false),
-        1 => Ok(true),
-        _ => Err(Failure::new(telelink_status::InvalidValue, format!("{name} is {value}, neither 0 nor 1"))),
-    }
-}
-
 /// A bound of a declaration.
 unsafe fn bound(value: &telelink_parameter_value, name: &'static str) -> Result<Option<ParameterValue>, Failure> {
     // SAFETY: the caller's promise.
@@ -264,8 +255,8 @@ pub unsafe extern "C" fn telelink_parameter_store_declare(
                 max: bound(&table.max, "declaration.max")?,
                 step: bound(&table.step, "declaration.step")?,
                 allowed: view::texts(table.allowed, table.allowed_count, "declaration.allowed")?,
-                read_only: flag(table.read_only, "declaration.read_only")?,
-                deletable: flag(table.deletable, "declaration.deletable")?,
+                read_only: view::flag(table.read_only, "declaration.read_only")?,
+                deletable: view::flag(table.deletable, "declaration.deletable")?,
                 ..ParameterOptions::default()
             };
             (name, parameter, options)

@@ -150,10 +150,7 @@ pub(super) unsafe fn read_policy(
 }
 
 unsafe fn rules(role: &telelink_role) -> Result<RoleRules, Failure> {
-    if role.graph > 1 {
-        let text = format!("role.graph is {}, neither 0 nor 1", role.graph);
-        return Err(Failure::new(telelink_status::InvalidValue, text));
-    }
+    let graph = view::flag(role.graph, "role.graph")?;
     // SAFETY: the promise of `read_policy`.
     unsafe {
         Ok(RoleRules {
@@ -163,7 +160,7 @@ unsafe fn rules(role: &telelink_role) -> Result<RoleRules, Failure> {
             get: view::texts(role.get, role.get_count, "role.get")?,
             set: view::texts(role.set, role.set_count, "role.set")?,
             asset: view::texts(role.asset, role.asset_count, "role.asset")?,
-            graph: role.graph == 1,
+            graph,
         })
     }
 }

@@ -176,6 +176,9 @@ pub struct telelink_session_options {
     /// Most frames per second of each video track, 1 to 240; needs video_max_bitrate. 0: 30 with a bit rate, else the LiveKit
     /// library's choice. Default 0.
     pub video_max_framerate: f64,
+    /// Keep the newest message of a lossy channel that is logged while its data track is being published, and send it first:
+    /// 0 or 1. Default 0: such messages are dropped and counted.
+    pub latch_data_tracks: u32,
 }
 
 sized_struct!(
@@ -226,6 +229,7 @@ sized_struct!(
             video_encoder: telelink_video_encoder::Auto as i32,
             video_max_bitrate: 0,
             video_max_framerate: 0.0,
+            latch_data_tracks: u32::from(limits.latch_data_tracks),
         }
     },
 );
@@ -319,6 +323,7 @@ pub(super) unsafe fn convert(
                 session_backlog_bytes: size(options.session_backlog_bytes),
                 max_data_track_message_size: size(options.max_data_track_message_size),
                 eager_data_tracks: size(options.eager_data_tracks),
+                latch_data_tracks: view::flag(options.latch_data_tracks, "options.latch_data_tracks")?,
                 max_viewers: size(options.max_viewers),
             },
             video: video_options(
@@ -414,16 +419,7 @@ unsafe fn direct_options(
     // SAFETY: the caller's promise.
     let source = unsafe { token_source(token, token_question, options.api_key) }?;
     let mut direct = DirectOptions::new(url, source);
-    direct.auto_reconnect = match options.auto_reconnect {
-        0 => false,
-        1 => true,
-        other => {
-            return Err(Failure::new(
-                telelink_status::InvalidValue,
-                format!("options.auto_reconnect is {other}, neither 0 nor 1"),
-            ));
-        }
-    };
+    direct.auto_reconnect = view::flag(options.auto_reconnect, "options.auto_reconnect")?;
     // SAFETY: the caller's promise.
     for server in unsafe { view::slice(options.ice_servers, options.ice_servers_count, "options.ice_servers") }? {
         // SAFETY: the caller's promise.

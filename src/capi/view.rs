@@ -119,6 +119,15 @@ pub(super) unsafe fn texts(data: *const telelink_str, len: usize, name: &'static
     views.iter().map(|view| unsafe { Ok(text(*view, name)?.to_owned()) }).collect()
 }
 
+/// A number that says yes or no.
+pub(super) fn flag(value: impl Into<i64>, name: &str) -> Result<bool, Failure> {
+    match value.into() {
+        0 => Ok(false),
+        1 => Ok(true),
+        other => Err(Failure::new(telelink_status::InvalidValue, format!("{name} is {other}, neither 0 nor 1"))),
+    }
+}
+
 #[inline]
 unsafe fn raw<'a>(data: *const u8, len: usize, name: &'static str) -> Result<&'a [u8], Failure> {
     if data.is_null() {

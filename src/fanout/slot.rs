@@ -5,6 +5,8 @@ use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
+
 use crate::protocol::data_track;
 use crate::room::{DataFrame, DataTrack, DropCause, FrameSource};
 
@@ -27,6 +29,8 @@ const FRESH: Duration = if cfg!(telelink_loom) { Duration::MAX } else { Duration
 pub struct LossySlot {
     channel: u64,
     limit: usize,
+    /// Whether the newest message that came before the track is kept for it (S-227).
+    latch: bool,
     state: Mutex<State>,
     counters: Arc<ChannelCounters>,
     signals: Arc<Signals>,
@@ -41,9 +45,25 @@ struct State {
     frames: VecDeque<(DataFrame, Instant)>,
     bytes: usize,
     next_sequence: u32,
+    /// The newest message that came before the track, with its log time.
+    early: Option<(BytesMut, u64)>,
 }
 
 impl State {
+    /// Numbers a frame and lets it wait. Answers how many others it pushed out.
+    fn push(&mut self, mut frame: BytesMut, log_time: u64, now: Instant) -> u64 {
+        data_track::set_sequence(&mut frame, self.next_sequence);
+        self.next_sequence = self.next_sequence.wrapping_add(1);
+        let (len, mut pushed_out) = (frame.len(), 0);
+        while self.frames.len() >= MAX_FRAMES || (self.bytes + len > MAX_BYTES && !self.frames.is_empty()) {
+            self.pop();
+            pushed_out += 1;
+        }
+        self.bytes += len;
+        self.frames.push_back((DataFrame { payload: frame.freeze(), user_timestamp: log_time }, now));
+        pushed_out
+    }
+
     fn pop(&mut self) -> Option<(DataFrame, Instant)> {
         let (frame, since) = self.frames.pop_front()?;
         self.bytes -= frame.payload.len();
@@ -62,12 +82,19 @@ impl LossySlot {
         Self {
             channel,
             limit,
+            latch: false,
             state: Mutex::default(),
             counters,
             signals,
             oversize: AtomicU64::new(0),
             oversize_told: AtomicBool::new(false),
         }
+    }
+
+    /// Keeps the newest message that comes before the track is published, and sends it first (S-227).
+    pub fn latching(mut self, latch: bool) -> Self {
+        self.latch = latch;
+        self
     }
 
     /// Puts a message into the slot. Never blocks on the room.
@@ -81,30 +108,21 @@ impl LossySlot {
             return;
         }
         // Allocated and filled outside the lock; only the number is written inside.
-        let mut frame = data_track::frame(0, payload);
+        let frame = data_track::frame(0, payload);
         let now = Instant::now();
-        let mut pushed_out = 0;
-        let track = {
+        let (track, pushed_out) = {
             let mut state = self.state.lock();
             let Some(track) = state.track.clone() else {
+                let lost = !self.latch || state.early.replace((frame, log_time)).is_some();
                 drop(state);
-                ChannelCounters::add(&self.counters.not_ready, 1);
+                ChannelCounters::add(&self.counters.not_ready, u64::from(lost));
                 return;
             };
-            data_track::set_sequence(&mut frame, state.next_sequence);
-            state.next_sequence = state.next_sequence.wrapping_add(1);
-            let len = frame.len();
-            while state.frames.len() >= MAX_FRAMES || (state.bytes + len > MAX_BYTES && !state.frames.is_empty()) {
-                state.pop();
-                pushed_out += 1;
-            }
-            state.bytes += len;
-            state.frames.push_back((DataFrame { payload: frame.freeze(), user_timestamp: log_time }, now));
+            let pushed_out = state.push(frame, log_time, now);
             // A slot that held a frame has been announced already.
-            (state.frames.len() == 1 || pushed_out > 0).then_some(track)
+            ((state.frames.len() == 1 || pushed_out > 0).then_some(track), pushed_out)
         };
-        ChannelCounters::add(&self.counters.lossy_messages, 1);
-        ChannelCounters::add(&self.counters.lossy_bytes, payload.len() as u64);
+        self.count_message(payload.len());
         if pushed_out > 0 {
             ChannelCounters::add(&self.counters.overwritten, pushed_out);
         }
@@ -115,10 +133,26 @@ impl LossySlot {
 
     /// The track is published: frames flow from now on, numbered from 0 (P-155).
     pub fn attach(&self, track: Arc<dyn DataTrack>) {
-        let mut state = self.state.lock();
-        state.track = Some(track);
-        state.next_sequence = 0;
-        state.clear();
+        let early = {
+            let mut state = self.state.lock();
+            state.track = Some(track.clone());
+            state.next_sequence = 0;
+            state.clear();
+            state.early.take().map(|(frame, log_time)| {
+                let len = frame.len() - data_track::HEADER_LEN;
+                state.push(frame, log_time, Instant::now());
+                len
+            })
+        };
+        if let Some(len) = early {
+            self.count_message(len);
+            track.notify();
+        }
+    }
+
+    fn count_message(&self, len: usize) {
+        ChannelCounters::add(&self.counters.lossy_messages, 1);
+        ChannelCounters::add(&self.counters.lossy_bytes, len as u64);
     }
 
     /// The track is gone: frames are dropped until the next one, and so are those that wait. Returns the track, to be
@@ -137,7 +171,8 @@ impl LossySlot {
     }
 
     fn take_track(&self, state: &mut State) -> Option<Arc<dyn DataTrack>> {
-        ChannelCounters::add(&self.counters.not_ready, state.frames.len() as u64);
+        let early = u64::from(state.early.take().is_some());
+        ChannelCounters::add(&self.counters.not_ready, state.frames.len() as u64 + early);
         state.clear();
         state.track.take()
     }

@@ -104,6 +104,9 @@ pub struct Limits {
     /// Lossy channels whose data track is published before anybody subscribes. Default 64; the others get theirs with
     /// the first subscriber (S-228).
     pub eager_data_tracks: usize,
+    /// Whether the newest message of a lossy channel that is logged while its data track is being published is kept, and sent
+    /// first (S-227). Default false: such messages are dropped and counted.
+    pub latch_data_tracks: bool,
     /// Registered viewers, 1 to 1024. Default 64 (S-130). More get an error status and are not served.
     pub max_viewers: usize,
 }
@@ -116,6 +119,7 @@ impl Default for Limits {
             session_backlog_bytes: 256 << 20,
             max_data_track_message_size: 102_400,
             eager_data_tracks: 64,
+            latch_data_tracks: false,
             max_viewers: 64,
         }
     }

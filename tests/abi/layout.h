@@ -146,7 +146,7 @@ AT(telelink_ice_server, urls_count, 8);
 AT(telelink_ice_server, username, 16);
 AT(telelink_ice_server, password, 32);
 
-SIZE(telelink_session_options, 352);
+SIZE(telelink_session_options, 360);
 AT(telelink_session_options, struct_size, 0);
 AT(telelink_session_options, url, 8);
 AT(telelink_session_options, token, 24);
@@ -189,6 +189,7 @@ AT(telelink_session_options, video_codec, 328);
 AT(telelink_session_options, video_encoder, 332);
 AT(telelink_session_options, video_max_bitrate, 336);
 AT(telelink_session_options, video_max_framerate, 344);
+AT(telelink_session_options, latch_data_tracks, 352);
 
 SIZE(telelink_role, 128);
 AT(telelink_role, struct_size, 0);

@@ -154,14 +154,7 @@ pub unsafe extern "C" fn telelink_test_server_set_reachable(
     guard(|| {
         // SAFETY: the header asks for a live server or NULL.
         let server = unsafe { handle::borrow(server, "server") }?;
-        let reachable = match reachable {
-            0 => false,
-            1 => true,
-            other => {
-                let text = format!("reachable is {other}, neither 0 nor 1");
-                return Err(Failure::new(telelink_status::InvalidValue, text));
-            }
-        };
+        let reachable = view::flag(reachable, "reachable")?;
         server.server.set_reachable(reachable);
         Ok(())
     })

@@ -48,6 +48,28 @@ impl Made {
     }
 }
 
+#[test]
+fn s_227_the_newest_message_before_the_track_is_kept_and_sent_first() {
+    let mut made = made(100);
+    made.slot = made.slot.latching(true);
+    for n in 1..=3u8 {
+        made.slot.log(&[n], n.into());
+    }
+    assert_eq!((made.counters.read().not_ready, made.counters.read().lossy_messages), (2, 0));
+    made.slot.attach(made.track.clone());
+    assert_eq!(made.notified(), 1);
+    made.slot.log(b"d", 4);
+    assert_eq!((made.take(), made.take()), (Some((0, vec![3], 3)), Some((1, b"d".to_vec(), 4))));
+    let counts = made.counters.read();
+    assert_eq!((counts.not_ready, counts.lossy_messages, counts.lossy_bytes), (2, 2, 2));
+    // Nothing of before is sent by the next track, and what ends with the slot is counted.
+    made.slot.detach();
+    made.slot.log(b"e", 5);
+    made.slot.detach();
+    made.slot.attach(made.track.clone());
+    assert_eq!((made.take(), made.counters.read().not_ready), (None, 3));
+}
+
 /// S-223.
 #[test]
 fn p_155_numbers_count_from_zero_and_show_what_was_pushed_out() {

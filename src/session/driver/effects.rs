@@ -162,9 +162,10 @@ impl Driver {
 
     fn slot(&mut self, channel: &ChannelRef) -> Arc<LossySlot> {
         let (limit, signals) = (self.limits.max_data_track_message_size, self.signals.clone());
+        let latch = self.limits.latch_data_tracks;
         let io = self.io(channel);
         let counters = io.counters.clone();
-        let new = || Arc::new(LossySlot::new(channel.id().get(), limit, counters, signals));
+        let new = || Arc::new(LossySlot::new(channel.id().get(), limit, counters, signals).latching(latch));
         io.slot.get_or_insert_with(new).clone()
     }
 

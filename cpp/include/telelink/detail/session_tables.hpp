@@ -280,6 +280,7 @@ class SessionTables {
     c_.session_backlog_bytes = limits.session_backlog_bytes;
     c_.max_data_track_message_size = limits.max_data_track_message_size;
     c_.eager_data_tracks = limits.eager_data_tracks;
+    c_.latch_data_tracks = limits.latch_data_tracks ? 1 : 0;
     c_.max_viewers = limits.max_viewers;
   }
 
