@@ -1,4 +1,5 @@
-// Every function with NULL: a status or a default, and a message that names the argument; never a crash.
+// S-273: every function with NULL: a status or a default, and a message that names the argument; never a crash.
+// tests/scripts/test_abi.py sees to it that none is missing.
 #include "support.hpp"
 
 #include <cstdio>

@@ -39,6 +39,7 @@ class PublishStatus : public ::testing::Test {
   support::Robot robot;
 };
 
+// S-261.
 TEST_F(PublishStatus, EveryLevelReachesTheViewersThatAreThere) {
   publish(TELELINK_STATUS_LEVEL_INFO, "hello", "");
   publish(TELELINK_STATUS_LEVEL_WARNING, "battery low", "battery");
@@ -50,6 +51,7 @@ TEST_F(PublishStatus, EveryLevelReachesTheViewersThatAreThere) {
   EXPECT_EQ(next(robot.viewer), "0  ");
 }
 
+// S-261.
 TEST_F(PublishStatus, RemovingTellsTheViewersAndUnknownIdsDoNoHarm) {
   publish(TELELINK_STATUS_LEVEL_INFO, "a", "a");
   const telelink_str ids[] = {text("a"), text("unknown")};

@@ -159,6 +159,7 @@ TEST(VideoOptions, AnOptOutThatThrowsOrBlocksIsContained) {
   EXPECT_FALSE(robot.viewer->watch("/plain", std::chrono::milliseconds{200}));
 }
 
+// S-100.
 TEST(VideoOptions, APictureFromInsideACallbackOfItsOwnSession) {
   CameraRobot robot;
   auto source = robot.context.video_source("/camera");
