@@ -460,7 +460,10 @@ TEST(Session, PolicyHidesChannelsAndChoosesTheirPath) {
   policy.channel_filter = [](void*, const telelink_channel_info* info) {
     return support::string(telelink_channel_info_topic(info)) != "/secret";
   };
-  policy.qos = [](void*, const telelink_channel_info* info) -> std::int32_t {
+  std::atomic<int> classified{0};
+  policy.context = &classified;
+  policy.qos = [](void* context, const telelink_channel_info* info) -> std::int32_t {
+    ++*static_cast<std::atomic<int>*>(context);
     return support::string(telelink_channel_info_topic(info)) == "/lossy" ? TELELINK_QOS_RELIABLE : -1;
   };
   robot.options.policy = &policy;
@@ -476,6 +479,20 @@ TEST(Session, PolicyHidesChannelsAndChoosesTheirPath) {
   ASSERT_EQ(telelink_test_message_init(&message, sizeof message), TELELINK_STATUS_OK);
   ASSERT_EQ(telelink_test_viewer_next_message(robot.viewer, wait_ms, &message), TELELINK_STATUS_OK);
   EXPECT_EQ(message.lossy, 0U) << "the policy made this channel reliable";
+  EXPECT_EQ(classified, 1) << "once, and not for what is hidden";
+  // What is hidden cannot be subscribed either, and goes without a word.
+  const auto id = telelink_channel_info_id(telelink_channel_as_info(secret));
+  const auto subscribe = R"({"op":"subscribe","channels":[{"id":)" + std::to_string(id) + "}]}";
+  EXPECT_EQ(telelink_test_viewer_send_json(robot.viewer, text(subscribe), wait_ms), TELELINK_STATUS_OK);
+  EXPECT_FALSE(telelink_channel_is_wanted(secret));
+  EXPECT_EQ(telelink_channel_close(secret), TELELINK_STATUS_OK);
+  EXPECT_EQ(telelink_channel_close(lossy), TELELINK_STATUS_OK);
+  EXPECT_EQ(telelink_test_viewer_wait_no_channel(robot.viewer, text("/lossy"), wait_ms), TELELINK_STATUS_OK);
+  telelink_str json = {};
+  EXPECT_EQ(telelink_test_viewer_next_json(robot.viewer, text("unadvertise"), 0, &json), TELELINK_STATUS_OK);
+  EXPECT_EQ(support::string(json).find("[" + std::to_string(id) + "]"), std::string::npos) << support::string(json);
+  EXPECT_EQ(telelink_test_viewer_next_json(robot.viewer, text("unadvertise"), 0, &json), TELELINK_STATUS_TIMEOUT);
+  telelink_session_free(robot.release());
   telelink_channel_free(secret);
   telelink_channel_free(lossy);
 }
