@@ -4170,6 +4170,16 @@ TELELINK_API void telelink_session_free(struct telelink_session *session);
 TELELINK_API telelink_connection_status telelink_session_status(const struct telelink_session *session);
 
 /**
+ * The name of a connection status, for people: "connecting", "connected", "shutting down", "shutdown".
+ *
+ * @param status  Any number.
+ * @return A static text that ends with NUL; "unknown" for a number that this library does not know. Never NULL.
+ * @threading Any thread, never blocks, allowed inside callbacks.
+ * @since 0.1
+ */
+TELELINK_API const char *telelink_connection_status_name(int32_t status);
+
+/**
  * Why the connection is not up, or was lost the last time.
  *
  * @param session  Borrowed.

@@ -1,5 +1,6 @@
 //! `telelink_session`.
 
+use std::ffi::{c_char, CStr};
 use std::time::Duration;
 
 use super::callback::Latch;
@@ -188,6 +189,27 @@ pub unsafe extern "C" fn telelink_session_status(session: *const telelink_sessio
     guard_get(telelink_connection_status::Shutdown, || {
         // SAFETY: the header asks for a live session or NULL.
         Ok(unsafe { handle::borrow(session, "session") }?.session.status().into())
+    })
+}
+
+/// The name of a connection status, for people: "connecting", "connected", "shutting down", "shutdown".
+///
+/// @param status  Any number.
+/// @return A static text that ends with NUL; "unknown" for a number that this library does not know. Never NULL.
+/// @threading Any thread, never blocks, allowed inside callbacks.
+/// @since 0.1
+#[no_mangle]
+pub extern "C" fn telelink_connection_status_name(status: i32) -> *const c_char {
+    // S-9.
+    const NAMES: [(telelink_connection_status, &CStr); 4] = [
+        (telelink_connection_status::Connecting, c"connecting"),
+        (telelink_connection_status::Connected, c"connected"),
+        (telelink_connection_status::ShuttingDown, c"shutting down"),
+        (telelink_connection_status::Shutdown, c"shutdown"),
+    ];
+    guard_or(c"unknown".as_ptr(), || {
+        let known = NAMES.iter().find(|(value, _)| *value as i32 == status);
+        known.map_or(c"unknown", |(_, name)| *name).as_ptr()
     })
 }
 

@@ -257,6 +257,7 @@ TEST(ConnectionGraphCallbacks, MayPublishAndDoEverythingElse) {
   EXPECT_TRUE(busy.unsubscribed.wait());
 }
 
+// S-263.
 TEST(ConnectionGraphCallbacks, ABlockedOneHoldsUpNobodyElse) {
   struct Slow {
     Event entered, go_on;

@@ -1,4 +1,5 @@
-// Every function with NULL: a status or a default, and a message that names the argument; never a crash.
+// S-273: every function with NULL: a status or a default, and a message that names the argument; never a crash.
+// tests/scripts/test_abi.py sees to it that none is missing.
 #include "support.hpp"
 
 #include <cstdio>
@@ -177,6 +178,57 @@ TEST(Null, ViewsOfChannelsAndViewersHaveDefaults) {
   EXPECT_EQ(telelink_client_channel_topic(nullptr).len, 0U);
   EXPECT_EQ(telelink_client_channel_encoding(nullptr).len, 0U);
   EXPECT_FALSE(telelink_client_channel_schema(nullptr, &schema));
+}
+
+TEST(Null, ViewersNeedSomewhereToWrite) {
+  support::Robot robot;
+  support::Event advertised;
+  robot.options.capabilities = TELELINK_CAPABILITY_CLIENT_PUBLISH;
+  robot.callbacks.context = &advertised;
+  robot.callbacks.on_client_advertise = [](void* context, const telelink_client* client,
+                                           const telelink_client_channel* channel) {
+    EXPECT_FALSE(telelink_client_attribute(client, text("key"), nullptr));
+    EXPECT_STREQ(telelink_last_error_message(), "value_out is NULL");
+    EXPECT_FALSE(telelink_client_attribute_at(client, 0, nullptr));
+    EXPECT_STREQ(telelink_last_error_message(), "attribute_out is NULL");
+    EXPECT_REFUSED("out", telelink_client_clone(client, nullptr));
+    EXPECT_FALSE(telelink_client_channel_schema(channel, nullptr));
+    EXPECT_STREQ(telelink_last_error_message(), "schema_out is NULL");
+    static_cast<support::Event*>(context)->set();
+  };
+  robot.start();
+  robot.join();
+  ASSERT_EQ(telelink_test_viewer_advertise(robot.viewer, 1, text("/a"), text("json"), support::wait_ms),
+            TELELINK_STATUS_OK)
+      << telelink_last_error_message();
+  EXPECT_TRUE(advertised.wait());
+  telelink_session_free(robot.release());
+}
+
+TEST(Null, TextsAndListsWithoutDataAreRefused) {
+  constexpr telelink_str broken = {nullptr, 1};
+  const auto expect = [](telelink_status status, const char* name) {
+    EXPECT_EQ(status, TELELINK_STATUS_NULL_ARGUMENT) << name;
+    EXPECT_EQ(std::string{telelink_last_error_message()},
+              std::string{name} + ".data is NULL but " + name + ".len is 1");
+  };
+  support::Robot robot;
+  robot.options.capabilities = TELELINK_CAPABILITY_PARAMETERS;
+  telelink_channel* channel = nullptr;
+  expect(telelink_channel_create(robot.context, broken, nullptr, &channel), "topic");
+  robot.start();
+  expect(telelink_session_publish_status(robot.session, TELELINK_STATUS_LEVEL_INFO, broken, no_text), "message");
+  expect(telelink_session_publish_status(robot.session, TELELINK_STATUS_LEVEL_INFO, text("x"), broken), "id");
+  expect(telelink_session_publish_parameter_values(robot.session, nullptr, 1), "parameters");
+  telelink_parameter_store* store = nullptr;
+  ASSERT_EQ(telelink_parameter_store_create(&store), TELELINK_STATUS_OK);
+  telelink_parameter_list* list = nullptr;
+  telelink_parameter_value value = telelink_unset_value();
+  expect(telelink_parameter_store_remove(store, broken), "name");
+  expect(telelink_parameter_store_get(store, broken, &list), "name");
+  expect(telelink_parameter_store_scalar(store, broken, &value), "name");
+  expect(telelink_parameter_store_set(store, broken, value), "name");
+  telelink_parameter_store_free(store);
 }
 
 TEST(Null, SchemaAndMetadataNeedSomewhereToWrite) {

@@ -30,24 +30,40 @@ void expect_size_checked(telelink_status (*init)(T*, std::size_t)) {
   EXPECT_EQ(options.struct_size, sizeof options);
 }
 
+// S-270.
 TEST(StructSize, IsCheckedByEveryInit) {
   expect_size_checked(telelink_channel_options_init);
+  expect_size_checked(telelink_video_source_options_init);
+  expect_size_checked(telelink_video_image_init);
   expect_size_checked(telelink_session_options_init);
   expect_size_checked(telelink_session_callbacks_init);
   expect_size_checked(telelink_session_policy_init);
+  expect_size_checked(telelink_role_init);
+  expect_size_checked(telelink_control_lease_init);
   expect_size_checked(telelink_token_callbacks_init);
   expect_size_checked(telelink_api_key_init);
   expect_size_checked(telelink_service_init);
   expect_size_checked(telelink_asset_callbacks_init);
   expect_size_checked(telelink_asset_folder_init);
+  expect_size_checked(telelink_parameter_handler_init);
+  expect_size_checked(telelink_parameter_declaration_init);
+  expect_size_checked(telelink_parameter_info_init);
   expect_size_checked(telelink_session_stats_init);
+  expect_size_checked(telelink_viewer_stats_init);
+  expect_size_checked(telelink_channel_stats_init);
+  expect_size_checked(telelink_mcap_writer_options_init);
+  expect_size_checked(telelink_mcap_writer_callbacks_init);
+  expect_size_checked(telelink_mcap_writer_stats_init);
+  expect_size_checked(telelink_mcap_channel_stats_init);
   expect_size_checked(telelink_log_callbacks_init);
   expect_size_checked(telelink_thread_callbacks_init);
   expect_size_checked(telelink_test_message_init);
   expect_size_checked(telelink_test_answer_init);
   expect_size_checked(telelink_test_status_init);
+  expect_size_checked(telelink_test_frame_init);
 }
 
+// S-270.
 TEST(StructSize, IsCheckedWhereStructsAreUsed) {
   support::Robot robot;
   telelink_channel_options channel_options;
@@ -119,6 +135,124 @@ TEST(ChannelOptions, AreChecked) {
   EXPECT_EQ(channel, nullptr);
 }
 
+// S-111, S-115, P-25, with the numbers of design.md.
+TEST(SessionOptions, LimitsHaveTheirDefaults) {
+  telelink_session_options options;
+  std::memset(&options, 0x5a, sizeof options);
+  ASSERT_EQ(telelink_session_options_init(&options, sizeof options), TELELINK_STATUS_OK);
+  EXPECT_EQ(options.message_backlog_size, 16'384U);
+  EXPECT_EQ(options.message_backlog_bytes, 32U << 20);
+  EXPECT_EQ(options.session_backlog_bytes, 256U << 20);
+  EXPECT_EQ(options.max_data_track_message_size, 102'400U);
+  EXPECT_EQ(options.eager_data_tracks, 64U);
+  EXPECT_EQ(options.max_viewers, 64U);
+}
+
+// S-224, S-50.
+TEST(SessionOptions, LossyMessagesMayHaveAtLeast1200Bytes) {
+  support::Robot robot;
+  robot.options.max_data_track_message_size = 1199;
+  EXPECT_EQ(telelink_session_create(robot.context, &robot.options, &robot.session), TELELINK_STATUS_INVALID_VALUE);
+  EXPECT_STREQ(telelink_last_error_message(), "max_data_track_message_size is 1199, outside 1200 to 16777216");
+  EXPECT_EQ(robot.session, nullptr);
+  robot.options.max_data_track_message_size = 1200;
+  robot.start();
+}
+
+/// A robot that can have everything that implies a capability.
+struct Capable {
+  Capable() {
+    EXPECT_EQ(telelink_asset_callbacks_init(&assets, sizeof assets), TELELINK_STATUS_OK);
+    assets.on_fetch = [](void*, const telelink_asset_request*, telelink_asset_responder* responder) {
+      telelink_asset_responder_free(responder);
+    };
+    EXPECT_EQ(telelink_parameter_handler_init(&parameters, sizeof parameters), TELELINK_STATUS_OK);
+    parameters.on_get = [](void*, const telelink_get_parameters_request*, telelink_parameter_responder* responder) {
+      telelink_parameter_responder_free(responder);
+    };
+    parameters.on_set = [](void*, const telelink_set_parameters_request*, telelink_parameter_responder* responder) {
+      telelink_parameter_responder_free(responder);
+    };
+    EXPECT_EQ(telelink_service_init(&service, sizeof service), TELELINK_STATUS_OK);
+    service.name = text("/service");
+    service.on_request = [](void*, const telelink_service_request*, telelink_service_responder* responder) {
+      telelink_service_responder_free(responder);
+    };
+    robot.options.supported_encodings = &json;
+    robot.options.supported_encodings_count = 1;
+  }
+
+  /// The capabilities as the viewer reads them in serverInfo.
+  std::string shown() {
+    robot.start();
+    robot.join();
+    telelink_str info = {};
+    EXPECT_EQ(telelink_test_viewer_next_json(robot.viewer, text("serverInfo"), support::wait_ms, &info),
+              TELELINK_STATUS_OK)
+        << telelink_last_error_message();
+    const std::string all = support::string(info);
+    const std::string key = "\"capabilities\":";
+    const auto at = all.find(key);
+    if (at == std::string::npos) return "none in " + all;
+    return all.substr(at + key.size(), all.find(']', at) + 1 - at - key.size());
+  }
+
+  telelink_asset_callbacks assets;
+  telelink_parameter_handler parameters;
+  telelink_service service;
+  const telelink_service* services[1] = {&service};
+  telelink_str json = text("json");
+  support::Robot robot;
+};
+
+// P-66, S-78.
+TEST(Capabilities, EachBitIsItsOwnWord) {
+  constexpr std::uint32_t all = TELELINK_CAPABILITY_CLIENT_PUBLISH | TELELINK_CAPABILITY_PARAMETERS |
+                                TELELINK_CAPABILITY_SERVICES | TELELINK_CAPABILITY_CONNECTION_GRAPH |
+                                TELELINK_CAPABILITY_ASSETS;
+  const struct {
+    std::uint32_t bits;
+    const char* shown;
+  } cases[] = {
+      {0, "[]"},
+      {TELELINK_CAPABILITY_CLIENT_PUBLISH, R"(["clientPublish"])"},
+      {TELELINK_CAPABILITY_PARAMETERS, R"(["parameters","parametersSubscribe"])"},
+      {TELELINK_CAPABILITY_SERVICES, R"(["services"])"},
+      {TELELINK_CAPABILITY_CONNECTION_GRAPH, R"(["connectionGraph"])"},
+      {TELELINK_CAPABILITY_ASSETS, R"(["assets"])"},
+      {all, R"(["clientPublish","parameters","parametersSubscribe","services","connectionGraph","assets"])"},
+  };
+  for (const auto& test : cases) {
+    Capable capable;
+    capable.robot.options.capabilities = test.bits;
+    // Without a handler this one is refused.
+    if ((test.bits & TELELINK_CAPABILITY_ASSETS) != 0) capable.robot.options.asset_callbacks = &capable.assets;
+    EXPECT_EQ(capable.shown(), test.shown) << test.bits;
+  }
+}
+
+// P-66, P-67, S-50: what was asked for, then what follows from services, the parameter handler and the asset handler.
+TEST(Capabilities, ImpliedOnesComeAfterThoseAskedForAndOnce) {
+  const struct {
+    std::uint32_t bits;
+    const char* shown;
+  } cases[] = {
+      {0, R"(["services","parameters","parametersSubscribe","assets"])"},
+      {TELELINK_CAPABILITY_ASSETS | TELELINK_CAPABILITY_CONNECTION_GRAPH,
+       R"(["connectionGraph","assets","services","parameters","parametersSubscribe"])"},
+      {TELELINK_CAPABILITY_PARAMETERS, R"(["parameters","parametersSubscribe","services","assets"])"},
+  };
+  for (const auto& test : cases) {
+    Capable capable;
+    capable.robot.options.capabilities = test.bits;
+    capable.robot.options.asset_callbacks = &capable.assets;
+    capable.robot.options.parameter_handler = &capable.parameters;
+    capable.robot.options.services = capable.services;
+    capable.robot.options.services_count = 1;
+    EXPECT_EQ(capable.shown(), test.shown) << test.bits;
+  }
+}
+
 /// A session with all callback tables, whose drops are counted.
 struct Tables {
   Tables() {
@@ -168,6 +302,7 @@ struct Tables {
   support::Robot robot;
 };
 
+// S-271, S-272: contexts live until the session has ended, and then go once.
 TEST(Drop, RunsOnceForEachTableWhenTheSessionIsFreed) {
   Tables tables;
   telelink_session* session = nullptr;

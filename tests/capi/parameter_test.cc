@@ -111,6 +111,14 @@ class ParameterHandlers : public Parameters {
     handler.on_get = &on_get;
     handler.on_set = &on_set;
     robot.options.parameter_handler = &handler;
+    robot.callbacks.on_get_parameters = [](void*, const telelink_client*, telelink_str, const telelink_str*,
+                                           std::size_t, const telelink_parameter_answer*) {
+      ADD_FAILURE() << "the handler comes first";
+    };
+    robot.callbacks.on_set_parameters = [](void*, const telelink_client*, telelink_str, const telelink_parameter*,
+                                           std::size_t, const telelink_parameter_answer*) {
+      ADD_FAILURE() << "the handler comes first";
+    };
     robot.start();
     robot.join();
   }
@@ -229,6 +237,7 @@ TEST_F(ParameterHandlers, KindsAreWhatTheWireCanSay) {
   telelink_parameter_responder_free(responder);
 }
 
+// S-209: the callbacks of the session are there, and not asked.
 TEST_F(ParameterHandlers, AnswersFromAnotherThreadAfterTheCallbackReturned) {
   send(R"({"op":"getParameters","parameterNames":["/a","/b"]})");
   auto* responder = desk.take();

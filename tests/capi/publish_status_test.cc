@@ -79,6 +79,26 @@ TEST_F(PublishStatus, ThoseWithAnIdAreKeptForLateViewersUntilTheyAreRemoved) {
   telelink_test_viewer_free(late);
 }
 
+// S-261.
+TEST_F(PublishStatus, GoToEveryViewerAndWhatOneDidWrongToThatOneOnly) {
+  telelink_test_viewer* other = nullptr;
+  ASSERT_EQ(telelink_test_viewer_create(robot.server, text("yard"), text("other"), wait_ms, &other),
+            TELELINK_STATUS_OK);
+  telelink_str name = {};
+  ASSERT_EQ(telelink_test_viewer_robot_name(other, wait_ms, &name), TELELINK_STATUS_OK);
+  ASSERT_EQ(telelink_test_viewer_send_json(other, text(R"({"op":"subscribeConnectionGraph"})"), wait_ms),
+            TELELINK_STATUS_OK);
+  EXPECT_EQ(next(other), "2 Server does not support connection graph capability ") << "without an id";
+  publish(TELELINK_STATUS_LEVEL_WARNING, "battery low", "battery");
+  const auto id = text("battery");
+  ASSERT_EQ(telelink_session_remove_status(robot.session, &id, 1), TELELINK_STATUS_OK);
+  for (const auto* viewer : {robot.viewer, other}) {
+    EXPECT_EQ(next(viewer), "1 battery low battery");
+    EXPECT_EQ(removed(viewer), R"({"op":"removeStatus","statusIds":["battery"]})");
+  }
+  telelink_test_viewer_free(other);
+}
+
 TEST_F(PublishStatus, KeptAcrossTheLossOfTheRoom) {
   publish(TELELINK_STATUS_LEVEL_WARNING, "battery low", "battery");
   EXPECT_EQ(next(robot.viewer), "1 battery low battery");

@@ -80,6 +80,7 @@ TEST_F(Rights, RolesAloneAllowNothingToOthers) {
   EXPECT_FALSE(may_call());
 }
 
+// S-274.
 TEST_F(Rights, TheApplicationIsAskedWhoAndWhat) {
   struct Asked {
     std::string question;

@@ -92,6 +92,7 @@ class Services : public ::testing::Test {
   support::Robot robot;
 };
 
+// S-265.
 TEST_F(Services, AnswersFromAnotherThreadAfterTheCallbackReturned) {
   const auto id = call();
   auto* responder = desk.take();
@@ -107,6 +108,7 @@ TEST_F(Services, AnswersFromAnotherThreadAfterTheCallbackReturned) {
   EXPECT_EQ(desk.seen, "/ask operator json 42");
 }
 
+// S-197.
 TEST_F(Services, AnswersInAnEncodingOfItsOwn) {
   const auto id = call();
   auto* responder = desk.take();
@@ -117,6 +119,7 @@ TEST_F(Services, AnswersInAnEncodingOfItsOwn) {
   EXPECT_EQ(support::string(answer.encoding), "cbor");
 }
 
+// S-273.
 TEST_F(Services, SecondAnswerIsRefusedAndNotSent) {
   const auto id = call();
   auto* responder = desk.take();
@@ -163,6 +166,7 @@ TEST_F(Services, AnswerToAViewerThatHasLeftGoesNowhere) {
   telelink_service_responder_free(responder);
 }
 
+// S-265.
 TEST_F(Services, ResponderOutlivesItsSession) {
   call();
   auto* responder = desk.take();

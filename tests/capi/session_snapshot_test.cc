@@ -135,6 +135,76 @@ TEST_F(Snapshot, PrometheusLabelsAreChecked) {
   EXPECT_EQ(support::string(page), "untouched");
 }
 
+// S-227.
+TEST(SnapshotDrops, AreCountedByTheirCause) {
+  struct Imu {
+    telelink_channel* channel = nullptr;
+    telelink_test_server* server = nullptr;
+    support::Event logged;
+  } imu;
+  support::Robot robot;
+  imu.server = robot.server;
+  telelink_channel_options options;
+  ASSERT_EQ(telelink_channel_options_init(&options, sizeof options), TELELINK_STATUS_OK);
+  options.encoding = text("json");
+  ASSERT_EQ(telelink_channel_create(robot.context, text("/imu"), &options, &imu.channel), TELELINK_STATUS_OK);
+  robot.options.eager_data_tracks = 0;
+  robot.options.max_data_track_message_size = 1200;
+  telelink_session_policy policy;
+  ASSERT_EQ(telelink_session_policy_init(&policy, sizeof policy), TELELINK_STATUS_OK);
+  policy.context = &imu;
+  // A link that is lost while the robot decides: the subscription counts, and its data track has to wait.
+  policy.authorize = [](void* context, const telelink_client*, telelink_action, telelink_str) {
+    return telelink_test_server_set_reachable(static_cast<Imu*>(context)->server, 0) == TELELINK_STATUS_OK;
+  };
+  robot.options.policy = &policy;
+  robot.callbacks.context = &imu;
+  robot.callbacks.on_subscribe = [](void* context, const telelink_client*, const telelink_channel_info*) {
+    auto& me = *static_cast<Imu*>(context);
+    const std::string fits(1200, 'x');
+    const auto too_long = fits + "x";
+    const auto data = [](const std::string& of) { return telelink_data(of.data(), of.size()); };
+    for (int i = 0; i < 2; ++i)
+      EXPECT_EQ(telelink_channel_log(me.channel, data(too_long)), TELELINK_STATUS_OK);
+    for (int i = 0; i < 3; ++i)
+      EXPECT_EQ(telelink_channel_log(me.channel, data(fits)), TELELINK_STATUS_OK);
+    me.logged.set();
+  };
+  robot.start();
+  robot.join();
+  ASSERT_EQ(telelink_test_viewer_wait_channel(robot.viewer, text("/imu"), wait_ms, nullptr), TELELINK_STATUS_OK);
+  // Nothing can come back over that link, so this only sends.
+  EXPECT_EQ(telelink_test_viewer_subscribe(robot.viewer, text("/imu"), 0), TELELINK_STATUS_TIMEOUT);
+  ASSERT_TRUE(imu.logged.wait());
+
+  const auto expect = [](const auto& stats) {
+    EXPECT_EQ(stats.dropped_oversize, 2U);
+    EXPECT_EQ(stats.dropped_not_ready, 3U);
+    EXPECT_EQ(stats.dropped_overwritten, 0U);
+    EXPECT_EQ(stats.dropped_transport_full, 0U);
+    EXPECT_EQ(stats.dropped_refused, 0U);
+    EXPECT_EQ(stats.lossy_messages, 0U);
+  };
+  telelink_session_stats sums;
+  ASSERT_EQ(telelink_session_stats_init(&sums, sizeof sums), TELELINK_STATUS_OK);
+  ASSERT_EQ(telelink_session_stats_read(robot.session, &sums), TELELINK_STATUS_OK);
+  expect(sums);
+  telelink_session_snapshot* snapshot = nullptr;
+  ASSERT_EQ(telelink_session_snapshot_create(robot.session, &snapshot), TELELINK_STATUS_OK);
+  ASSERT_EQ(telelink_session_stats_init(&sums, sizeof sums), TELELINK_STATUS_OK);
+  ASSERT_EQ(telelink_session_snapshot_stats(snapshot, &sums), TELELINK_STATUS_OK);
+  expect(sums);
+  ASSERT_EQ(telelink_session_snapshot_channel_count(snapshot), 1U);
+  telelink_channel_stats of;
+  ASSERT_EQ(telelink_channel_stats_init(&of, sizeof of), TELELINK_STATUS_OK);
+  ASSERT_EQ(telelink_session_snapshot_channel(snapshot, 0, &of), TELELINK_STATUS_OK);
+  EXPECT_EQ(support::string(of.topic), "/imu");
+  expect(of);
+  telelink_session_snapshot_free(snapshot);
+  telelink_session_free(robot.release());
+  telelink_channel_free(imu.channel);
+}
+
 TEST_F(Snapshot, OfAClosedSessionIsRefused) {
   ASSERT_EQ(telelink_session_close(robot.session, wait_ms), TELELINK_STATUS_OK);
   telelink_session_snapshot* none = nullptr;

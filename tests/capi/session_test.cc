@@ -2,6 +2,7 @@
 #include "support.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -86,6 +87,7 @@ void record_all(telelink_session_callbacks& callbacks, Diary& to) {
   };
 }
 
+// S-262: for one viewer, one after another.
 TEST(Session, TellsItsLifeInOrder) {
   Diary told;
   {
@@ -126,6 +128,7 @@ TEST(Session, TellsItsLifeInOrder) {
   EXPECT_EQ(told.lines(), expected);
 }
 
+// S-41.
 TEST(Session, ClosesTwiceAndAnswersClosedAfterwards) {
   support::Robot robot;
   robot.start();
@@ -171,6 +174,7 @@ void drop_suicide(void* context) {
   suicide(context).dropped.set();
 }
 
+// S-42.
 TEST(Session, CloseInsideACallbackDoesNotWaitForItself) {
   Suicide self;
   support::Robot robot;
@@ -193,6 +197,7 @@ TEST(Session, CloseInsideACallbackDoesNotWaitForItself) {
   EXPECT_EQ(self.dropped.count(), 1);
 }
 
+// S-42.
 TEST(Session, FreeInsideACallbackFinishesAfterIt) {
   Suicide self;
   support::Robot robot;
@@ -214,6 +219,7 @@ TEST(Session, FreeInsideACallbackFinishesAfterIt) {
   EXPECT_EQ(self.dropped.count(), 1);
 }
 
+// S-13, S-43.
 TEST(Session, FreeWaitsForARunningCallback) {
   struct Slow {
     Event entered, go_on, dropped;
@@ -242,6 +248,7 @@ TEST(Session, FreeWaitsForARunningCallback) {
   freeing.join();
 }
 
+// S-269.
 TEST(Session, LogsFromManyThreadsWhileItCloses) {
   for (int round = 0; round < 20; ++round) {
     support::Robot robot;
@@ -277,6 +284,70 @@ TEST(Session, LogsFromManyThreadsWhileItCloses) {
       thread.join();
     telelink_channel_free(reliable);
     telelink_channel_free(lossy);
+  }
+}
+
+// S-269: every other call that needs the session, from threads that only stop when they are told that it is closed.
+TEST(Session, IsCalledFromManyThreadsWhileItCloses) {
+  struct Calls {
+    std::atomic<int> services{0}, drops{0};
+  };
+  for (int round = 0; round < 20; ++round) {
+    Calls calls;
+    support::Robot robot;
+    robot.options.capabilities = TELELINK_CAPABILITY_SERVICES;
+    const telelink_str json = text("json");
+    robot.options.supported_encodings = &json;
+    robot.options.supported_encodings_count = 1;
+    robot.start();
+    robot.join();
+    telelink_str robot_name = {};
+    ASSERT_EQ(telelink_test_viewer_robot_name(robot.viewer, wait_ms, &robot_name), TELELINK_STATUS_OK);
+
+    const auto publish_status = [&](const std::string&) {
+      return telelink_session_publish_status(robot.session, TELELINK_STATUS_LEVEL_INFO, text("hello"), text("id"));
+    };
+    const auto read_stats = [&](const std::string&) {
+      telelink_session_stats stats;
+      EXPECT_EQ(telelink_session_stats_init(&stats, sizeof stats), TELELINK_STATUS_OK);
+      return telelink_session_stats_read(robot.session, &stats);
+    };
+    const auto add_and_remove = [&](const std::string& name) {
+      telelink_service service;
+      EXPECT_EQ(telelink_service_init(&service, sizeof service), TELELINK_STATUS_OK);
+      service.context = &calls;
+      service.drop = [](void* context) { ++static_cast<Calls*>(context)->drops; };
+      service.name = text(name);
+      service.on_request = [](void*, const telelink_service_request*, telelink_service_responder* responder) {
+        telelink_service_responder_free(responder);
+      };
+      const telelink_service* services[] = {&service};
+      ++calls.services;
+      const auto added = telelink_session_add_services(robot.session, services, 1);
+      if (added != TELELINK_STATUS_OK) return added;
+      return telelink_session_remove_services(robot.session, &service.name, 1);
+    };
+    const std::function<telelink_status(const std::string&)> kinds[] = {publish_status, read_stats, add_and_remove,
+                                                                        add_and_remove};
+    Event started;
+    std::vector<std::thread> threads;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds{wait_ms};
+    for (const auto& call : kinds) {
+      threads.emplace_back([&, name = "/" + std::to_string(threads.size())] {
+        auto status = call(name);
+        EXPECT_EQ(status, TELELINK_STATUS_OK) << name << ": " << telelink_last_error_message();
+        started.set();
+        while (status == TELELINK_STATUS_OK && std::chrono::steady_clock::now() < deadline)
+          status = call(name);
+        EXPECT_EQ(status, TELELINK_STATUS_CLOSED) << name << ": " << telelink_last_error_message();
+      });
+    }
+    EXPECT_TRUE(started.wait(4));
+    EXPECT_EQ(telelink_session_close(robot.session, wait_ms), TELELINK_STATUS_OK) << telelink_last_error_message();
+    for (auto& thread : threads)
+      thread.join();
+    telelink_session_free(robot.release());
+    EXPECT_EQ(calls.drops, calls.services) << "each context is dropped once, also when adding is refused";
   }
 }
 
@@ -327,6 +398,44 @@ TEST(Session, CallsOfTelelinkWorkInsideCallbacks) {
   telelink_channel_free(busy.made);
 }
 
+// S-100.
+TEST(Session, LogsOnTheChannelJustSubscribedInsideItsCallbacks) {
+  struct Echo {
+    telelink_channel* channel = nullptr;
+    Event subscribed, unsubscribed;
+  } echo;
+  support::Robot robot;
+  echo.channel = channel(robot, "/battery");
+  robot.callbacks.context = &echo;
+  robot.callbacks.on_subscribe = [](void* context, const telelink_client*, const telelink_channel_info*) {
+    auto& me = *static_cast<Echo*>(context);
+    EXPECT_EQ(telelink_channel_log(me.channel, telelink_text_data("subscribed")), TELELINK_STATUS_OK);
+    me.subscribed.set();
+  };
+  robot.callbacks.on_unsubscribe = [](void* context, const telelink_client*, const telelink_channel_info*) {
+    auto& me = *static_cast<Echo*>(context);
+    EXPECT_EQ(telelink_channel_log(me.channel, telelink_text_data("unsubscribed")), TELELINK_STATUS_OK);
+    me.unsubscribed.set();
+  };
+  robot.start();
+  robot.join();
+  // Twice: what was logged for the end of the first subscription is not waiting for the second.
+  for (int round = 1; round <= 2; ++round) {
+    ASSERT_EQ(telelink_test_viewer_subscribe(robot.viewer, text("/battery"), wait_ms), TELELINK_STATUS_OK)
+        << telelink_last_error_message();
+    ASSERT_TRUE(echo.subscribed.wait(round));
+    telelink_test_message message;
+    ASSERT_EQ(telelink_test_message_init(&message, sizeof message), TELELINK_STATUS_OK);
+    ASSERT_EQ(telelink_test_viewer_next_message(robot.viewer, wait_ms, &message), TELELINK_STATUS_OK);
+    EXPECT_EQ(support::string({reinterpret_cast<const char*>(message.payload.data), message.payload.len}),
+              "subscribed");
+    ASSERT_EQ(telelink_test_viewer_unsubscribe(robot.viewer, text("/battery"), wait_ms), TELELINK_STATUS_OK);
+    ASSERT_TRUE(echo.unsubscribed.wait(round));
+  }
+  telelink_session_free(robot.release());
+  telelink_channel_free(echo.channel);
+}
+
 TEST(Session, PublishStatusChecksItsLevel) {
   support::Robot robot;
   robot.start();
@@ -343,6 +452,7 @@ TEST(Session, PublishStatusChecksItsLevel) {
   EXPECT_EQ(telelink_session_remove_services(robot.session, &garbage, 1), TELELINK_STATUS_INVALID_UTF8);
 }
 
+// S-81, P-128, P-132.
 TEST(Session, PolicyHidesChannelsAndChoosesTheirPath) {
   support::Robot robot;
   telelink_session_policy policy;
@@ -350,7 +460,10 @@ TEST(Session, PolicyHidesChannelsAndChoosesTheirPath) {
   policy.channel_filter = [](void*, const telelink_channel_info* info) {
     return support::string(telelink_channel_info_topic(info)) != "/secret";
   };
-  policy.qos = [](void*, const telelink_channel_info* info) -> std::int32_t {
+  std::atomic<int> classified{0};
+  policy.context = &classified;
+  policy.qos = [](void* context, const telelink_channel_info* info) -> std::int32_t {
+    ++*static_cast<std::atomic<int>*>(context);
     return support::string(telelink_channel_info_topic(info)) == "/lossy" ? TELELINK_QOS_RELIABLE : -1;
   };
   robot.options.policy = &policy;
@@ -366,6 +479,20 @@ TEST(Session, PolicyHidesChannelsAndChoosesTheirPath) {
   ASSERT_EQ(telelink_test_message_init(&message, sizeof message), TELELINK_STATUS_OK);
   ASSERT_EQ(telelink_test_viewer_next_message(robot.viewer, wait_ms, &message), TELELINK_STATUS_OK);
   EXPECT_EQ(message.lossy, 0U) << "the policy made this channel reliable";
+  EXPECT_EQ(classified, 1) << "once, and not for what is hidden";
+  // What is hidden cannot be subscribed either, and goes without a word.
+  const auto id = telelink_channel_info_id(telelink_channel_as_info(secret));
+  const auto subscribe = R"({"op":"subscribe","channels":[{"id":)" + std::to_string(id) + "}]}";
+  EXPECT_EQ(telelink_test_viewer_send_json(robot.viewer, text(subscribe), wait_ms), TELELINK_STATUS_OK);
+  EXPECT_FALSE(telelink_channel_is_wanted(secret));
+  EXPECT_EQ(telelink_channel_close(secret), TELELINK_STATUS_OK);
+  EXPECT_EQ(telelink_channel_close(lossy), TELELINK_STATUS_OK);
+  EXPECT_EQ(telelink_test_viewer_wait_no_channel(robot.viewer, text("/lossy"), wait_ms), TELELINK_STATUS_OK);
+  telelink_str json = {};
+  EXPECT_EQ(telelink_test_viewer_next_json(robot.viewer, text("unadvertise"), 0, &json), TELELINK_STATUS_OK);
+  EXPECT_EQ(support::string(json).find("[" + std::to_string(id) + "]"), std::string::npos) << support::string(json);
+  EXPECT_EQ(telelink_test_viewer_next_json(robot.viewer, text("unadvertise"), 0, &json), TELELINK_STATUS_TIMEOUT);
+  telelink_session_free(robot.release());
   telelink_channel_free(secret);
   telelink_channel_free(lossy);
 }

@@ -50,6 +50,17 @@ TEST(StatusName, KnowsEveryValueAndNoOther) {
   EXPECT_EQ(known, static_cast<int>(std::size(all)));
 }
 
+// S-9.
+TEST(ConnectionStatusName, KnowsEveryValueAndNoOther) {
+  EXPECT_STREQ(telelink_connection_status_name(TELELINK_CONNECTION_STATUS_CONNECTING), "connecting");
+  EXPECT_STREQ(telelink_connection_status_name(TELELINK_CONNECTION_STATUS_CONNECTED), "connected");
+  EXPECT_STREQ(telelink_connection_status_name(TELELINK_CONNECTION_STATUS_SHUTTING_DOWN), "shutting down");
+  EXPECT_STREQ(telelink_connection_status_name(TELELINK_CONNECTION_STATUS_SHUTDOWN), "shutdown");
+  for (const std::int32_t value : {-1, 4, 1000}) {
+    EXPECT_STREQ(telelink_connection_status_name(value), "unknown") << value;
+  }
+}
+
 TEST(LastError, IsEmptyOnAFreshThreadAndNamesTheArgumentAfterAFailure) {
   std::thread([] {
     EXPECT_STREQ(telelink_last_error_message(), "");

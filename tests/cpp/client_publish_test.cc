@@ -96,6 +96,29 @@ TEST_F(ClientPublish, Rows21To26AdvertisePublishUnadvertiseAndLeave) {
                                                       "- operator /proto", "- operator /bare"}));
 }
 
+TEST_F(ClientPublish, P83TheTopicOfAChannelOfTheDeviceIsAnotherChannel) {
+  telelink::ChannelOptions reliable;
+  reliable.qos = telelink::Qos::reliable;
+  const auto device = context_.channel("/shared", telelink::json(), reliable);
+  ASSERT_TRUE(device);
+  start();
+  ASSERT_TRUE(viewer_->subscribe("/shared"));
+  // The same number too: the ids of viewers are their own.
+  const auto id = static_cast<std::uint32_t>(device->id());
+  ASSERT_TRUE(viewer_->advertise(id, "/shared", "json"));
+  ASSERT_TRUE(viewer_->publish(id, "from the viewer"));
+  const auto payload = [&] {
+    const auto message = viewer_->next_message();
+    return message ? message->payload : message.error().message;
+  };
+  EXPECT_EQ(device->log("from the device"), telelink::Status::ok);
+  EXPECT_EQ(payload(), "from the device") << "what the viewer published does not come back";
+  ASSERT_TRUE(viewer_->unadvertise(id));
+  EXPECT_EQ(device->log("still there"), telelink::Status::ok);
+  EXPECT_EQ(payload(), "still there");
+  EXPECT_EQ(lines(3), (Lines{"+ operator /shared json -", "/shared: from the viewer", "- operator /shared"}));
+}
+
 TEST_F(ClientPublish, Row27UnknownChannelsAndDuplicatesAreTold) {
   start();
   ASSERT_TRUE(

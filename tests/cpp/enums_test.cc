@@ -188,4 +188,13 @@ TEST(Enums, EveryStatusThatTheLibraryNamesIsKnown) {
   EXPECT_EQ(named, 21);
 }
 
+// S-9.
+TEST(Enums, ConnectionStatusesHaveNames) {
+  EXPECT_EQ(telelink::to_string(ConnectionStatus::connecting), "connecting");
+  EXPECT_EQ(telelink::to_string(ConnectionStatus::connected), "connected");
+  EXPECT_EQ(telelink::to_string(ConnectionStatus::shutting_down), "shutting down");
+  EXPECT_EQ(telelink::to_string(ConnectionStatus::shutdown), "shutdown");
+  EXPECT_EQ(telelink::to_string(static_cast<ConnectionStatus>(4)), "unknown");
+}
+
 }  // namespace

@@ -98,6 +98,7 @@ class LiveKit : public ::testing::Test {
 int LiveKit::port_ = 0;
 FILE* LiveKit::shell_ = nullptr;
 
+// S-44, with a key pair that makes the token.
 TEST_F(LiveKit, SessionJoinsLogsAndLeaves) {
   telelink::Context context;
   Count connected;

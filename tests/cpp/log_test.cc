@@ -2,6 +2,7 @@
 #include "support.hpp"
 
 #include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -108,6 +109,53 @@ TEST(Log, WhatAReceiverThrowsStaysInIt) {
   EXPECT_TRUE(ended.wait());
   const auto text = ::testing::internal::GetCapturedStderr();
   EXPECT_NE(text.find("the log receiver threw an exception: a broken receiver"), std::string::npos) << text;
+}
+
+// S-263.
+TEST(Log, ASlowCallbackIsAWarningAndOnce) {
+  Count told, ended;
+  std::mutex mutex;
+  std::vector<std::string> lines;
+  const auto set =
+      telelink::set_log(LogLevel::warn, [&, end = support::counts_its_end(ended)](const LogRecord& record) {
+        const std::string line{record.message};
+        if (line.find("a callback of the application was slow") == std::string::npos) return;
+        // Others can be slow too, on a busy machine.
+        if (line.find("on_subscribe") == std::string::npos) return;
+        EXPECT_EQ(record.level, LogLevel::warn);
+        {
+          const std::lock_guard lock{mutex};
+          lines.push_back(line);
+        }
+        told.add();
+      });
+  ASSERT_TRUE(set) << set.error().message;
+  {
+    telelink::testing::Server server;
+    telelink::Context context;
+    const auto battery = context.channel("/battery", telelink::json());
+    ASSERT_TRUE(battery);
+    auto options = support::robot(server);
+    options.callbacks.on_subscribe = [](telelink::ClientView, telelink::ChannelView) {
+      // The time it takes is what is tried here; nobody wakes it.
+      std::mutex never;
+      std::condition_variable nobody;
+      std::unique_lock lock{never};
+      nobody.wait_for(lock, std::chrono::milliseconds{150}, [] { return false; });
+    };
+    const auto session = telelink::Session::start(context, std::move(options));
+    ASSERT_TRUE(session) << session.error().message;
+    const auto viewer = server.viewer("yard", "operator");
+    ASSERT_TRUE(viewer) << viewer.error().message;
+    ASSERT_TRUE(viewer->subscribe("/battery"));
+    EXPECT_TRUE(told.wait());
+  }
+  ASSERT_TRUE(telelink::set_log(LogLevel::off, {}));
+  ASSERT_TRUE(ended.wait());
+  ASSERT_EQ(lines.size(), 1U);
+  const auto at = lines[0].find(" ms=");
+  ASSERT_NE(at, std::string::npos) << lines[0];
+  EXPECT_GE(std::stoi(lines[0].substr(at + 4)), 150) << lines[0];
 }
 
 TEST(Log, ReceiverMayCallTelelinkAndIsNotToldWhatItCausesItself) {

@@ -271,6 +271,54 @@ TEST(ParameterHandler, NeedsBothFunctions) {
   EXPECT_EQ(ended.get(), 1);
 }
 
+// S-209: the handler answers, and the listener is told of subscriptions all the same.
+TEST(ParameterHandler, TheListenerIsStillToldOfSubscriptions) {
+  Count subscribed, unsubscribed;
+  telelink::testing::Server server;
+  telelink::Context context;
+  auto options = support::robot(server);
+  options.parameter_handler.emplace();
+  options.parameter_handler->get = [](const GetParametersRequest&, ParameterResponder responder) {
+    EXPECT_EQ(responder.respond({{"/a", 1}}), Status::ok);
+  };
+  options.parameter_handler->set = [](const SetParametersRequest&, ParameterResponder responder) {
+    EXPECT_EQ(responder.respond({{"/a", 2}}), Status::ok);
+  };
+  options.callbacks.on_get_parameters = [](const GetParametersRequest&) -> std::vector<Parameter> {
+    ADD_FAILURE() << "the handler answers";
+    return {};
+  };
+  options.callbacks.on_set_parameters = [](const SetParametersRequest&) -> std::vector<Parameter> {
+    ADD_FAILURE() << "the handler answers";
+    return {};
+  };
+  options.callbacks.on_parameters_subscribe = [&](const std::vector<std::string>& names) {
+    EXPECT_EQ(names, (std::vector<std::string>{"/a", "/b"}));
+    subscribed.add();
+  };
+  options.callbacks.on_parameters_unsubscribe = [&](const std::vector<std::string>& names) {
+    EXPECT_EQ(names, std::vector<std::string>{unsubscribed.get() == 0 ? "/b" : "/a"});
+    unsubscribed.add();
+  };
+  const auto session = Session::start(context, std::move(options));
+  ASSERT_TRUE(session) << session.error().message;
+  {
+    const auto viewer = server.viewer("yard", "operator");
+    ASSERT_TRUE(viewer) << viewer.error().message;
+    ASSERT_TRUE(viewer->send_json(R"({"op":"subscribeParameterUpdates","parameterNames":["/a","/b"]})"));
+    EXPECT_TRUE(subscribed.wait());
+    ASSERT_TRUE(viewer->send_json(R"({"op":"getParameters","parameterNames":["/a"],"id":"1"})"));
+    EXPECT_EQ(viewer->next_json("parameterValues").value_or(""),
+              support::parameter_values(R"({"name":"/a","value":1})", "1"));
+    ASSERT_TRUE(viewer->send_json(R"({"op":"setParameters","parameters":[{"name":"/a","value":5}],"id":"2"})"));
+    EXPECT_EQ(viewer->next_json("parameterValues").value_or(""),
+              support::parameter_values(R"({"name":"/a","value":2})", "2"));
+    ASSERT_TRUE(viewer->send_json(R"({"op":"unsubscribeParameterUpdates","parameterNames":["/b"]})"));
+    EXPECT_TRUE(unsubscribed.wait());
+  }
+  EXPECT_TRUE(unsubscribed.wait(2)) << "the viewer's leaving ends the other one";
+}
+
 TEST(ParameterListener, GetSetAndSubscriptions) {
   Count subscribed, unsubscribed;
   telelink::SessionCallbacks callbacks;

@@ -82,6 +82,29 @@ TEST(Service, DeclaredSchemasAreShownAndRuleTheEncodings) {
   EXPECT_EQ(robot.call("/declared", "cbor"), "error: Unsupported encoding");
 }
 
+// P-114, S-50, P-67.
+TEST(Service, AtStartItsRequestEncodingAndTheCapabilityAreImplied) {
+  telelink::testing::Server server;
+  telelink::Context context;
+  auto options = support::robot(server);
+  options.supported_encodings = {"json"};
+  Service service = echo("/declared");
+  service.request = telelink::protobuf("Ask", "descriptor");
+  service.response = telelink::json_schema("Tell", "{}");
+  options.services.push_back(std::move(service));
+  const auto session = Session::start(context, std::move(options));
+  ASSERT_TRUE(session) << session.error().message;
+  const auto viewer = server.viewer("yard", "operator");
+  ASSERT_TRUE(viewer) << viewer.error().message;
+  const auto info = viewer->next_json("serverInfo");
+  ASSERT_TRUE(info) << info.error().message;
+  EXPECT_NE(info->find(R"("supportedEncodings":["json","protobuf"])"), std::string::npos) << *info;
+  EXPECT_NE(info->find(R"("capabilities":["services"])"), std::string::npos) << *info;
+  const auto answer = viewer->call("/declared", "protobuf", "[1]");
+  ASSERT_TRUE(answer) << answer.error().message;
+  EXPECT_FALSE(answer->failed) << answer->message;
+}
+
 TEST(Service, SeveralComeAndGoInOneMessage) {
   ServiceRobot robot;
   robot.start();

@@ -8,6 +8,7 @@ namespace {
 using telelink::Session;
 using telelink::Status;
 
+// S-274.
 TEST(SessionStats, HasTheFiguresOfViewersAndChannels) {
   telelink::testing::Server server;
   telelink::Context context;
@@ -57,6 +58,56 @@ TEST(SessionStats, HasTheFiguresOfViewersAndChannels) {
   ASSERT_TRUE(later);
   EXPECT_EQ(later->by_channel.size(), 1U);
   EXPECT_EQ(later->reliable_messages, 1U) << "what a closed channel counted stays in the sums";
+}
+
+// S-227.
+TEST(SessionStats, DropsAreCountedByTheirCause) {
+  telelink::testing::Server server;
+  telelink::Context context;
+  const auto imu = context.channel("/imu", telelink::json());
+  ASSERT_TRUE(imu);
+  support::Count logged;
+  auto options = support::robot(server);
+  options.limits.eager_data_tracks = 0;
+  options.limits.max_data_track_message_size = 1200;
+  // A link that is lost while the robot decides: the subscription counts, and its data track has to wait.
+  options.authorize = [&](telelink::ClientView, telelink::Action, std::string_view) {
+    server.set_reachable(false);
+    return true;
+  };
+  options.callbacks.on_subscribe = [&](telelink::ClientView, telelink::ChannelView) {
+    for (int i = 0; i < 2; ++i)
+      EXPECT_EQ(imu->log(std::string(1201, 'x')), Status::ok);
+    for (int i = 0; i < 3; ++i)
+      EXPECT_EQ(imu->log(std::string(1200, 'x')), Status::ok);
+    logged.add();
+  };
+  const auto session = Session::start(context, std::move(options));
+  ASSERT_TRUE(session) << session.error().message;
+  const auto viewer = server.viewer("yard", "operator");
+  ASSERT_TRUE(viewer) << viewer.error().message;
+  ASSERT_TRUE(viewer->wait_channel("/imu"));
+  // Nothing can come back over that link, so this only sends.
+  EXPECT_EQ(viewer->subscribe("/imu", std::chrono::milliseconds{0}).status(), Status::timeout);
+  ASSERT_TRUE(logged.wait());
+  const auto stats = session->stats();
+  ASSERT_TRUE(stats) << stats.error().message;
+  EXPECT_EQ(stats->dropped_oversize, 2U);
+  EXPECT_EQ(stats->dropped_not_ready, 3U);
+  EXPECT_EQ(stats->dropped_overwritten, 0U);
+  EXPECT_EQ(stats->dropped_transport_full, 0U);
+  EXPECT_EQ(stats->dropped_refused, 0U);
+  EXPECT_EQ(stats->dropped_incoming, 0U);
+  EXPECT_EQ(stats->lossy_messages, 0U);
+  ASSERT_EQ(stats->by_channel.size(), 1U);
+  const auto& channel = stats->by_channel[0];
+  EXPECT_EQ(channel.topic, "/imu");
+  EXPECT_EQ(channel.dropped_oversize, 2U);
+  EXPECT_EQ(channel.dropped_not_ready, 3U);
+  EXPECT_EQ(channel.dropped_overwritten, 0U);
+  EXPECT_EQ(channel.dropped_transport_full, 0U);
+  EXPECT_EQ(channel.dropped_refused, 0U);
+  EXPECT_EQ(channel.lossy_messages, 0U);
 }
 
 TEST(SessionStats, PrometheusTextIsServedAsItIs) {

@@ -16,6 +16,7 @@ using telelink::ConnectionStatus;
 using telelink::Session;
 using telelink::Status;
 
+// S-274.
 TEST(Session, StreamsToAViewer) {
   telelink::testing::Server server;
   telelink::Context context;
@@ -76,6 +77,43 @@ TEST(Session, SaysWhichOptionCannotWork) {
             "more than one of options.token, options.token_callbacks and options.api_key is set");
 }
 
+// S-111, S-115, P-25: the defaults of C++ are those of C.
+TEST(Limits, AreThoseOfC) {
+  telelink_session_options c;
+  ASSERT_EQ(telelink_session_options_init(&c, sizeof c), TELELINK_STATUS_OK);
+  const telelink::Limits limits;
+  EXPECT_EQ(limits.message_backlog_size, c.message_backlog_size);
+  EXPECT_EQ(limits.message_backlog_bytes, c.message_backlog_bytes);
+  EXPECT_EQ(limits.session_backlog_bytes, c.session_backlog_bytes);
+  EXPECT_EQ(limits.max_data_track_message_size, c.max_data_track_message_size);
+  EXPECT_EQ(limits.eager_data_tracks, c.eager_data_tracks);
+  EXPECT_EQ(limits.max_viewers, c.max_viewers);
+}
+
+TEST(Limits, EachReachesItsOwnOption) {
+  const struct {
+    std::size_t telelink::Limits::*field;
+    std::size_t value;
+    const char* message;
+  } cases[] = {
+      {&telelink::Limits::message_backlog_size, 15, "message_backlog_size is 15, "},
+      {&telelink::Limits::message_backlog_bytes, 16, "message_backlog_bytes is 16, "},
+      {&telelink::Limits::session_backlog_bytes, 17, "session_backlog_bytes is 17, "},
+      {&telelink::Limits::max_data_track_message_size, 1199, "max_data_track_message_size is 1199, "},
+      {&telelink::Limits::max_viewers, 0, "max_viewers is 0, "},
+  };
+  telelink::testing::Server server;
+  telelink::Context context;
+  for (const auto& test : cases) {
+    auto options = support::robot(server);
+    options.limits.*test.field = test.value;
+    const auto refused = Session::start(context, std::move(options));
+    ASSERT_FALSE(refused) << test.message;
+    EXPECT_EQ(refused.error().message.rfind(test.message, 0), 0U) << refused.error().message;
+  }
+}
+
+// S-274.
 TEST(Session, TokenCallbackGivesTheToken) {
   telelink::testing::Server server;
   telelink::Context context;
@@ -102,6 +140,7 @@ TEST(Session, TokenCallbackGivesTheToken) {
   EXPECT_EQ(ended.get(), 1);
 }
 
+// S-13.
 TEST(Session, DestructorWaitsForARunningTokenCallback) {
   telelink::testing::Server server;
   telelink::Context context;
@@ -127,6 +166,7 @@ TEST(Session, DestructorWaitsForARunningTokenCallback) {
   destroying.join();
 }
 
+// S-271, S-272.
 TEST(Session, CallbacksAreDestroyedOnceAndBeforeTheDestructorReturns) {
   telelink::testing::Server server;
   telelink::Context context;
@@ -158,6 +198,7 @@ TEST(Session, CallbacksAreDestroyedOnceWhenStartFails) {
   EXPECT_EQ(ended.get(), 3);
 }
 
+// S-42.
 TEST(Session, MayBeDestroyedInsideItsOwnCallback) {
   telelink::testing::Server server;
   telelink::Context context;
@@ -243,6 +284,7 @@ TEST(Session, WhatCallbacksThrowGoesNoFurther) {
   EXPECT_NE(said.find("a service handler threw an exception: no"), std::string::npos) << said;
 }
 
+// S-274.
 TEST(Session, ViewersAreSeenInCallbacks) {
   telelink::testing::Server server;
   telelink::Context context;

@@ -4,6 +4,7 @@
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -159,6 +160,53 @@ TEST(VideoOptions, AnOptOutThatThrowsOrBlocksIsContained) {
   EXPECT_FALSE(robot.viewer->watch("/plain", std::chrono::milliseconds{200}));
 }
 
+// S-84: a question about a channel is asked where nothing else has to wait for the answer.
+TEST(VideoOptions, AQuestionThatBlocksHoldsUpNobodyElse) {
+  CameraRobot robot;
+  support::Count asked, go_on;
+  const auto blocks = [&](telelink::ChannelView channel, std::string_view topic) {
+    if (channel.topic() != topic) return;
+    asked.add();
+    EXPECT_TRUE(go_on.wait());
+  };
+  robot.options.channel_filter = [&](telelink::ChannelView channel) {
+    blocks(channel, "/filter");
+    return true;
+  };
+  robot.options.qos = [&](telelink::ChannelView channel) {
+    blocks(channel, "/qos");
+    return telelink::Qos::reliable;
+  };
+  robot.options.suppress_video = [&](telelink::ChannelView channel) {
+    blocks(channel, "/video");
+    return false;
+  };
+  robot.start();
+  auto early = robot.context.channel("/early", telelink::json());
+  ASSERT_TRUE(early);
+  std::vector<std::thread> threads;
+  for (const char* topic : {"/filter", "/qos", "/video"}) {
+    threads.emplace_back([&, topic] { EXPECT_TRUE(robot.context.video_source(topic)); });
+  }
+  EXPECT_TRUE(asked.wait(3));
+  // Channels come and go, a viewer subscribes, messages flow.
+  auto late = robot.context.channel("/late", telelink::json());
+  EXPECT_TRUE(late);
+  for (auto* channel : {&*early, &*late}) {
+    EXPECT_TRUE(robot.viewer->subscribe(channel->topic())) << channel->topic();
+    EXPECT_EQ(channel->log("{}"), Status::ok);
+    EXPECT_TRUE(robot.viewer->next_message());
+  }
+  early->close();
+  EXPECT_TRUE(robot.viewer->wait_no_channel("/early"));
+  EXPECT_TRUE(robot.session->stats());
+  EXPECT_EQ(go_on.get(), 0);
+  go_on.add();
+  for (auto& thread : threads)
+    thread.join();
+}
+
+// S-100.
 TEST(VideoOptions, APictureFromInsideACallbackOfItsOwnSession) {
   CameraRobot robot;
   auto source = robot.context.video_source("/camera");
@@ -172,6 +220,7 @@ TEST(VideoOptions, APictureFromInsideACallbackOfItsOwnSession) {
   // What was pushed before the viewer had the track may be gone; the push itself is what is tried here.
   ASSERT_TRUE(source->push(grey(white)));
   ASSERT_TRUE(robot.viewer->next_frame());
+  robot.session.reset();  // a callback that is still running uses what goes before the robot
 }
 
 }  // namespace

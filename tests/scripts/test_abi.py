@@ -90,6 +90,7 @@ def test_the_committed_layout_passes(include: Path) -> None:
 
 
 def test_a_field_in_the_middle_is_found(include: Path) -> None:
+    """S-270: fields are appended."""
     text = struct(include, "telelink_session_options")
     change(
         include,
@@ -150,6 +151,26 @@ def test_the_layout_names_every_field_of_every_struct() -> None:
                 missing.append(f"SIZE({name})")
             missing += [f"AT({name}, {field})" for field in names if f"AT({name}, {field}, " not in layout]
     assert structs > 20
+    assert not missing
+
+
+def test_every_function_that_takes_a_pointer_is_called_with_null() -> None:
+    """S-273. tests/capi/null_test.cc says what each of them answers."""
+    headers = "".join(
+        without_comments((ROOT / "include" / "telelink" / header).read_text()) for header in ("telelink.h", "testing.h")
+    )
+    null_test = (ROOT / "tests" / "capi" / "null_test.cc").read_text()
+    checked = 0
+    missing = []
+    for name in SYMBOLS:
+        declared = re.search(rf"\b{name}\(([^;]*)\);", headers)
+        assert declared, f"no header declares {name}"
+        # telelink_str and telelink_bytes are pointers too.
+        if "*" in declared[1] or "telelink_str" in declared[1] or "telelink_bytes" in declared[1]:
+            checked += 1
+            if not re.search(rf"\b{name}\([^;]*\bnullptr\b", null_test):
+                missing.append(name)
+    assert checked > 100
     assert not missing
 
 

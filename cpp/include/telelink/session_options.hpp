@@ -32,6 +32,12 @@ enum class ConnectionStatus : std::int32_t {
   shutdown = 3,       ///< finished: no event will start any more
 };
 
+/// The name of a connection status, for people: "connecting", "connected", "shutting down", "shutdown"; "unknown" for a
+/// number that the library does not know.
+inline std::string_view to_string(ConnectionStatus status) noexcept {
+  return telelink_connection_status_name(static_cast<std::int32_t>(status));
+}
+
 /// What viewers may do. Combine with `|`.
 enum class Capabilities : std::uint32_t {
   none = 0,
