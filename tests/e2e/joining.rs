@@ -127,3 +127,16 @@ async fn s_77_capabilities_and_metadata_are_announced() {
     assert_eq!(info.metadata["ROS_DISTRO"], "jazzy");
     assert!(info.metadata["fg-library"].starts_with("telelink-"));
 }
+
+#[tokio::test]
+async fn s_47_p_10_the_robot_adds_no_name_and_no_attributes_to_its_participant() {
+    // The session has a name of its own, which only the greeting carries; its token has neither name nor attributes.
+    let options = SessionOptions { name: "digger".into(), session_id: "ras_1".into(), ..Default::default() };
+    let robot = Robot::start("plain", options);
+    let viewer = robot.ready_viewer("v").await;
+    assert_eq!(viewer.ready(LIMIT).await.unwrap().name, "digger");
+    let participants = viewer.room().participants();
+    let [us] = &participants[..] else { panic!("{participants:?}") };
+    assert_eq!(us.identity.as_str(), "robot");
+    assert_eq!((us.name.as_str(), us.attributes.len()), ("", 0), "{us:?}");
+}
