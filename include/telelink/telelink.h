@@ -2031,7 +2031,8 @@ typedef struct telelink_token_callbacks {
   void (*drop)(void *context);
   /**
    * Asked before every join, on a thread of its own; may block up to 30 s. Answers with telelink_token_request_set()
-   * or telelink_token_request_fail(); no answer is a failure, and failures are tried again. Required.
+   * or telelink_token_request_fail(); no answer is a failure, and failures are tried again. An answer after 30 s is
+   * dropped, and until then attempts fail without a question: there is one at a time. Required.
    */
   void (*on_token)(void *context, const struct telelink_token_request *request);
 } telelink_token_callbacks;
@@ -4123,8 +4124,9 @@ telelink_status telelink_session_create(const struct telelink_context *context,
  * @param session     Borrowed; still has to be freed.
  * @param timeout_ms  How long to wait, milliseconds; 0: do not wait.
  * @return TELELINK_STATUS_OK             closed; or `timeout_ms` is 0
- *         TELELINK_STATUS_TIMEOUT        not finished in time. From a callback of this session: at once, for it cannot
- *                                        end before that callback returns
+ *         TELELINK_STATUS_TIMEOUT        not finished in time. Inside a callback of telelink, of whatever session, the
+ *                                        log receiver and the thread hook included: at once, for that callback may be
+ *                                        what the end waits for
  *         TELELINK_STATUS_NULL_ARGUMENT  `session` is NULL
  *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
  * @threading Any thread, allowed inside callbacks.

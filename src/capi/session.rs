@@ -113,8 +113,9 @@ pub unsafe extern "C" fn telelink_session_create(
 /// @param session     Borrowed; still has to be freed.
 /// @param timeout_ms  How long to wait, milliseconds; 0: do not wait.
 /// @return TELELINK_STATUS_OK             closed; or `timeout_ms` is 0
-///         TELELINK_STATUS_TIMEOUT        not finished in time. From a callback of this session: at once, for it cannot
-///                                        end before that callback returns
+///         TELELINK_STATUS_TIMEOUT        not finished in time. Inside a callback of telelink, of whatever session, the
+///                                        log receiver and the thread hook included: at once, for that callback may be
+///                                        what the end waits for
 ///         TELELINK_STATUS_NULL_ARGUMENT  `session` is NULL
 ///         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
 /// @threading Any thread, allowed inside callbacks.
@@ -171,7 +172,7 @@ pub unsafe extern "C" fn telelink_session_free(session: *mut telelink_session) {
         }
         let telelink_session { session, tables } = *session;
         drop(session);
-        // Events have ended, but a thread may still be inside a token callback or letting go of a table.
+        // The last callback has returned, but a thread may still be letting go of a table.
         while !Session::on_callback_thread() && !tables.wait(DROP_WAIT) {
             tracing::warn!("waiting for the callbacks of a freed session to return");
         }

@@ -29,7 +29,8 @@ pub struct telelink_token_callbacks {
     /// Exactly once, after the last question; may be NULL.
     pub drop: Option<unsafe extern "C" fn(context: *mut c_void)>,
     /// Asked before every join, on a thread of its own; may block up to 30 s. Answers with telelink_token_request_set()
-    /// or telelink_token_request_fail(); no answer is a failure, and failures are tried again. Required.
+    /// or telelink_token_request_fail(); no answer is a failure, and failures are tried again. An answer after 30 s is
+    /// dropped, and until then attempts fail without a question: there is one at a time. Required.
     pub on_token: Option<unsafe extern "C" fn(context: *mut c_void, request: *const telelink_token_request)>,
 }
 

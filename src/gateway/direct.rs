@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::Variable;
-use crate::room::{Connector, DisconnectReason, JoinError, JoinErrorKind, JoinRequest, Joined, RoomOptions};
-use crate::session::{ConnectionStatus, Control, EndReason, Error, ErrorKind, RoomEnd};
+use crate::room::{Connector, DisconnectReason, JoinError, JoinErrorKind, JoinRequest, Joined, RoomOptions, Secret};
+use crate::session::{run_callback, ConnectionStatus, Control, EndReason, Error, ErrorKind, RoomEnd};
 
 use super::environment::complete;
 use super::{token, AfterIdle, DirectOptions, TokenSource};
@@ -71,11 +71,20 @@ impl Direct {
         let mut own_ghost_until = None;
         let reason = loop {
             control.check_gateway_switch();
-            let attempt = tokio::select! {
+            let token = tokio::select! {
                 biased;
-                // A join that has just completed wins over a stop, so that the room is left in order (S-16).
-                attempt = self.join(&control) => attempt,
+                // First: after a stop the application is asked nothing, and no join begins (S-13, S-16).
                 _ = stop.cancelled() => break None,
+                token = token::get(&self.options.token, &control) => token,
+            };
+            let attempt = match token {
+                Ok(token) => tokio::select! {
+                    biased;
+                    // A join that has just completed wins over a stop, so that the room is left in order (S-16).
+                    attempt = self.join(&control, token) => attempt,
+                    _ = stop.cancelled() => break None,
+                },
+                Err(error) => Err(Next::Retry(error)),
             };
             let failure = match attempt {
                 Ok(joined) => {
@@ -113,6 +122,7 @@ impl Direct {
                     // S-46. A join by request is not one more attempt after a failure.
                     control.set_status(ConnectionStatus::Connecting, Some(error));
                     tokio::select! {
+                        biased;
                         _ = stop.cancelled() => break None,
                         _ = control.resumed() => {}
                     }
@@ -132,11 +142,13 @@ impl Direct {
         };
         control.set_status(ConnectionStatus::ShuttingDown, reason.clone());
         control.leave().await;
+        // The application's code in it ends before the session does; a running question has a handle of its own.
+        let source = self.options.token;
+        run_callback("drop", control.panics(), || drop(source));
         control.finish(reason);
     }
 
-    async fn join(&self, control: &Control) -> Result<Joined, Next> {
-        let token = token::get(&self.options.token, control.panics()).await.map_err(Next::Retry)?;
+    async fn join(&self, control: &Control, token: Secret) -> Result<Joined, Next> {
         let options = RoomOptions {
             ice_servers: self.options.ice_servers.clone(),
             connect_timeout: ATTEMPT,

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use crate::room::{Connector, IceServer, Secret};
 
-/// Called before every join, on a thread of its own; may block up to 30 s. An error text is reported and retried.
+/// Called before every join, on a thread of its own; may block up to 30 s. An error text is reported and retried. A later
+/// answer is dropped, and until it has returned attempts fail without a call: there is one at a time.
 pub type TokenCallback = Arc<dyn Fn() -> Result<Secret, String> + Send + Sync>;
 
 /// Where the access token of a join comes from.

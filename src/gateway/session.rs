@@ -229,7 +229,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Timeout`] when that takes longer, and at once on a callback thread, which cannot wait for itself.
+    /// [`ErrorKind::Timeout`] when that takes longer, and at once inside a callback of telelink, of whatever session: that
+    /// callback may be what the end waits for.
     pub fn close_timeout(&self, timeout: Duration) -> Result<(), Error> {
         self.close();
         if on_callback_thread() {

@@ -1,6 +1,7 @@
 //! The direct gateway on the memory room, with tokio's clock paused (S-10, S-12, S-14, S-28 to S-31, S-45 to S-48).
 
 mod abandoned;
+mod token;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,12 +29,29 @@ struct Diary {
 impl Listener for Diary {
     fn on_status(&self, status: ConnectionStatus, reason: Option<&Error>) {
         let reason = reason.map_or(String::new(), |error| format!(" ({:?})", error.kind));
-        self.lines.lock().push(format!("{status}{reason}"));
-        self.changed.notify_all();
+        self.say(&format!("{status}{reason}"));
     }
 }
 
 impl Diary {
+    fn say(&self, line: &str) {
+        self.lines.lock().push(line.to_owned());
+        self.changed.notify_all();
+    }
+
+    /// Waits until this line has come.
+    async fn has(self: &Arc<Self>, line: &'static str) {
+        let diary = self.clone();
+        let waiting = tokio::task::spawn_blocking(move || {
+            let mut lines = diary.lines.lock();
+            while !lines.iter().any(|known| known == line) {
+                let timeout = diary.changed.wait_for(&mut lines, Duration::from_secs(60)).timed_out();
+                assert!(!timeout, "{lines:?}");
+            }
+        });
+        waiting.await.unwrap();
+    }
+
     /// Waits until the last of these lines has come, and compares. A minute of real time without them fails the test.
     /// While the blocking task waits, the clock stands still.
     async fn is(self: &Arc<Self>, expected: &[&str]) {
@@ -227,6 +245,23 @@ async fn stop_while_it_waits_for_a_resume() {
     stage.empty().await;
     stage.diary.is(&["connecting", "connected", "connecting (Idle)"]).await;
     stage.stop(&["connecting", "connected", "connecting (Idle)"]).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_16_a_stop_wins_over_a_resume_in_the_same_moment() {
+    // Were the choice between the two a coin's, some round would join.
+    for _ in 0..20 {
+        let stage = Stage::new(idle(AfterIdle::Wait));
+        stage.joins(1).await;
+        stage.empty().await;
+        let told = ["connecting", "connected", "connecting (Idle)"];
+        stage.diary.is(&told).await;
+        let connector = stage.connector.clone();
+        // The owner takes the resume first, then the gateway is polled and finds both.
+        stage.control.resume().unwrap();
+        stage.stop(&told).await;
+        assert_eq!(connector.tries.lock().len(), 1, "no join after the stop");
+    }
 }
 
 #[test]

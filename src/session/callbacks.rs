@@ -13,6 +13,7 @@ use crate::threads::{self, ThreadRole};
 use super::core::Event;
 use super::deadman::DeadMan;
 use super::handlers::HandlerPool;
+use super::one_call::OneCall;
 use super::panics::{contain, PanicSwitch};
 use super::{ClientId, ConnectionStatus, Error, Listener};
 
@@ -27,7 +28,7 @@ const CANCEL_ABOVE: usize = 1024;
 enum Item {
     Status(ConnectionStatus, Option<Error>),
     Event(Event),
-    /// Last item: wait for the handlers, then say Shutdown.
+    /// Last item: wait for all other callbacks, then say Shutdown.
     Finish(Arc<HandlerPool>, Option<Error>),
 }
 
@@ -45,6 +46,8 @@ pub(crate) struct Callbacks {
     finished_changed: Condvar,
     /// Ends before this does.
     deadman: Option<Arc<DeadMan>>,
+    /// So does this.
+    pub(crate) token_call: Arc<OneCall>,
     dropped: AtomicU64,
     panics: Arc<AtomicU64>,
     pub(crate) panic_switch: PanicSwitch,
@@ -99,6 +102,7 @@ impl Callbacks {
             finished: Mutex::new(false),
             finished_changed: Condvar::new(),
             deadman,
+            token_call: Arc::default(),
             dropped: AtomicU64::new(0),
             panics,
             panic_switch: PanicSwitch::default(),
@@ -123,7 +127,8 @@ impl Callbacks {
         self.work.notify_one();
     }
 
-    /// Ends the thread after all that waits: waits for running handlers and for `tl-deadman`, then delivers Shutdown as the last event.
+    /// Ends the thread after all that waits: waits for running handlers, `tl-deadman` and a token callback, then delivers
+    /// Shutdown as the last event (S-13).
     pub(crate) fn finish(&self, pool: Arc<HandlerPool>, reason: Option<Error>) {
         if let Some(deadman) = &self.deadman {
             // At once: whoever holds control has lost it, and nothing that waits here may delay that.
@@ -295,6 +300,7 @@ impl Callbacks {
                 if let Some(deadman) = &self.deadman {
                     deadman.wait_finished();
                 }
+                self.token_call.finish();
                 if let Some(listener) = listener {
                     let status = ConnectionStatus::Shutdown;
                     run_callback("on_status", &self.panics, || listener.on_status(status, reason.as_ref()));

@@ -20,6 +20,7 @@ mod inbox;
 mod inputs;
 mod lease;
 mod listener;
+mod one_call;
 mod options;
 mod panics;
 mod parameter;
@@ -82,6 +83,7 @@ pub use crate::protocol::{Status, StatusLevel};
 pub(crate) use crate::context::run_callback;
 pub(crate) use crate::threads::on_callback_thread;
 pub(crate) use inputs::{EndReason, RoomEnd};
+pub(crate) use one_call::{Busy, OneCall};
 pub(crate) use panics::contain_task;
 
 use self::core::{Config, Input, ParameterSource};
@@ -215,6 +217,11 @@ impl Control {
     /// Panics of callbacks and of the library, stopped so far.
     pub(crate) fn panics(&self) -> &Arc<AtomicU64> {
         &self.panics
+    }
+
+    /// Gateway: its token callback, which the session's end waits for.
+    pub(crate) fn token_call(&self) -> &Arc<OneCall> {
+        &self.callbacks.token_call
     }
 
     /// Gateway: panics here if a test asked for it.

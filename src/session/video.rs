@@ -159,7 +159,9 @@ mod tests {
     #[test]
     fn s_232_the_environment_overrides_the_codec() {
         let own = VideoOptions { codec: Some(VideoCodec::Vp9), ..Default::default() };
-        assert_eq!(VideoOptions::default().settings(environment(&[])).codec, DEFAULT_CODEC);
+        // P-162. Spelled out, so that another default is noticed.
+        let default = if cfg!(target_os = "macos") { VideoCodec::Vp8 } else { VideoCodec::H264 };
+        assert_eq!(VideoOptions::default().settings(environment(&[])).codec, default);
         assert_eq!(own.settings(environment(&[])).codec, VideoCodec::Vp9);
         for (value, codec) in [("av1", VideoCodec::Av1), ("H265", VideoCodec::H265), ("Vp8", VideoCodec::Vp8)] {
             for name in ["TELELINK_VIDEO_CODEC", "FOXGLOVE_VIDEO_CODEC"] {

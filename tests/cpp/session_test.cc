@@ -166,6 +166,35 @@ TEST(Session, DestructorWaitsForARunningTokenCallback) {
   destroying.join();
 }
 
+// S-13, S-43.
+TEST(Session, CloseIsTimeoutWhileTheTokenCallbackRuns) {
+  telelink::testing::Server server;
+  telelink::Context context;
+  Count entered, go_on;
+  std::atomic<bool> left{false};
+  auto options = support::robot(server);
+  options.token.clear();
+  options.token_callback = [&]() -> telelink::Result<std::string> {
+    entered.add();
+    go_on.wait();
+    left = true;
+    return telelink::Error{Status::unauthorized, "too late"};
+  };
+  options.callbacks.on_status = [&](ConnectionStatus status, const telelink::Error*) {
+    if (status == ConnectionStatus::shutdown) {
+      EXPECT_TRUE(left) << "shutdown was told under a running callback";
+    }
+  };
+  const auto session = Session::start(context, std::move(options));
+  ASSERT_TRUE(session) << session.error().message;
+  ASSERT_TRUE(entered.wait());
+  EXPECT_EQ(session->close(std::chrono::milliseconds{200}).status(), Status::timeout);
+  EXPECT_FALSE(left);
+  go_on.add();
+  EXPECT_TRUE(session->close());
+  EXPECT_TRUE(left);
+}
+
 // S-271, S-272.
 TEST(Session, CallbacksAreDestroyedOnceAndBeforeTheDestructorReturns) {
   telelink::testing::Server server;

@@ -46,6 +46,39 @@ TEST(ThreadHook, IsToldRoleAndNameAndMayThrow) {
   EXPECT_EQ(seen.count({ThreadRole::events, "tl-events"}), 1U);
 }
 
+// S-13: the thread of a token callback may come late.
+TEST(ThreadHook, StopBeforeTheTokenThreadRunsAsksForNoToken) {
+  Count started, go_on, stopping;
+  const auto set = telelink::set_thread_hook([&](ThreadRole role, std::string_view) {
+    if (role != ThreadRole::token) return;
+    started.add();
+    go_on.wait();
+  });
+  ASSERT_TRUE(set) << set.error().message;
+  telelink::testing::Server server;
+  telelink::Context context;
+  Count asked;
+  auto options = support::robot(server);
+  options.token.clear();
+  options.token_callback = [&]() -> telelink::Result<std::string> {
+    asked.add();
+    return telelink::Error{telelink::Status::unauthorized, "asked"};
+  };
+  options.callbacks.on_status = [&](telelink::ConnectionStatus status, const telelink::Error*) {
+    if (status == telelink::ConnectionStatus::shutting_down) stopping.add();
+  };
+  {
+    auto session = telelink::Session::start(context, std::move(options));
+    ASSERT_TRUE(session) << session.error().message;
+    EXPECT_TRUE(started.wait());
+    EXPECT_TRUE(session->close(std::chrono::milliseconds{0}));
+    EXPECT_TRUE(stopping.wait());
+    go_on.add();
+  }
+  EXPECT_EQ(asked.get(), 0);
+  ASSERT_TRUE(telelink::set_thread_hook({}));
+}
+
 TEST(MallocArenas, AreBounded) {
   const auto none = telelink::set_malloc_arenas(0);
   ASSERT_FALSE(none);

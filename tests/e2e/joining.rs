@@ -130,3 +130,21 @@ async fn s_77_capabilities_and_metadata_are_announced() {
     assert_eq!(info.metadata["ROS_DISTRO"], "jazzy");
     assert!(info.metadata["fg-library"].starts_with("telelink-"));
 }
+
+#[tokio::test]
+async fn s_47_p_10_the_robot_adds_no_name_and_no_attributes_to_its_participant() {
+    // The session has a name of its own, which only the greeting carries; its token has neither name nor attributes.
+    let options = SessionOptions { name: "digger".into(), session_id: "ras_1".into(), ..Default::default() };
+    let robot = Robot::start("plain", options);
+    let early = robot.ready_viewer("early").await;
+    assert_eq!(early.ready(LIMIT).await.unwrap().name, "digger");
+    // What the robot had set after its join, the server would tell this one.
+    let late = robot.ready_viewer("late").await;
+    for viewer in [early, late] {
+        let robot = || viewer.room().participant(&"robot".into());
+        // The greeting can be quicker than the server's list of participants.
+        support::wait_until("the robot to be listed", LIMIT, || robot().is_some()).await;
+        let robot = robot().unwrap();
+        assert_eq!((robot.name.as_str(), robot.attributes.len()), ("", 0), "{robot:?}");
+    }
+}

@@ -218,6 +218,15 @@ fn requests_give_every_required_field() {
 }
 
 #[test]
+fn p_003_our_byte_streams_have_a_topic_and_destinations_and_nothing_else() {
+    // What is not declared cannot be sent: no id, name, type, attributes or length.
+    let (messages, _) = declared_schema();
+    let options = messages.iter().find(|message| message.name == "StreamByteOptions").expect("declared");
+    let fields: Vec<_> = options.fields.iter().map(|field| field.name).collect();
+    assert_eq!(fields, ["topic", "destination_identities"]);
+}
+
+#[test]
 fn every_event_that_carries_a_handle_is_declared() {
     // What is not declared is skipped by the decoder, and a handle in it would never be dropped (livekit-ffi.md 3.2).
     let wheel = Wheel::read();

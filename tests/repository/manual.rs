@@ -59,6 +59,18 @@ fn the_code_of_the_manual_is_compiled() {
     assert_none("code of the manual", &findings);
 }
 
+/// S-43: 10 s in all, 5 s of leaving the room inside them. A default of those 5 s would call an end late that is not.
+#[test]
+fn s_043_the_default_bound_of_close_leaves_time_for_leaving_the_room() {
+    let header = text("cpp/include/telelink/session.hpp");
+    let default = "Result<void> close(std::chrono::milliseconds timeout = std::chrono::seconds{10}) const";
+    assert!(header.contains(default), "not in session.hpp: {default}");
+    let row = "| `Session::close(timeout)` | at most `timeout`, 10 s by default";
+    assert!(text("docs/threading.md").contains(row), "not in docs/threading.md: {row}");
+    let inside = "const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);";
+    assert!(text("src/session/driver/room.rs").contains(inside), "not in room.rs: {inside}");
+}
+
 /// Structs of options, with the header that has each.
 const OPTIONS: &[(&str, &str)] = &[
     ("session_options.hpp", "SessionOptions"),

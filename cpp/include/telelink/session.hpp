@@ -77,9 +77,10 @@ class Session {
     return detail::last_error(status);
   }
 
-  /// Leaves the room and waits for it, at most `timeout`; 0 does not wait. Status::timeout when it took longer (it goes
-  /// on) and, at once, inside a callback of this session.
-  Result<void> close(std::chrono::milliseconds timeout = std::chrono::seconds{5}) const {
+  /// Leaves the room and waits until it has been left and running callbacks have returned, at most `timeout`; 0 does
+  /// not wait. Status::timeout when it took longer (it goes on) and, at once, inside a callback of telelink, of
+  /// whatever session: that callback may be what the end waits for.
+  Result<void> close(std::chrono::milliseconds timeout = std::chrono::seconds{10}) const {
     const auto ms = timeout.count();
     return detail::check(telelink_session_close(handle_.get(), ms < 0 ? 0 : static_cast<std::uint64_t>(ms)));
   }

@@ -135,7 +135,8 @@ struct SessionOptions {
   /// One access token for every join. Never logged. Without this and the next two: LIVEKIT_TOKEN, or else
   /// LIVEKIT_API_KEY, LIVEKIT_API_SECRET, TELELINK_ROOM and TELELINK_IDENTITY.
   std::string token = {};
-  /// Or: asked for a token before every join, on a thread of its own; may block up to 30 s. Failures are tried again.
+  /// Or: asked for a token before every join, on a thread of its own; may block up to 30 s. Failures are tried again. A
+  /// later answer is dropped, and until it has returned attempts fail and nothing is asked.
   std::function<Result<std::string>()> token_callback = {};
   /// Or: a key pair to make tokens with.
   std::optional<ApiKey> api_key = std::nullopt;

@@ -95,3 +95,20 @@ fn ice_server(server: &room::IceServer) -> IceServer {
         password: server.password.as_ref().map(|password| password.expose().to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s_022_viewers_media_is_not_subscribed_by_itself() {
+        let server = room::IceServer { urls: vec!["turn:x".into()], username: None, password: None };
+        let rows =
+            [room::RoomOptions::default(), room::RoomOptions { ice_servers: vec![server], ..Default::default() }];
+        for options in rows {
+            let sent = room_options(&options);
+            assert_eq!(sent.auto_subscribe, Some(false));
+            assert_eq!((sent.adaptive_stream, sent.dynacast, sent.join_retries), (Some(false), Some(false), Some(0)));
+        }
+    }
+}

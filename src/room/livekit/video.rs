@@ -324,3 +324,22 @@ pub(super) fn on_unpublished(room: &RoomState, sid: &Sid) {
         room.core.emit(RoomEvent::LocalVideoTrackLost { name: track.name.clone(), sid: sid.clone() });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s_232_p_162_tracks_are_not_simulcast_and_have_the_codec_that_was_asked_for() {
+        for (codec, on_wire) in [(VideoCodec::H264, video_codec::H264), (VideoCodec::Vp8, video_codec::VP8)] {
+            for encoded in [false, true] {
+                let (encoder, limits, size) = (VideoEncoder::Auto, None, (640, 480));
+                let options = VideoTrackOptions { codec, encoder, limits, encoded, size, capture_times: true };
+                let sent = publish_options(&options);
+                assert_eq!((sent.simulcast, sent.video_codec), (Some(false), Some(on_wire)));
+                // Everything else is the library's choice.
+                assert!(sent.video_encoding.is_none());
+            }
+        }
+    }
+}

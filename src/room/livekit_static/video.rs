@@ -69,7 +69,7 @@ fn publish_options(options: &VideoTrackOptions) -> TrackPublishOptions {
         VideoEncoder::VideoToolbox => VideoEncoderBackend::VideoToolbox,
     };
     let mut frame_metadata_features = FrameMetadataFeatures::default();
-    frame_metadata_features.user_timestamp = true;
+    frame_metadata_features.user_timestamp = options.capture_times;
     TrackPublishOptions {
         video_encoding: options
             .limits

@@ -286,3 +286,25 @@ async fn shutdown_waits_for_running_handlers_and_is_the_last_event() {
     let lines = log.lines();
     assert_eq!(lines[lines.len() - 2..], ["handler done", "status shutdown"]);
 }
+
+/// S-13. With a listener and without one.
+#[tokio::test]
+async fn shutdown_waits_for_a_running_token_callback_and_lets_no_other_begin() {
+    let queue = Queue::stuck().await;
+    let running = queue.callbacks.token_call.begin().map_err(|_| ()).unwrap();
+    queue.callbacks.finish(queue.pool.clone(), None);
+    queue.go.send(()).unwrap();
+    queue.log.wait("status connected").await;
+    assert!(!queue.callbacks.wait_finished(Instant::now() + Duration::from_millis(50)));
+    assert!(!queue.log.lines().contains(&"status shutdown".to_owned()));
+    drop(running);
+    queue.log.wait("status shutdown").await;
+    assert!(queue.callbacks.token_call.begin().is_err());
+
+    let silent = Callbacks::start(None, None, Arc::default()).unwrap();
+    let running = silent.token_call.begin().map_err(|_| ()).unwrap();
+    silent.finish(queue.pool, None);
+    assert!(!silent.wait_finished(Instant::now() + Duration::from_millis(50)));
+    drop(running);
+    assert!(silent.wait_finished(Instant::now() + Duration::from_secs(60)));
+}
