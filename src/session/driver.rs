@@ -213,9 +213,15 @@ impl Driver {
             match call {
                 Call::Core(input, reply) => {
                     let result = self.feed(input);
-                    if let Some(reply) = reply {
-                        // The caller may have given up waiting.
-                        let _ = reply.try_send(result);
+                    match (reply, result) {
+                        (Some(reply), result) => {
+                            // The caller may have given up waiting.
+                            let _ = reply.try_send(result);
+                        }
+                        (None, Err(error)) => {
+                            tracing::error!(%error, "a call was refused, and nobody waits to hear it")
+                        }
+                        (None, Ok(())) => {}
                     }
                 }
                 Call::Client(id, reply) => {

@@ -171,7 +171,7 @@ impl Control {
         let capabilities = options.capabilities;
         let control =
             Arc::new(Self { inputs, callbacks, panics, resumed, pool, videos, switches, room, state, capabilities });
-        control.inputs.post(Call::Core(Input::AddServices(last_of_each_name(services)), None));
+        control.inputs.post(Call::Core(Input::OfferServices(last_of_each_name(services)), None));
         let guard = control.clone();
         let context = context.clone();
         let driver = async move {
