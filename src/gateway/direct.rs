@@ -63,7 +63,11 @@ impl Direct {
     }
 
     /// Runs until stopped, or until trying again is useless.
-    pub(super) async fn run(self, control: Arc<Control>, stop: CancellationToken) {
+    pub(super) async fn run(mut self, control: Arc<Control>, stop: CancellationToken) {
+        if let TokenSource::Callback(callback) = &mut self.options.token {
+            let kept = control.keep(callback.clone());
+            *callback = Arc::new(move || kept());
+        }
         control.set_idle_window(self.options.idle_window);
         control.announce_connecting();
         let mut pause = FIRST_PAUSE;
@@ -132,6 +136,8 @@ impl Direct {
         };
         control.set_status(ConnectionStatus::ShuttingDown, reason.clone());
         control.leave().await;
+        // What it holds of the application is destroyed before the last callback.
+        drop(self);
         control.finish(reason);
     }
 

@@ -157,7 +157,10 @@ impl Driver {
         self.shared.context.remove_sink(self.shared.sink);
         self.shared.pool.close();
         self.shared.videos.close();
-        self.shared.callbacks.finish(self.shared.pool.clone(), self.end_reason.take());
+        let Self { shared, core, authorizer, end_reason, .. } = self;
+        // What they hold of the application is destroyed before the last callback.
+        drop((core, authorizer));
+        shared.callbacks.finish(shared.pool.clone(), end_reason);
     }
 
     fn deadline(&self) -> Instant {

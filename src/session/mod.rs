@@ -18,6 +18,7 @@ mod graph;
 mod handlers;
 mod inbox;
 mod inputs;
+mod kept;
 mod lease;
 mod listener;
 mod options;
@@ -90,6 +91,7 @@ use deadman::DeadMan;
 use driver::{Driver, Shared};
 use handlers::HandlerPool;
 use inputs::{Call, Inputs};
+use kept::Kept;
 use lease::LeaseRules;
 use options::CALL_TIMEOUT;
 use panics::TaskSwitches;
@@ -138,6 +140,7 @@ impl Control {
                 no_thread(error)
             })?;
         let pool = HandlerPool::new(panics.clone());
+        let options = options.kept(&pool);
         let videos = VideoPool::new(panics.clone());
         let settings = options.video.settings(Variable::text);
         let sink = context.add_sink(Arc::new(SessionSink {
@@ -212,6 +215,11 @@ impl Control {
         self.finish(Some(error));
     }
 
+    /// Gateway: something of the application's, to be let go of as such.
+    pub(crate) fn keep<T: Send>(&self, value: T) -> Kept<T> {
+        Kept::new(value, &self.pool)
+    }
+
     /// Panics of callbacks and of the library, stopped so far.
     pub(crate) fn panics(&self) -> &Arc<AtomicU64> {
         &self.panics
@@ -247,7 +255,21 @@ impl Control {
     }
 
     pub(crate) fn add_services(&self, services: Vec<Service>) -> Result<(), Error> {
-        self.inputs.ask(|reply| Call::Core(Input::AddServices(services), Some(reply)), CALL_TIMEOUT)?
+        if self.pool.is_burdened() {
+            return Err(Error::new(
+                ErrorKind::Timeout,
+                "the destructors of services that were removed have not run yet",
+            ));
+        }
+        let services: Vec<Service> = services.into_iter().map(|service| service.kept(&self.pool)).collect();
+        let ours = services.clone();
+        let result = self.inputs.ask(|reply| Call::Core(Input::AddServices(services), Some(reply)), CALL_TIMEOUT);
+        let result = result.and_then(|result| result);
+        if result.is_err() {
+            // The owner has let go of them before it answered: they end before this call does.
+            run_callback("drop", &self.panics, || drop(ours));
+        }
+        result
     }
 
     pub(crate) fn remove_services(&self, names: &[&str]) -> Result<(), Error> {
