@@ -364,7 +364,7 @@ TEST_F(Services, DropMayCallTheSession) {
   service.context = &asking;
   service.drop = [](void* context) {
     auto& me = *static_cast<Asking*>(context);
-    me.asked = telelink_session_stats(me.session, &me.stats);
+    me.asked = telelink_session_stats_read(me.session, &me.stats);
     // Of a callback: at once, without the wait of a minute.
     me.closed = telelink_session_close(me.session, 60'000);
     me.dropped.set();
