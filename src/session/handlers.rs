@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use parking_lot::{Condvar, Mutex};
@@ -65,7 +65,7 @@ struct State {
     threads: usize,
     idle: usize,
     closed: bool,
-    /// What the session has let go of. Bounded by what the application gives it, see [`HandlerPool::is_burdened`].
+    /// What the session has let go of. Bounded by what the application gives it, see [`HandlerPool::wait_unburdened`].
     destructors: VecDeque<Job>,
     /// One of them runs: they run one at a time.
     destroying: bool,
@@ -152,9 +152,16 @@ impl HandlerPool {
         run_callback("drop", &self.panics, job);
     }
 
-    /// So many destructors wait that the session must not be given more to destroy.
-    pub(crate) fn is_burdened(&self) -> bool {
-        self.state.lock().destructors.len() >= MAX_DESTRUCTORS
+    /// Waits while so many destructors wait that the session must not be given more to destroy; `false` when that takes
+    /// longer.
+    pub(crate) fn wait_unburdened(&self, deadline: Instant) -> bool {
+        let mut state = self.state.lock();
+        while state.destructors.len() >= MAX_DESTRUCTORS {
+            if self.idle_changed.wait_until(&mut state, deadline).timed_out() {
+                return false;
+            }
+        }
+        true
     }
 
     /// Starts one more thread when those that are idle are too few for what waits.
@@ -215,7 +222,7 @@ impl HandlerPool {
     /// have run, and later ones run where they arise.
     pub(crate) fn wait_idle(&self) {
         for last in [false, true] {
-            // What no thread was there for.
+            // What no thread was there for, and what futures have left.
             while let Some(job) = self.next_when_idle(last) {
                 self.destroy_here(job);
             }
@@ -234,6 +241,7 @@ impl HandlerPool {
             }
         }
         let job = state.destructors.pop_front();
+        self.idle_changed.notify_all();
         state.finished = last && job.is_none();
         job
     }
@@ -252,6 +260,7 @@ impl HandlerPool {
                 Turn::Destructor(job) => {
                     self.destroy_here(job);
                     self.state.lock().destroying = false;
+                    self.idle_changed.notify_all();
                 }
             }
         }

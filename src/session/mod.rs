@@ -255,15 +255,16 @@ impl Control {
     }
 
     pub(crate) fn add_services(&self, services: Vec<Service>) -> Result<(), Error> {
-        if self.pool.is_burdened() {
-            return Err(Error::new(
-                ErrorKind::Timeout,
-                "the destructors of services that were removed have not run yet",
-            ));
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        if !self.pool.wait_unburdened(deadline) {
+            run_callback("drop", &self.panics, || drop(services));
+            let text = "the destructors of services that were removed have not run yet";
+            return Err(Error::new(ErrorKind::Timeout, text));
         }
         let services: Vec<Service> = services.into_iter().map(|service| service.kept(&self.pool)).collect();
         let ours = services.clone();
-        let result = self.inputs.ask(|reply| Call::Core(Input::AddServices(services), Some(reply)), CALL_TIMEOUT);
+        let left = deadline.saturating_duration_since(Instant::now());
+        let result = self.inputs.ask(|reply| Call::Core(Input::AddServices(services), Some(reply)), left);
         let result = result.and_then(|result| result);
         if result.is_err() {
             // The owner has let go of them before it answered: they end before this call does.
