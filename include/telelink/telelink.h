@@ -1968,7 +1968,8 @@ typedef struct telelink_message_schema {
  * Calls run on handler threads of the session, up to 32 at once, also of the same service; they may block. None runs
  * on the stack of a telelink call, none after `drop` has begun. `drop` runs exactly once, last: when the service was
  * removed or its session freed and every running call has returned; before returning when the call that was given
- * the service fails. No lock of the library is held meanwhile.
+ * the service fails. In the last case it runs inside that call, else on a thread of the session; it may call anything
+ * of telelink. No lock of the library is held meanwhile.
  */
 typedef struct telelink_service {
   /**
@@ -2325,8 +2326,9 @@ typedef struct telelink_session_options {
    */
   const struct telelink_session_policy *policy;
   /**
-   * Services offered from the start: pointers, whose contexts are consumed. Of equal names the last counts. Default
-   * none.
+   * Services offered from the start: pointers, whose contexts are consumed. Of equal names the last counts. One that
+   * viewers cannot be shown (a text schema that is not UTF-8, more than a message of 16 MiB holds) is left out, and
+   * the log says why. Default none.
    */
   const struct telelink_service *const *services;
   /**
@@ -4203,11 +4205,14 @@ TELELINK_API telelink_status telelink_session_last_error(const struct telelink_s
  * @return TELELINK_STATUS_OK             offered
  *         TELELINK_STATUS_NULL_ARGUMENT  `session`, `services`, one of them or its `on_request` is NULL
  *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8; the message names it
- *         TELELINK_STATUS_INVALID_VALUE  a name is empty, or no encoding for requests is known
+ *         TELELINK_STATUS_INVALID_VALUE  a name is empty, no encoding for requests is known, or viewers cannot be
+ *                                        shown the service: a text schema that is not UTF-8, a schema above 8 MiB,
+ *                                        more than a message of 16 MiB holds; the message names the service
  *         TELELINK_STATUS_STRUCT_SIZE    a service was not set up with telelink_service_init()
  *         TELELINK_STATUS_DUPLICATE      there is a service of that name
  *         TELELINK_STATUS_NOT_SUPPORTED  the session's capabilities do not have TELELINK_CAPABILITY_SERVICES
- *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+ *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s, or 1,024 contexts wait for a `drop`
+ *                                        that does not return
  *         TELELINK_STATUS_CLOSED         the session is closed
  * @threading Any thread, blocks up to 5 s, allowed inside callbacks.
  * @since 0.1

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::threads::as_callback;
+
 /// Signature of every `drop`.
 pub(super) type Drop_ = Option<unsafe extern "C" fn(context: *mut c_void)>;
 
@@ -79,8 +81,9 @@ impl Context {
 impl Drop for Context {
     fn drop(&mut self) {
         if let Some(drop) = self.drop.take() {
+            // A callback like the others, so that a session freed in it does not wait for this thread.
             // SAFETY: the table's author gave both, and nothing else of the table is called from now on.
-            unsafe { drop(self.context) };
+            as_callback(|| unsafe { drop(self.context) });
         }
     }
 }

@@ -56,7 +56,8 @@ pub struct telelink_service_responder {
 /// Calls run on handler threads of the session, up to 32 at once, also of the same service; they may block. None runs
 /// on the stack of a telelink call, none after `drop` has begun. `drop` runs exactly once, last: when the service was
 /// removed or its session freed and every running call has returned; before returning when the call that was given
-/// the service fails. No lock of the library is held meanwhile.
+/// the service fails. In the last case it runs inside that call, else on a thread of the session; it may call anything
+/// of telelink. No lock of the library is held meanwhile.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct telelink_service {

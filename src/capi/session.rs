@@ -242,11 +242,14 @@ pub unsafe extern "C" fn telelink_session_last_error(session: *const telelink_se
 /// @return TELELINK_STATUS_OK             offered
 ///         TELELINK_STATUS_NULL_ARGUMENT  `session`, `services`, one of them or its `on_request` is NULL
 ///         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8; the message names it
-///         TELELINK_STATUS_INVALID_VALUE  a name is empty, or no encoding for requests is known
+///         TELELINK_STATUS_INVALID_VALUE  a name is empty, no encoding for requests is known, or viewers cannot be
+///                                        shown the service: a text schema that is not UTF-8, a schema above 8 MiB,
+///                                        more than a message of 16 MiB holds; the message names the service
 ///         TELELINK_STATUS_STRUCT_SIZE    a service was not set up with telelink_service_init()
 ///         TELELINK_STATUS_DUPLICATE      there is a service of that name
 ///         TELELINK_STATUS_NOT_SUPPORTED  the session's capabilities do not have TELELINK_CAPABILITY_SERVICES
-///         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
+///         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s, or 1,024 contexts wait for a `drop`
+///                                        that does not return
 ///         TELELINK_STATUS_CLOSED         the session is closed
 /// @threading Any thread, blocks up to 5 s, allowed inside callbacks.
 /// @since 0.1

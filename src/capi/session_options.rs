@@ -104,8 +104,9 @@ pub struct telelink_session_options {
     pub callbacks: *const telelink_session_callbacks,
     /// Optional: decisions about channels. Its context is consumed.
     pub policy: *const telelink_session_policy,
-    /// Services offered from the start: pointers, whose contexts are consumed. Of equal names the last counts. Default
-    /// none.
+    /// Services offered from the start: pointers, whose contexts are consumed. Of equal names the last counts. One that
+    /// viewers cannot be shown (a text schema that is not UTF-8, more than a message of 16 MiB holds) is left out, and
+    /// the log says why. Default none.
     pub services: *const *const telelink_service,
     /// Number of services.
     pub services_count: usize,

@@ -72,6 +72,16 @@ pub struct Schema {
 
 /// Largest schema, bytes. An advertisement must fit a 16 MiB frame, base64 included (P-33).
 const MAX_SCHEMA: usize = 8 * 1024 * 1024;
+impl Schema {
+    /// Whether an advertisement can hold it, a channel's or a service's.
+    pub(crate) fn check_size(&self) -> Result<(), ChannelError> {
+        if self.data.len() > MAX_SCHEMA {
+            return Err(ChannelError::TooLong { what: "the schema", len: self.data.len(), max: MAX_SCHEMA });
+        }
+        Ok(())
+    }
+}
+
 /// Largest topic, encoding, schema name or metadata text, bytes.
 const MAX_TEXT: usize = 64 * 1024;
 
@@ -174,9 +184,7 @@ impl ChannelBuilder {
         texts.push(("the metadata", self.metadata.iter().map(|(k, v)| k.len() + v.len()).sum()));
         if let Some(schema) = &self.schema {
             texts.extend([("the schema name", schema.name.len()), ("the schema encoding", schema.encoding.len())]);
-            if schema.data.len() > MAX_SCHEMA {
-                return Err(ChannelError::TooLong { what: "the schema", len: schema.data.len(), max: MAX_SCHEMA });
-            }
+            schema.check_size()?;
         }
         if let Some(&(what, len)) = texts.iter().find(|(_, len)| *len > MAX_TEXT) {
             return Err(ChannelError::TooLong { what, len, max: MAX_TEXT });

@@ -76,16 +76,16 @@ impl Context {
 
     /// Detaches a sink: it gets no more messages or notices, apart from those already under way on other threads.
     pub fn remove_sink(&self, id: SinkId) {
-        let channels = {
+        let (sink, channels) = {
             let mut state = self.shared.state.lock();
-            if state.sinks.shift_remove(&id).is_none() {
-                return;
-            }
-            state.channels.values().cloned().collect::<Vec<_>>()
+            let Some(sink) = state.sinks.shift_remove(&id) else { return };
+            (sink, state.channels.values().cloned().collect::<Vec<_>>())
         };
         for channel in channels {
             channel.set_output(id, None);
         }
+        // Outside the lock: what it owns may be the last handle of a channel of this context.
+        drop(sink);
     }
 
     /// The open channels, oldest first.

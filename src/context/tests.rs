@@ -347,3 +347,28 @@ fn sinks_and_channels_that_come_and_go_at_the_same_time_end_up_consistent() {
         assert_eq!(context.channels().len(), 20);
     }
 }
+
+/// Decision 6: no lock of ours is held while something of the application ends.
+#[test]
+fn a_sink_that_owns_the_last_handle_of_a_channel_can_be_removed() {
+    struct Owner(#[allow(dead_code)] Mutex<Option<Channel>>);
+    impl Sink for Owner {
+        fn channels_added(&self, _: &[ChannelRef]) {}
+        fn channel_removed(&self, _: &ChannelRef) {}
+    }
+    let context = Context::new();
+    let recorder = Arc::new(Recorder::default());
+    context.add_sink(recorder.clone());
+    let channel = context.channel("/a").open().unwrap();
+    let owner = context.add_sink(Arc::new(Owner(Mutex::new(Some(channel)))));
+    let (done, removed) = std::sync::mpsc::channel();
+    let remover = context.clone();
+    // Of a thread of its own, for a deadlock would be for ever.
+    std::thread::spawn(move || {
+        remover.remove_sink(owner);
+        let _ = done.send(());
+    });
+    removed.recv_timeout(std::time::Duration::from_secs(60)).expect("remove_sink returns");
+    assert_eq!(recorder.lines(), ["+/a", "-/a"]);
+    assert!(context.channels().is_empty());
+}

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::environment::Variable;
 use crate::room::{Connector, DisconnectReason, JoinError, JoinErrorKind, JoinRequest, Joined, RoomOptions, Secret};
-use crate::session::{run_callback, ConnectionStatus, Control, EndReason, Error, ErrorKind, RoomEnd};
+use crate::session::{ConnectionStatus, Control, EndReason, Error, ErrorKind, RoomEnd};
 
 use super::environment::complete;
 use super::{token, AfterIdle, DirectOptions, TokenSource};
@@ -63,7 +63,11 @@ impl Direct {
     }
 
     /// Runs until stopped, or until trying again is useless.
-    pub(super) async fn run(self, control: Arc<Control>, stop: CancellationToken) {
+    pub(super) async fn run(mut self, control: Arc<Control>, stop: CancellationToken) {
+        if let TokenSource::Callback(callback) = &mut self.options.token {
+            let kept = control.keep(callback.clone());
+            *callback = Arc::new(move || kept());
+        }
         control.set_idle_window(self.options.idle_window);
         control.announce_connecting();
         let mut pause = FIRST_PAUSE;
@@ -142,9 +146,8 @@ impl Direct {
         };
         control.set_status(ConnectionStatus::ShuttingDown, reason.clone());
         control.leave().await;
-        // The application's code in it ends before the session does; a running question has a handle of its own.
-        let source = self.options.token;
-        run_callback("drop", control.panics(), || drop(source));
+        // What it holds of the application is destroyed before the last callback; a running question has a handle of its own.
+        drop(self);
         control.finish(reason);
     }
 

@@ -110,8 +110,9 @@ impl Session {
     /// # Errors
     ///
     /// [`ErrorKind::NotSupported`] without the services capability; [`ErrorKind::Duplicate`] names a service that exists;
-    /// [`ErrorKind::InvalidValue`] for a missing request encoding or a schema that cannot be sent; [`ErrorKind::Closed`];
-    /// [`ErrorKind::Timeout`] after 5 s.
+    /// [`ErrorKind::InvalidValue`] for a missing request encoding or one that viewers cannot be shown (a text schema that is
+    /// not UTF-8, a schema above 8 MiB, more than a message of 16 MiB holds); [`ErrorKind::Closed`]; [`ErrorKind::Timeout`]
+    /// after 5 s, and while 1,024 handlers of services that were removed wait for a destructor that does not return.
     pub fn add_services(&self, services: Vec<Service>) -> Result<(), Error> {
         self.control.add_services(services)
     }

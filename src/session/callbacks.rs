@@ -269,20 +269,24 @@ impl Callbacks {
     }
 
     fn run(&self, listener: Option<Arc<dyn Listener>>) {
-        let mut finishing = false;
-        while !finishing {
+        let mut finishing = None;
+        while finishing.is_none() {
             // A panic of our own costs at most the event under way, never the end of the session.
             contain("callback thread", &self.panics, || self.turn(listener.as_deref(), &mut finishing));
         }
+        // Once more, in case that was the last turn: the rest of what the session let go of is destroyed there.
+        finishing.iter().for_each(|pool| pool.wait_idle());
         // The listener's own destructor is the last thing of the application that runs.
         run_callback("drop", &self.panics, || drop(listener));
         *self.finished.lock() = true;
         self.finished_changed.notify_all();
     }
 
-    fn turn(&self, listener: Option<&dyn Listener>, finishing: &mut bool) {
+    fn turn(&self, listener: Option<&dyn Listener>, finishing: &mut Option<Arc<HandlerPool>>) {
         let item = self.next();
-        *finishing = matches!(item, Item::Finish(..));
+        if let Item::Finish(pool, _) = &item {
+            *finishing = Some(pool.clone());
+        }
         self.panic_switch.check();
         match item {
             Item::Status(status, reason) => {

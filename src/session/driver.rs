@@ -159,7 +159,10 @@ impl Driver {
         self.shared.context.remove_sink(self.shared.sink);
         self.shared.pool.close();
         self.shared.videos.close();
-        self.shared.callbacks.finish(self.shared.pool.clone(), self.end_reason.take());
+        let Self { shared, core, authorizer, end_reason, .. } = self;
+        // What they hold of the application is destroyed before the last callback.
+        drop((core, authorizer));
+        shared.callbacks.finish(shared.pool.clone(), end_reason);
     }
 
     fn deadline(&self) -> Instant {
@@ -215,9 +218,15 @@ impl Driver {
             match call {
                 Call::Core(input, reply) => {
                     let result = self.feed(input);
-                    if let Some(reply) = reply {
-                        // The caller may have given up waiting.
-                        let _ = reply.try_send(result);
+                    match (reply, result) {
+                        (Some(reply), result) => {
+                            // The caller may have given up waiting.
+                            let _ = reply.try_send(result);
+                        }
+                        (None, Err(error)) => {
+                            tracing::error!(%error, "a call was refused, and nobody waits to hear it")
+                        }
+                        (None, Ok(())) => {}
                     }
                 }
                 Call::Client(id, reply) => {

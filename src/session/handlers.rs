@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::AtomicU64;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 use parking_lot::{Condvar, Mutex};
@@ -25,6 +25,8 @@ const _: () = assert!(super::core::MAX_LATE < QUESTION_THREADS);
 const MAX_PER_VIEWER: usize = 24;
 /// Jobs of one viewer that wait in one lane: as many as its slots for services and assets admit.
 const MAX_WAITING: usize = 64;
+/// Destructors that wait, from which on no more services are taken.
+const MAX_DESTRUCTORS: usize = 1024;
 /// A thread without work ends after this.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -63,6 +65,18 @@ struct State {
     threads: usize,
     idle: usize,
     closed: bool,
+    /// What the session has let go of. Bounded by what the application gives it, see [`HandlerPool::wait_unburdened`].
+    destructors: VecDeque<Job>,
+    /// One of them runs: they run one at a time.
+    destroying: bool,
+    /// Nobody runs them any more.
+    finished: bool,
+}
+
+/// Work for one of the threads.
+enum Turn {
+    Request(ClientId, Lane, Job),
+    Destructor(Job),
 }
 
 #[derive(Default)]
@@ -117,9 +131,43 @@ impl HandlerPool {
         self.work.notify_one();
     }
 
+    /// Runs a destructor of the application on one of the threads, for whoever must not wait for it.
+    pub(crate) fn destroy(self: &Arc<Self>, job: Job) {
+        let mut state = self.state.lock();
+        if state.finished {
+            drop(state);
+            return self.destroy_here(job);
+        }
+        state.destructors.push_back(job);
+        if !state.closed {
+            self.grow(&mut state);
+        }
+        // A closed pool leaves it to `wait_idle`, unless a thread is at hand.
+        drop(state);
+        self.work.notify_one();
+    }
+
+    /// Runs a destructor of the application on this thread.
+    pub(crate) fn destroy_here(&self, job: Job) {
+        run_callback("drop", &self.panics, job);
+    }
+
+    /// Waits while so many destructors wait that the session must not be given more to destroy; `false` when that takes
+    /// longer.
+    pub(crate) fn wait_unburdened(&self, deadline: Instant) -> bool {
+        let mut state = self.state.lock();
+        while state.destructors.len() >= MAX_DESTRUCTORS {
+            if self.idle_changed.wait_until(&mut state, deadline).timed_out() {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Starts one more thread when those that are idle are too few for what waits.
     fn grow(self: &Arc<Self>, state: &mut State) {
-        let waiting: usize = state.waiting.values().map(Waiting::len).sum();
+        let requests: usize = state.waiting.values().map(Waiting::len).sum();
+        let waiting = requests + usize::from(state.may_destroy());
         if waiting > state.idle && state.threads < state.most_threads() {
             let pool = self.clone();
             match threads::spawn(ThreadRole::Handler, move || pool.run()) {
@@ -170,8 +218,21 @@ impl HandlerPool {
         self.work.notify_all();
     }
 
-    /// Waits until no handler and no future runs, and says every second that it waits.
+    /// Waits until no handler and no future runs, and says every second that it waits. Then the destructors that wait
+    /// have run, and later ones run where they arise.
     pub(crate) fn wait_idle(&self) {
+        for last in [false, true] {
+            // What no thread was there for, and what futures have left.
+            while let Some(job) = self.next_when_idle(last) {
+                self.destroy_here(job);
+            }
+            self.futures.wait_idle();
+        }
+    }
+
+    /// Waits for the threads, and takes the next destructor. Without one, and when this is the `last` look, later ones run
+    /// where they arise.
+    fn next_when_idle(&self, last: bool) -> Option<Job> {
         let mut state = self.state.lock();
         while state.threads > state.idle {
             if self.idle_changed.wait_for(&mut state, Duration::from_secs(1)).timed_out() {
@@ -179,33 +240,50 @@ impl HandlerPool {
                 tracing::warn!(running, "the session's end waits for request handlers that are still running");
             }
         }
-        drop(state);
-        self.futures.wait_idle();
+        let job = state.destructors.pop_front();
+        self.idle_changed.notify_all();
+        state.finished = last && job.is_none();
+        job
     }
 
     fn run(&self) {
         self.futures.adopt_thread();
-        while let Some((client, lane, job)) = self.next() {
-            contain("handler thread", &self.panics, || {
-                self.panic_switch.check();
-                run_callback("request handler", &self.panics, job);
-            });
-            self.state.lock().ended(client, lane);
+        while let Some(turn) = self.next() {
+            match turn {
+                Turn::Request(client, lane, job) => {
+                    contain("handler thread", &self.panics, || {
+                        self.panic_switch.check();
+                        run_callback("request handler", &self.panics, job);
+                    });
+                    self.state.lock().ended(client, lane);
+                }
+                Turn::Destructor(job) => {
+                    self.destroy_here(job);
+                    self.state.lock().destroying = false;
+                    self.idle_changed.notify_all();
+                }
+            }
         }
     }
 
-    fn next(&self) -> Option<(ClientId, Lane, Job)> {
+    fn next(&self) -> Option<Turn> {
         let mut state = self.state.lock();
         loop {
-            if let Some(job) = state.take() {
-                return Some(job);
+            if state.may_destroy() {
+                if let Some(job) = state.destructors.pop_front() {
+                    state.destroying = true;
+                    return Some(Turn::Destructor(job));
+                }
+            }
+            if let Some((client, lane, job)) = state.take() {
+                return Some(Turn::Request(client, lane, job));
             }
             state.idle += 1;
             self.idle_changed.notify_all();
             let timed_out = !state.closed && self.work.wait_for(&mut state, IDLE).timed_out();
             state.idle -= 1;
             // Jobs that may not run now are taken by the thread of the one they wait for, or after `resume`.
-            let work = (0..state.waiting.len()).any(|turn| state.may_run(turn));
+            let work = state.may_destroy() || (0..state.waiting.len()).any(|turn| state.may_run(turn));
             if !work && (timed_out || state.closed) {
                 state.threads -= 1;
                 self.idle_changed.notify_all();
@@ -240,6 +318,10 @@ impl State {
         Some((client, lane, job))
     }
 
+    fn may_destroy(&self) -> bool {
+        !self.destroying && !self.destructors.is_empty()
+    }
+
     fn may_run(&self, turn: usize) -> bool {
         let Some((client, waiting)) = self.waiting.get_index(turn) else { return false };
         let has_share = self.running.get(client).is_some_and(|running| *running >= MAX_PER_VIEWER);
@@ -258,10 +340,11 @@ impl State {
         self.running.values().sum::<usize>() - self.questions()
     }
 
-    /// Threads there may be now: those that questions need are not the handlers'.
+    /// Threads there may be now: those that questions and destructors need are not the handlers'.
     fn most_threads(&self) -> usize {
         let asked = self.questions() + self.waiting.get(&QUESTIONS).map_or(0, Waiting::len);
-        MAX_THREADS + asked.min(QUESTION_THREADS)
+        let destructors = self.destroying || !self.destructors.is_empty();
+        MAX_THREADS + asked.min(QUESTION_THREADS) + usize::from(destructors)
     }
 
     fn ended(&mut self, client: ClientId, lane: Lane) {

@@ -247,9 +247,10 @@ impl Inputs {
 
     /// Refuses everything from now on.
     pub(crate) fn close(&self) {
-        let mut state = self.state.lock();
-        *state = State { closed: true, ..State::default() };
-        drop(state);
+        let closed = State { closed: true, ..State::default() };
+        let before = std::mem::replace(&mut *self.state.lock(), closed);
+        // Outside the lock: dropping a call can run code of the application, and of a room's adapter.
+        drop(before);
         self.space.notify_all();
     }
 }

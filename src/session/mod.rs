@@ -18,6 +18,7 @@ mod graph;
 mod handlers;
 mod inbox;
 mod inputs;
+mod kept;
 mod lease;
 mod listener;
 mod one_call;
@@ -92,6 +93,7 @@ use deadman::DeadMan;
 use driver::{Driver, Shared};
 use handlers::HandlerPool;
 use inputs::{Call, Inputs};
+use kept::Kept;
 use lease::LeaseRules;
 use options::CALL_TIMEOUT;
 use panics::TaskSwitches;
@@ -140,6 +142,7 @@ impl Control {
                 no_thread(error)
             })?;
         let pool = HandlerPool::new(panics.clone());
+        let options = options.kept(&pool);
         let videos = VideoPool::new(panics.clone());
         let settings = options.video.settings(Variable::text);
         let sink = context.add_sink(Arc::new(SessionSink {
@@ -173,7 +176,7 @@ impl Control {
         let capabilities = options.capabilities;
         let control =
             Arc::new(Self { inputs, callbacks, panics, resumed, pool, videos, switches, room, state, capabilities });
-        control.inputs.post(Call::Core(Input::AddServices(last_of_each_name(services)), None));
+        control.inputs.post(Call::Core(Input::OfferServices(last_of_each_name(services)), None));
         let guard = control.clone();
         let context = context.clone();
         let driver = async move {
@@ -212,6 +215,11 @@ impl Control {
         self.set_status(ConnectionStatus::ShuttingDown, Some(error.clone()));
         self.leave().await;
         self.finish(Some(error));
+    }
+
+    /// Gateway: something of the application's, to be let go of as such.
+    pub(crate) fn keep<T: Send>(&self, value: T) -> Kept<T> {
+        Kept::new(value, &self.pool)
     }
 
     /// Panics of callbacks and of the library, stopped so far.
@@ -254,7 +262,22 @@ impl Control {
     }
 
     pub(crate) fn add_services(&self, services: Vec<Service>) -> Result<(), Error> {
-        self.inputs.ask(|reply| Call::Core(Input::AddServices(services), Some(reply)), CALL_TIMEOUT)?
+        let deadline = Instant::now() + CALL_TIMEOUT;
+        if !self.pool.wait_unburdened(deadline) {
+            run_callback("drop", &self.panics, || drop(services));
+            let text = "the destructors of services that were removed have not run yet";
+            return Err(Error::new(ErrorKind::Timeout, text));
+        }
+        let services: Vec<Service> = services.into_iter().map(|service| service.kept(&self.pool)).collect();
+        let ours = services.clone();
+        let left = deadline.saturating_duration_since(Instant::now());
+        let result = self.inputs.ask(|reply| Call::Core(Input::AddServices(services), Some(reply)), left);
+        let result = result.and_then(|result| result);
+        if result.is_err() {
+            // The owner has let go of them before it answered: they end before this call does.
+            run_callback("drop", &self.panics, || drop(ours));
+        }
+        result
     }
 
     pub(crate) fn remove_services(&self, names: &[&str]) -> Result<(), Error> {

@@ -60,7 +60,9 @@ pub struct SessionOptions {
     pub supported_encodings: Vec<String>,
     /// Session id in `serverInfo`. Default empty.
     pub session_id: String,
-    /// Services offered from the start; more come by [`add_services`](crate::gateway::Session::add_services).
+    /// Services offered from the start; more come by [`add_services`](crate::gateway::Session::add_services). One that
+    /// viewers cannot be shown (a text schema that is not UTF-8, more than a message of 16 MiB holds) is left out, with an
+    /// error in the log (P-143).
     pub services: Vec<Service>,
     /// Receives the session's events.
     pub listener: Option<Arc<dyn Listener>>,

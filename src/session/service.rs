@@ -9,6 +9,8 @@ use bytes::Bytes;
 
 use crate::context::Schema;
 
+use super::handlers::HandlerPool;
+use super::kept::Kept;
 use super::responder::OneShot;
 use super::{Client, Error};
 
@@ -100,6 +102,12 @@ impl Service {
     }
     pub(crate) fn handler(&self) -> ServiceHandler {
         self.handler.clone()
+    }
+    /// The service as a session holds it: its handler is destroyed as [`Kept`] says.
+    pub(super) fn kept(mut self, pool: &Arc<HandlerPool>) -> Self {
+        let handler = Kept::new(self.handler, pool);
+        self.handler = Arc::new(move |request, responder| handler(request, responder));
+        self
     }
 }
 

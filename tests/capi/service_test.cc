@@ -354,4 +354,45 @@ TEST_F(Services, SessionCanBeFreedInsideAHandler) {
   EXPECT_EQ(freeing.dropped.count(), 1);
 }
 
+/// Design decision 6: `drop` is a callback, and calling anything of telelink from any callback works.
+TEST_F(Services, DropMayCallTheSession) {
+  struct Asking {
+    telelink_session* session = nullptr;
+    telelink_session_stats stats;
+    telelink_status asked = TELELINK_STATUS_INTERNAL;
+    telelink_status closed = TELELINK_STATUS_INTERNAL;
+    Event dropped;
+  } asking;
+  asking.session = robot.session;
+  ASSERT_EQ(telelink_session_stats_init(&asking.stats, sizeof asking.stats), TELELINK_STATUS_OK);
+  service.context = &asking;
+  service.drop = [](void* context) {
+    auto& me = *static_cast<Asking*>(context);
+    me.asked = telelink_session_stats_read(me.session, &me.stats);
+    // Of a callback: at once, without the wait of a minute.
+    me.closed = telelink_session_close(me.session, 60'000);
+    me.dropped.set();
+  };
+  service.name = text("/asking");
+  ASSERT_EQ(telelink_session_add_services(robot.session, services, 1), TELELINK_STATUS_OK);
+  ASSERT_EQ(telelink_session_remove_services(robot.session, &service.name, 1), TELELINK_STATUS_OK);
+  ASSERT_TRUE(asking.dropped.wait());
+  EXPECT_EQ(asking.asked, TELELINK_STATUS_OK);
+  EXPECT_EQ(asking.stats.viewers, 1U);
+  EXPECT_EQ(asking.closed, TELELINK_STATUS_TIMEOUT);
+}
+
+TEST_F(Services, DropHasRunWhenAddingThemFails) {
+  ServiceDesk other;
+  service.context = &other;
+  const telelink_schema schema = {text("Broken"), text("jsonschema"),
+                                  telelink_bytes{reinterpret_cast<const std::uint8_t*>("\xff"), 1}};
+  const telelink_message_schema response = {json, schema};
+  service.name = text("/broken");
+  service.response = &response;
+  EXPECT_EQ(telelink_session_add_services(robot.session, services, 1), TELELINK_STATUS_INVALID_VALUE);
+  EXPECT_NE(std::string{telelink_last_error_message()}.find("/broken"), std::string::npos);
+  EXPECT_EQ(other.dropped.count(), 1);
+}
+
 }  // namespace

@@ -1,6 +1,9 @@
 // Services of the C++ wrapper: schemas, coming and going at run time, limits, and handlers that misbehave.
 #include "support.hpp"
 
+#include <functional>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -265,6 +268,95 @@ TEST(Service, StuckHandlersDelayNobodyElse) {
   go_on.add();
   for (const auto id : ids)
     EXPECT_EQ(ServiceRobot::text(robot.viewer->answer(id)), "done");
+}
+
+/// Captured by a callback, calls `at_end` at its destruction.
+std::shared_ptr<void> calls_at_its_end(std::function<void()> at_end) {
+  return std::shared_ptr<void>(nullptr, [at_end = std::move(at_end)](void*) { at_end(); });
+}
+
+/// Design decision 6: a destructor is a callback, and calling anything of telelink from any callback works.
+TEST(Service, DestructorOfAHandlerMayCallTheSession) {
+  ServiceRobot robot;
+  Count ended;
+  bool answered = false;
+  auto stats = calls_at_its_end([&] {
+    const auto got = robot.session->stats();
+    answered = got && got->viewers == 1;
+    const auto closed = robot.session->close();
+    EXPECT_EQ(closed.status(), Status::timeout) << "it cannot wait for itself";
+    ended.add();
+  });
+  robot.start();
+  Service asks{"/asks", "", [stats](const ServiceRequest&, ServiceResponder) {}};
+  stats.reset();
+  ASSERT_TRUE(robot.session->add_service(std::move(asks)));
+  EXPECT_TRUE(robot.session->remove_service("/asks"));
+  ASSERT_TRUE(ended.wait());
+  EXPECT_EQ(ended.get(), 1);
+  EXPECT_TRUE(answered);
+}
+
+/// S-42: the session ends by itself; nobody waits for the thread that would have to end first.
+TEST(Service, DestructorOfAHandlerMayDestroyTheSession) {
+  ServiceRobot robot;
+  Count removed, ended, others;
+  auto destroys = calls_at_its_end([&] {
+    EXPECT_TRUE(removed.wait());
+    robot.session.reset();
+    ended.add();
+  });
+  robot.start(
+      {Service{"/other", "", [end = support::counts_its_end(others)](const ServiceRequest&, ServiceResponder) {}}});
+  Service last{"/last", "", [destroys](const ServiceRequest&, ServiceResponder) {}};
+  destroys.reset();
+  ASSERT_TRUE(robot.session->add_service(std::move(last)));
+  EXPECT_TRUE(robot.session->remove_service("/last"));
+  removed.add();
+  ASSERT_TRUE(ended.wait());
+  EXPECT_TRUE(others.wait()) << "the rest is finished afterwards";
+}
+
+/// P-143.
+TEST(Service, OneThatCannotBeShownIsLeftOutAtTheStartWithAReason) {
+  std::mutex mutex;
+  std::string errors;
+  ASSERT_TRUE(telelink::set_log(telelink::LogLevel::error, [&](const telelink::LogRecord& record) {
+    const std::lock_guard lock{mutex};
+    errors += std::string{record.message} + "\n";
+  }));
+  Count ended;
+  ServiceRobot robot;
+  Service bad{"/bad", "", [end = support::counts_its_end(ended)](const ServiceRequest&, ServiceResponder) {}};
+  bad.response = telelink::json_schema("Broken", "\xff");
+  std::vector<Service> services;
+  services.push_back(echo("/first"));
+  services.push_back(bad);
+  services.push_back(echo("/last"));
+  bad = echo("/nothing");
+  robot.start(std::move(services));
+  EXPECT_EQ(robot.call("/first"), "[1]");
+  EXPECT_EQ(robot.call("/last"), "[1]");
+  EXPECT_TRUE(robot.viewer->wait_no_service("/bad"));
+  ASSERT_TRUE(ended.wait()) << "nothing of it is kept";
+
+  // At run time: all or none.
+  services.clear();
+  services.push_back(echo("/more"));
+  services.push_back(echo("/worse"));
+  services.back().request = telelink::json_schema("Broken", "\xff");
+  const auto added = robot.session->add_services(std::move(services));
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.status(), Status::invalid_value);
+  EXPECT_EQ(added.error().message.rfind("schema Broken of service /worse: ", 0), 0U) << added.error().message;
+  EXPECT_TRUE(robot.viewer->wait_no_service("/more", std::chrono::milliseconds{0}));
+
+  robot.session.reset();
+  ASSERT_TRUE(telelink::set_log(telelink::LogLevel::off, {}));
+  const std::lock_guard lock{mutex};
+  EXPECT_NE(errors.find("/bad"), std::string::npos) << errors;
+  EXPECT_NE(errors.find("Broken"), std::string::npos) << errors;
+  EXPECT_EQ(errors.find('\n'), errors.size() - 1) << "one line: " << errors;
 }
 
 }  // namespace

@@ -216,6 +216,29 @@ TEST(Session, CallbacksAreDestroyedOnceAndBeforeTheDestructorReturns) {
   EXPECT_EQ(ended.get(), 4);
 }
 
+/// Design decision 6: no lock of ours is held meanwhile, so a callback may own what its end closes.
+TEST(Session, ChannelFilterMayOwnTheLastHandleOfAChannel) {
+  telelink::testing::Server server;
+  telelink::Context context;
+  Count ended;
+  auto channel = context.channel("/owned", telelink::json());
+  ASSERT_TRUE(channel);
+  auto owned = std::make_shared<telelink::Channel>(std::move(*channel));
+  auto options = support::robot(server);
+  options.channel_filter = [owned, end = support::counts_its_end(ended)](telelink::ChannelView) { return true; };
+  options.qos = [owned](telelink::ChannelView) { return telelink::Qos::reliable; };
+  owned.reset();
+  {
+    const auto session = Session::start(context, std::move(options));
+    ASSERT_TRUE(session) << session.error().message;
+    const auto viewer = server.viewer("yard", "operator");
+    ASSERT_TRUE(viewer) << viewer.error().message;
+    EXPECT_TRUE(viewer->subscribe("/owned"));
+  }
+  EXPECT_EQ(ended.get(), 1);
+  EXPECT_TRUE(context.channel("/later", telelink::json())) << "the context lives";
+}
+
 TEST(Session, CallbacksAreDestroyedOnceWhenStartFails) {
   telelink::Context context;
   Count ended;

@@ -97,7 +97,8 @@ class Session {
     return add_services<Mode>(std::move(services));
   }
 
-  /// Offers more services: all or none.
+  /// Offers more services: all or none. Status::invalid_value names one that viewers cannot be shown: a text schema
+  /// that is not UTF-8, a schema above 8 MiB, more than a message of 16 MiB holds.
   template <class Mode = detail::Mode>
   Result<void> add_services(std::vector<Service> services) const {
     detail::ServiceTables<Mode> tables{std::move(services)};

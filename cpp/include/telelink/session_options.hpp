@@ -147,7 +147,8 @@ struct SessionOptions {
 
   Capabilities capabilities = Capabilities::none;     ///< what viewers may do
   std::vector<std::string> supported_encodings = {};  ///< of messages from viewers, for example "json"
-  std::vector<Service> services = {};                 ///< offered from the start
+  /// Offered from the start. One that viewers cannot be shown is left out, and the log says why: add_services().
+  std::vector<Service> services = {};
 
   /// Serves files to viewers as assets.
   std::optional<AssetFolder> asset_folder = std::nullopt;

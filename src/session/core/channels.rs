@@ -12,11 +12,8 @@ use crate::protocol::schema::{
 };
 use crate::protocol::{Advertise, AdvertisedSchema, ChannelAdvertisement, InlineSchema, SchemaEntry, ToViewer};
 
+use super::advertising::{check_fits, encode_parts, parts};
 use super::{ClientId, Core, Effect, Event};
-
-/// An `advertise` grows to about this many bytes before the next one starts: well below the frame limit of 16 MiB, JSON
-/// escapes included.
-const ADVERTISE_BYTES: usize = 2 << 20;
 
 /// A channel that passed the session's filter, with what was decided about it when it was created.
 #[derive(Debug, Clone)]
@@ -126,7 +123,7 @@ impl ChannelState {
         };
         // The larger of the two shapes must fit a frame, or a later advertise would fail for every viewer.
         let alone = ToViewer::Advertise(Advertise { schemas: Vec::new(), channels: vec![state.inline()] });
-        alone.to_frame().map_err(|error| error.to_string())?;
+        check_fits(&alone).map_err(|error| error.to_string())?;
         Ok(state)
     }
 
@@ -240,10 +237,10 @@ impl Core {
         for &client in clients {
             let Some(registration) = self.clients.get_mut(&client) else { continue };
             let frames = if registration.version.wants_schema_table() {
-                encode_parts(table_parts(&mut registration.schemas, &self.channels, channels))
+                table_frames(&mut registration.schemas, &self.channels, channels)
             } else {
                 // The same bytes serve every viewer of this kind.
-                inline.get_or_insert_with(|| encode_parts(inline_parts(&self.channels, channels))).clone()
+                inline.get_or_insert_with(|| inline_frames(&self.channels, channels)).clone()
             };
             self.effects.extend(frames.into_iter().map(|frame| Effect::Send { client, frame }));
         }
@@ -299,66 +296,42 @@ impl Core {
     }
 }
 
-/// Messages of a bounded size; a channel that does not fit any message was refused when it was added.
-fn parts<'a>(
+fn states<'a>(
     channels: &'a IndexMap<ChannelId, ChannelState>,
     ids: &'a [ChannelId],
-) -> impl Iterator<Item = Vec<&'a ChannelState>> {
-    let mut states = ids.iter().filter_map(|id| channels.get(id)).peekable();
-    std::iter::from_fn(move || {
-        let mut part = vec![states.next()?];
-        let mut size = part[0].size();
-        while let Some(state) = states.next_if(|state| size + state.size() <= ADVERTISE_BYTES) {
-            size += state.size();
-            part.push(state);
-        }
-        Some(part)
-    })
+) -> impl Iterator<Item = &'a ChannelState> {
+    ids.iter().filter_map(|id| channels.get(id))
 }
 
-fn inline_parts(channels: &IndexMap<ChannelId, ChannelState>, ids: &[ChannelId]) -> Vec<Advertise> {
-    parts(channels, ids)
-        .map(|part| Advertise { schemas: Vec::new(), channels: part.into_iter().map(ChannelState::inline).collect() })
-        .collect()
+fn inline_frames(channels: &IndexMap<ChannelId, ChannelState>, ids: &[ChannelId]) -> Vec<bytes::Bytes> {
+    encode_parts(parts(states(channels, ids), |state| state.size()).map(|part| {
+        let channels = part.into_iter().map(ChannelState::inline).collect();
+        ToViewer::Advertise(Advertise { schemas: Vec::new(), channels })
+    }))
 }
 
-fn table_parts(
+fn table_frames(
     table: &mut SchemaTable,
     channels: &IndexMap<ChannelId, ChannelState>,
     ids: &[ChannelId],
-) -> Vec<Advertise> {
-    parts(channels, ids)
-        .map(|part| {
-            let mut advertise = Advertise::default();
-            for state in part {
-                let id = state.schema.as_ref().map(|schema| {
-                    let (id, new) = table.id_of(schema);
-                    if new {
-                        advertise.schemas.push(SchemaEntry {
-                            id,
-                            name: schema.name.clone(),
-                            encoding: schema.encoding.clone(),
-                            data: schema.data.clone(),
-                        });
-                    }
-                    id
-                });
-                advertise.channels.push(state.advertisement(AdvertisedSchema::Table(id)));
-            }
-            advertise
-        })
-        .collect()
-}
-
-fn encode_parts(parts: Vec<Advertise>) -> Vec<bytes::Bytes> {
-    parts
-        .into_iter()
-        .filter_map(|part| match ToViewer::Advertise(part).to_frame() {
-            Ok(frame) => Some(frame),
-            Err(error) => {
-                tracing::error!(%error, "an advertisement could not be encoded and was not sent");
-                None
-            }
-        })
-        .collect()
+) -> Vec<bytes::Bytes> {
+    encode_parts(parts(states(channels, ids), |state| state.size()).map(|part| {
+        let mut advertise = Advertise::default();
+        for state in part {
+            let id = state.schema.as_ref().map(|schema| {
+                let (id, new) = table.id_of(schema);
+                if new {
+                    advertise.schemas.push(SchemaEntry {
+                        id,
+                        name: schema.name.clone(),
+                        encoding: schema.encoding.clone(),
+                        data: schema.data.clone(),
+                    });
+                }
+                id
+            });
+            advertise.channels.push(state.advertisement(AdvertisedSchema::Table(id)));
+        }
+        ToViewer::Advertise(advertise)
+    }))
 }

@@ -6,6 +6,7 @@
 //! Everything that belongs to a viewer is keyed by its registration, the [`ClientId`] (S-8): a reset registers the same
 //! SID anew, so only the client id tells the old registration from the new one.
 
+mod advertising;
 mod assets;
 mod channels;
 mod client_publish;
@@ -159,6 +160,9 @@ pub(crate) enum Input {
         channel: ChannelId,
         dropped: u64,
     },
+    /// The services of the options: one that cannot be offered is left out (P-143).
+    OfferServices(Vec<Service>),
+    /// All or none (S-200).
     AddServices(Vec<Service>),
     RemoveServices(Vec<String>),
     /// The application answered a request.
@@ -345,6 +349,7 @@ impl Core {
             Input::VideoLost { sid } => self.video_lost(&sid, now),
             Input::VideoNews(news) => self.video_news(news, now),
             Input::Oversize { channel, dropped } => self.oversize(channel, dropped, now),
+            Input::OfferServices(services) => self.offer_services(services),
             Input::AddServices(services) => return self.add_services(services),
             Input::RemoveServices(names) => self.remove_services(&names),
             Input::Answered { request, outcome } => self.answered(request, outcome),

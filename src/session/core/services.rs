@@ -9,8 +9,9 @@ use crate::protocol::{self, texts, ServiceAdvertisement, ServiceCall, ToViewer};
 use crate::session::service::{ServiceAnswer, ServiceRequest};
 use crate::session::{lease, ErrorKind, MessageSchema};
 
+use super::advertising::{check_fits, encode_parts, parts};
 use super::requests::{frame_or, Kind, Work};
-use super::{ClientId, Core, Error, Now, Service, SessionCapability};
+use super::{ClientId, Core, Effect, Error, Now, Service, SessionCapability};
 
 /// The services by id; names are unique (S-193). Survives the loss of a room.
 #[derive(Default)]
@@ -60,26 +61,65 @@ impl Core {
             return Err(Error::not_offered("services"));
         }
         // All or nothing (S-200).
-        let mut names: Vec<&str> = self.services.by_id.values().map(Service::name).collect();
-        for service in &services {
-            if self.lease.is_some() {
-                lease::check_name(service.name())?;
-            }
-            if names.contains(&service.name()) {
-                return Err(Error::new(ErrorKind::Duplicate, format!("service {} exists already", service.name())));
-            }
-            if service.request_schema().is_none() && self.config.info.supported_encodings.is_empty() {
-                let text =
-                    format!("service {} declares no request encoding and the session supports none", service.name());
-                return Err(Error::new(ErrorKind::InvalidValue, text));
-            }
-            advertisement(service).map_err(|text| Error::new(ErrorKind::InvalidValue, text))?;
-            names.push(service.name());
+        let mut checked = Vec::with_capacity(services.len());
+        for service in services {
+            let shown = self.check_service(&service, &checked)?;
+            checked.push((service, shown));
         }
-        let advertised = services.iter().filter_map(|service| advertisement(service).ok()).collect();
-        self.services.by_id.extend(services.into_iter().map(|service| (service.id(), service)));
-        self.broadcast(&ToViewer::AdvertiseServices { services: advertised });
+        self.offer(checked);
         Ok(())
+    }
+
+    /// The services of the options, whose names and encodings were checked with them (S-50).
+    pub(super) fn offer_services(&mut self, services: Vec<Service>) {
+        let mut checked = Vec::with_capacity(services.len());
+        for service in services {
+            match self.check_service(&service, &checked) {
+                Ok(shown) => checked.push((service, shown)),
+                Err(error) => tracing::error!(service = service.name(), %error, "the service is left out"),
+            }
+        }
+        self.offer(checked);
+    }
+
+    fn check_service(
+        &self,
+        service: &Service,
+        before: &[(Service, ServiceAdvertisement)],
+    ) -> Result<ServiceAdvertisement, Error> {
+        if self.lease.is_some() {
+            lease::check_name(service.name())?;
+        }
+        if self.services.by_id.values().chain(before.iter().map(|(s, _)| s)).any(|s| s.name() == service.name()) {
+            return Err(Error::new(ErrorKind::Duplicate, format!("service {} exists already", service.name())));
+        }
+        if service.request_schema().is_none() && self.config.info.supported_encodings.is_empty() {
+            let text = format!("service {} declares no request encoding and the session supports none", service.name());
+            return Err(Error::new(ErrorKind::InvalidValue, text));
+        }
+        let refused = |text| Error::new(ErrorKind::InvalidValue, text);
+        let shown = advertisement(service).map_err(refused)?;
+        let alone = ToViewer::AdvertiseServices { services: vec![shown.clone()] };
+        check_fits(&alone).map_err(|error| refused(format!("service {}: {error}", service.name())))?;
+        Ok(shown)
+    }
+
+    fn offer(&mut self, checked: Vec<(Service, ServiceAdvertisement)>) {
+        let (services, shown): (Vec<_>, Vec<_>) = checked.into_iter().unzip();
+        self.services.by_id.extend(services.into_iter().map(|service| (service.id(), service)));
+        let clients: Vec<ClientId> = self.clients.keys().copied().collect();
+        self.show_services(&clients, shown);
+    }
+
+    fn show_services(&mut self, clients: &[ClientId], shown: Vec<ServiceAdvertisement>) {
+        if clients.is_empty() {
+            return;
+        }
+        let parts = parts(shown.into_iter(), size_of_advertisement);
+        let frames = encode_parts(parts.map(|services| ToViewer::AdvertiseServices { services }));
+        for &client in clients {
+            self.effects.extend(frames.iter().map(|frame| Effect::Send { client, frame: frame.clone() }));
+        }
     }
 
     pub(super) fn remove_services(&mut self, names: &[String]) {
@@ -100,9 +140,7 @@ impl Core {
         let own = self.lease.iter().flat_map(|lease| lease.services());
         let services: Vec<_> =
             own.chain(self.services.by_id.values()).filter_map(|service| advertisement(service).ok()).collect();
-        if !services.is_empty() {
-            self.send(client, &ToViewer::AdvertiseServices { services });
-        }
+        self.show_services(&[client], services);
     }
 
     /// Name of a service, telelink's own included.
@@ -156,13 +194,23 @@ impl Core {
     }
 }
 
+/// Roughly, in the frame.
+fn size_of_advertisement(shown: &ServiceAdvertisement) -> usize {
+    let schemas = shown.request.iter().chain(&shown.response);
+    let schemas =
+        schemas.map(|m| 128 + m.encoding.len() + m.schema_name.len() + m.schema_encoding.len() + m.schema.len());
+    128 + shown.name.len() + shown.type_name.len() + schemas.sum::<usize>()
+}
+
 /// The service as the wire shows it, or why it cannot be shown (P-143).
 fn advertisement(service: &Service) -> Result<ServiceAdvertisement, String> {
     let schema = |schema: Option<&MessageSchema>| {
         schema
             .map(|m| {
-                let data = encode_schema_data(&m.schema.encoding, &m.schema.data)
-                    .map_err(|error| format!("schema {} of service {}: {error}", m.schema.name, service.name()))?;
+                let named = |error| format!("schema {} of service {}: {error}", m.schema.name, service.name());
+                m.schema.check_size().map_err(|error| named(error.to_string()))?;
+                let data =
+                    encode_schema_data(&m.schema.encoding, &m.schema.data).map_err(|error| named(error.to_string()))?;
                 Ok::<_, String>(protocol::MessageSchema {
                     encoding: m.encoding.clone(),
                     schema_name: m.schema.name.clone(),

@@ -211,3 +211,39 @@ fn s_202_requests_whose_time_is_over_do_not_pile_up() {
     pool.wait_idle();
     assert!(runs.recv_timeout(SECOND).is_err(), "and nothing is left of them");
 }
+
+#[test]
+fn destructors_run_one_at_a_time_beside_blocked_handlers_and_all_before_the_end() {
+    let (pool, panics) = pool();
+    let ((started, runs), (open, gate)) = (channel(), channel::<()>());
+    let gate = Arc::new(Mutex::new(gate));
+    for n in 0..32 {
+        pool.submit(ClientId(1 + n / 16), Lane::Parallel, blocking(n, &started, &gate));
+        runs.recv_timeout(SECOND).unwrap();
+    }
+    let ((entered, enters), (leave, left)) = (channel(), channel::<()>());
+    pool.destroy(Box::new(move || {
+        entered.send(crate::threads::on_callback_thread()).unwrap();
+        left.recv().unwrap();
+        panic!("a bug of the application");
+    }));
+    assert!(enters.recv_timeout(SECOND).unwrap(), "the handlers all block, and it runs, as a callback");
+    for n in 100..103 {
+        let started = started.clone();
+        pool.destroy(Box::new(move || started.send(n).unwrap()));
+    }
+    pool.close();
+    let late = started.clone();
+    pool.destroy(Box::new(move || late.send(103).unwrap()));
+    assert!(runs.try_recv().is_err(), "the first one has not returned");
+    leave.send(()).unwrap();
+    drop(open);
+    pool.wait_idle();
+    assert_eq!(runs.try_iter().collect::<Vec<_>>(), [100, 101, 102, 103]);
+    assert_eq!(panics.load(Ordering::Relaxed), 1);
+    // After the end, where it arises.
+    let test = std::thread::current().id();
+    let (tell, told) = channel();
+    pool.destroy(Box::new(move || tell.send(std::thread::current().id()).unwrap()));
+    assert_eq!(told.try_recv(), Ok(test));
+}

@@ -54,3 +54,26 @@ fn the_gateway_never_waits_and_nobody_waits_for_a_closed_session() {
     let asked = inputs.ask(Call::Stats, Duration::from_secs(60));
     assert_eq!(asked.unwrap_err().kind, ErrorKind::Closed);
 }
+
+/// Decision 6: no lock of ours is held while something of the application ends.
+#[test]
+fn what_a_closed_mailbox_still_held_may_use_it_when_it_ends() {
+    struct Caller(Arc<Inputs>, std::sync::mpsc::Sender<Error>);
+    impl Drop for Caller {
+        fn drop(&mut self) {
+            let _ = self.1.send(self.0.call(call(), Instant::now()).unwrap_err());
+        }
+    }
+    let inputs = Arc::<Inputs>::default();
+    let (tell, told) = std::sync::mpsc::channel();
+    let caller = Caller(inputs.clone(), tell);
+    let service = Service::new("/s", "t", move |_, _| {
+        let _ = &caller;
+    });
+    inputs.post(Call::Core(Input::AddServices(vec![service]), None));
+    let closed = inputs.clone();
+    // On a thread of its own, for a deadlock would be for ever.
+    std::thread::spawn(move || closed.close());
+    let error = told.recv_timeout(Duration::from_secs(60)).expect("close lets go of its lock");
+    assert_eq!(error.kind, ErrorKind::Closed);
+}

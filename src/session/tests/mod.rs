@@ -9,6 +9,7 @@ mod input;
 mod inputs;
 #[cfg(telelink_loom)]
 mod interleavings;
+mod kept;
 mod lifecycle;
 mod panics;
 mod races;

@@ -209,3 +209,88 @@ fn p_144_removing_services() {
     let bob = robot.current("S2").unwrap();
     assert_eq!(robot.view(bob).services.len(), 1);
 }
+
+fn with_text_schema(name: &str, data: impl Into<Bytes>) -> Service {
+    let schema = Schema { name: "R".into(), encoding: "jsonschema".into(), data: data.into() };
+    plain(name).response(MessageSchema { encoding: "json".into(), schema })
+}
+
+fn not_utf8(name: &str) -> Service {
+    with_text_schema(name, &b"\xff"[..])
+}
+
+/// Each fits a frame alone; control characters take six bytes in JSON.
+fn too_large(name: &str) -> Service {
+    with_text_schema(name, vec![1; 3 << 20])
+}
+
+fn names(robot: &Robot, client: ClientId) -> Vec<&str> {
+    robot.view(client).services.values().map(|service| &*service.name).collect()
+}
+
+#[test]
+fn p_143_a_service_that_cannot_be_shown_is_left_out_at_the_start_and_the_others_are_not() {
+    let mut robot = serving();
+    let ann = robot.viewer("ann", "S1");
+    robot.input(Input::OfferServices(vec![not_utf8("/bad")]));
+    assert_eq!(robot.take(), [], "none is left, so nothing is sent");
+    let late = not_utf8("/late");
+    robot.input(Input::OfferServices(vec![plain("/a"), late.clone(), too_large("/large"), plain("/b")]));
+    assert_eq!(names(&robot, ann), ["/a", "/b"]);
+    let bob = robot.viewer("bob", "S2");
+    assert_eq!(names(&robot, bob), ["/a", "/b"]);
+    robot.says("S1", call(&late, 1, "json"));
+    assert_eq!(robot.last(ann), &failure(&late, 1, "Unknown service"));
+    // Its name is free.
+    robot.input(Input::AddServices(vec![plain("/late")]));
+    assert_eq!(names(&robot, ann), ["/a", "/b", "/late"]);
+}
+
+#[test]
+fn s_200_one_that_cannot_be_shown_is_named_and_nothing_is_added() {
+    let mut robot = serving();
+    robot.viewer("ann", "S1");
+    let cases = [
+        (not_utf8("/bad"), "schema R of service /bad: "),
+        (too_large("/large"), "service /large: "),
+        (
+            with_text_schema("/huge", vec![b' '; (8 << 20) + 1]),
+            "schema R of service /huge: the schema has 8388609 bytes",
+        ),
+    ];
+    for (service, text) in cases {
+        let error = robot.try_input(Input::AddServices(vec![plain("/a"), service])).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::InvalidValue);
+        assert!(error.message.starts_with(text), "{error}");
+        assert_eq!(robot.take(), []);
+    }
+}
+
+#[test]
+fn p_33_services_that_are_too_much_for_one_frame_come_in_several() {
+    let mut robot = serving();
+    let ann = robot.viewer("ann", "S1");
+    let service = |n: usize| with_text_schema(&format!("/{n}"), vec![b' '; 5 << 20]);
+    // 20 MiB together, and small ones that share a message.
+    let services = (0..4).map(service).chain([plain("/x"), plain("/y")]).collect();
+    robot.input(Input::AddServices(services));
+    // P-18: the first frames of a stream are one entry of its queue, `View` checks their order.
+    let now = robot.now();
+    robot.core.handle(Input::ParticipantActive(who("bob", "S2", 1000)), now).unwrap();
+    let effects = robot.core.take_effects();
+    assert_eq!(effects.iter().filter(|effect| matches!(effect, Effect::Send { .. })).count(), 1);
+    effects.into_iter().for_each(|effect| robot.fold(effect));
+    for client in [ann, robot.current("S2").unwrap()] {
+        let sizes: Vec<usize> = robot
+            .view(client)
+            .frames
+            .iter()
+            .filter_map(|frame| match frame {
+                ToViewer::AdvertiseServices { services } => Some(services.len()),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(sizes, [1, 1, 1, 1, 2]);
+        assert_eq!(robot.view(client).services.len(), 6);
+    }
+}
