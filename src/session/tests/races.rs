@@ -1,6 +1,6 @@
 //! Races that need the driver and its streams: orders of wake-ups, streams that are opening, bounds of what is held
-//! (session.md section 9). Those of video tracks, S-155 to S-157 and S-275, come with video; S-170 and S-171 with
-//! compressed point clouds. tests/repository/races.rs knows them as missing.
+//! (session.md section 9). Those of video tracks are in video.rs here and in the core's tests; S-170 and S-171, of compressed
+//! point clouds, have none, and tests/repository/races.rs knows them as missing.
 
 use super::*;
 
