@@ -232,8 +232,11 @@ async fn p_132_how_a_channel_travels_is_decided_once() {
     .await;
     let (a, b) = (stage.lossy("/a"), stage.lossy("/b"));
     let mut viewer = stage.viewer("ann").await;
+    viewer.barrier().await;
     stage.server.full_reconnect("robot");
     viewer.server_info().await;
+    viewer.open().await;
+    viewer.barrier().await;
     stage.server.disconnect("robot", DisconnectReason::ServerShutdown);
     (&mut stage.end).await.unwrap();
     stage.end = enter(&stage.server, &stage.control).await;

@@ -159,19 +159,21 @@ async fn s_99_rounds() {
     let stage = Stage::new().await;
     let mut viewer = stage.viewer("ann").await;
     let (opened, mut ids) = tokio::sync::mpsc::unbounded_channel();
-    let (go, close) = std::sync::mpsc::channel();
+    let (go, turn) = std::sync::mpsc::channel();
     let context = stage.context.clone();
     let application = std::thread::spawn(move || {
         for _ in 0..ROUNDS {
+            turn.recv().unwrap();
             let channel = context.channel("/c").encoding("json").qos(Qos::Reliable).open().unwrap();
             opened.send(channel.id().get()).unwrap();
-            close.recv().unwrap();
+            turn.recv().unwrap();
             let _ = channel.log(b"x");
             channel.close();
         }
     });
     let entry = |id| SubscribeChannel { id, request_video_track: false };
     for round in 0..ROUNDS {
+        go.send(()).unwrap();
         let id = ids.recv().await.expect("the application lives");
         let advertised = |message| match message {
             ToViewer::Advertise(advertise) => advertise.channels.iter().any(|c| c.id == id).then_some(()),
