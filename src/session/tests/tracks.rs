@@ -64,7 +64,8 @@ async fn s_160_a_name_still_taken_and_other_failures_are_tried_again() {
 
 /// Waits for the next attempt to publish and lets it through the gate.
 async fn attempt(stage: &Stage) -> tokio::time::Instant {
-    stage.server.until_waiting(Gate::Publish, "robot", 1).await;
+    let waits = stage.server.until_waiting(Gate::Publish, "robot", 1);
+    tokio::time::timeout(Duration::from_secs(60), waits).await.expect("another attempt");
     assert!(stage.server.let_through(Gate::Publish, "robot", 0));
     tokio::time::Instant::now()
 }
