@@ -177,6 +177,12 @@ impl LossySlot {
         state.track.take()
     }
 
+    /// As if so many frames had been numbered on this track.
+    #[cfg(test)]
+    pub(super) fn set_next_sequence(&self, next: u32) {
+        self.state.lock().next_sequence = next;
+    }
+
     /// Oversize drops since the last call; the next one signals again.
     pub fn take_oversize(&self) -> u64 {
         self.oversize_told.store(false, Ordering::Release);

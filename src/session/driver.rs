@@ -97,6 +97,8 @@ struct ChannelIo {
     video: ChannelVideo,
     publisher: Option<Arc<Publisher>>,
     encoder: Arc<parking_lot::Mutex<Option<VideoTrackStats>>>,
+    /// Messages that the log knows to be dropped: not ready, transport full.
+    logged_drops: (u64, u64),
 }
 
 impl Driver {

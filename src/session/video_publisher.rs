@@ -389,3 +389,39 @@ impl VideoTap for Publisher {
         self.push(kind, data, log_time);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::captured::Captured;
+    use super::*;
+    use crate::context::Context;
+
+    /// Conversions run on threads of the pool; here on the test's own, whose log can be read.
+    #[test]
+    fn p_163_too_small_pictures_are_logged_at_most_every_thirty_seconds() {
+        let context = Context::new();
+        let channel = context.channel("/camera").encoding("json").open().unwrap();
+        let pool = VideoPool::new(Arc::default());
+        let publisher =
+            Publisher::new(PublisherId(1), channel.channel_ref(), &ChannelVideo::default(), pool, Arc::default());
+        let log = Captured::start();
+        let shown = |count: usize| {
+            let kind = PictureKind::Pixels { layout: PixelLayout::Rgb8, width: 4, height: 4, stride: 12 };
+            let before = log.lines("WARN").len();
+            for _ in 0..count {
+                publisher.push(kind, &[0; 4 * 4 * 3], 0);
+                publisher.run_one(|| {});
+            }
+            log.lines("WARN").split_off(before)
+        };
+        // Fewer than those that are told to the viewers.
+        let first = shown(4);
+        assert!(first.len() == 1 && first[0].contains("too small for a video"), "{first:?}");
+        let logged_before = |time| publisher.work.lock().small_logged = Instant::now().checked_sub(time);
+        logged_before(LOG_INTERVAL - Duration::from_secs(5));
+        assert_eq!(shown(1), [""; 0]);
+        logged_before(LOG_INTERVAL);
+        assert_eq!(shown(2).len(), 1);
+        assert_eq!(publisher.counters.read().too_small, 7, "each is counted");
+    }
+}

@@ -114,6 +114,25 @@ async fn a_gated_write_waits_and_then_stalls() {
     assert_eq!(read_all(&mut incoming.reader).await.1, Err(RoomError::SenderGone));
 }
 
+/// S-112: the write itself races the cancellation.
+#[tokio::test(start_paused = true)]
+async fn s_112_a_write_that_waits_ends_with_its_stream() {
+    let server = Memory::new();
+    let (robot, mut viewer) = pair(&server).await;
+    let source = Arc::new(ChannelSource::new());
+    let stream = robot.room.open_byte_stream("t", &to("viewer"), source.clone()).await.expect("opens");
+    let mut incoming = viewer.stream().await;
+    server.shut(Gate::Write, "viewer");
+    source.push("never").unwrap();
+    soon("the write at the gate", server.until_waiting(Gate::Write, "viewer", 1)).await;
+    drop(stream);
+    // With the clock paused, a sleep ends when nothing else is left to do.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(server.waiting(Gate::Write, "viewer"), 0);
+    server.open(Gate::Write, "viewer");
+    assert_eq!(read_all(&mut incoming.reader).await, ("".into(), Err(RoomError::SenderGone)));
+}
+
 /// S-114.
 #[tokio::test(start_paused = true)]
 async fn a_gate_of_one_viewer_does_not_hold_another() {

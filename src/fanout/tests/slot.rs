@@ -89,6 +89,16 @@ fn p_155_numbers_count_from_zero_and_show_what_was_pushed_out() {
 }
 
 #[test]
+fn s_223_numbers_wrap_after_the_last() {
+    let made = Made::attached(100);
+    made.slot.set_next_sequence(u32::MAX);
+    made.slot.log(b"last", 1);
+    made.slot.log(b"first", 2);
+    assert_eq!(made.take(), Some((u32::MAX, b"last".to_vec(), 1)));
+    assert_eq!(made.take(), Some((0, b"first".to_vec(), 2)));
+}
+
+#[test]
 fn what_waits_is_bounded_by_bytes_and_one_frame_always_fits() {
     let made = Made::attached(1 << 20);
     for n in 0..3u8 {

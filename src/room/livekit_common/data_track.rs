@@ -43,6 +43,27 @@ pub(in crate::room) struct Track {
 }
 
 impl Track {
+    /// A track without a room.
+    #[cfg(test)]
+    pub(super) fn alone(wire: Box<dyn Wire>, source: Arc<dyn FrameSource>) -> Arc<Self> {
+        Arc::new(Self {
+            wire,
+            name: "alone".into(),
+            source,
+            queued: AtomicBool::new(false),
+            place: OnceLock::new(),
+            ended: AtomicBool::new(false),
+            pending: Mutex::default(),
+            core: Weak::new(),
+        })
+    }
+
+    /// Puts it into a pacer, as [`published`] does.
+    #[cfg(test)]
+    pub(super) fn join(self: &Arc<Self>, pacer: &Arc<Pacer>) {
+        self.place.get_or_init(|| pacer.add_track(self.clone()));
+    }
+
     /// Tells the pacer that there is something to send.
     pub(in crate::room) fn notify(&self, pacer: &Pacer) {
         if let Some(&place) = self.place.get() {

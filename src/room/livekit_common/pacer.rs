@@ -259,3 +259,135 @@ impl Pacer {
         }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::mpsc;
+
+    use super::super::data_track::Wire;
+    use super::*;
+    use crate::room::FrameSource;
+
+    /// What the library answers, one frame after the other, and what it accepted.
+    struct Answers {
+        answers: Mutex<VecDeque<Pushed>>,
+        accepted: mpsc::Sender<u64>,
+    }
+
+    impl Wire for Answers {
+        fn push(&self, frame: &DataFrame) -> Pushed {
+            let answer = self.answers.lock().pop_front().unwrap_or(Pushed::Accepted);
+            if answer == Pushed::Accepted {
+                let _ = self.accepted.send(frame.user_timestamp);
+            }
+            answer
+        }
+        fn unpublish(&self) {}
+    }
+
+    /// Frames that wait, and those that were told to be dropped.
+    #[derive(Default)]
+    struct Frames(Mutex<VecDeque<u64>>, Mutex<Vec<DropCause>>);
+
+    impl FrameSource for Frames {
+        fn take(&self) -> Option<DataFrame> {
+            let user_timestamp = self.0.lock().pop_front()?;
+            Some(DataFrame { payload: bytes::Bytes::from_static(b"frame"), user_timestamp })
+        }
+        fn dropped(&self, cause: DropCause) {
+            self.1.lock().push(cause);
+        }
+    }
+
+    struct Unmeasured;
+
+    impl Meter for Unmeasured {
+        fn packets_sent(&self, _: Box<dyn FnOnce(u32) + Send>) {}
+    }
+
+    struct Made {
+        pacer: Arc<Pacer>,
+        track: Arc<Track>,
+        frames: Arc<Frames>,
+        accepted: mpsc::Receiver<u64>,
+    }
+
+    fn made(answers: impl IntoIterator<Item = Pushed>) -> Made {
+        let (sender, accepted) = mpsc::channel();
+        let wire = Answers { answers: Mutex::new(answers.into_iter().collect()), accepted: sender };
+        let frames = Arc::<Frames>::default();
+        let track = Track::alone(Box::new(wire), frames.clone());
+        Made { pacer: Arc::new(Pacer::new(Box::new(Unmeasured), Arc::default())), track, frames, accepted }
+    }
+
+    impl Made {
+        fn log(&self, number: u64) {
+            self.frames.0.lock().push_back(number);
+        }
+
+        /// The frame that the full queue refused.
+        fn kept(&self) -> Option<u64> {
+            self.track.pending.lock().as_ref().map(|pending| pending.frame.user_timestamp)
+        }
+
+        fn dropped(&self) -> Vec<DropCause> {
+            self.frames.1.lock().clone()
+        }
+    }
+
+    use DropCause::TransportFull;
+    use Pushed::QueueFull;
+
+    #[test]
+    fn s_225_a_frame_refused_by_a_full_queue_is_kept_and_sent_when_there_is_room() {
+        let made = made([QueueFull, QueueFull]);
+        made.log(1);
+        for refused in 1..=2 {
+            assert_eq!(made.pacer.serve(&made.track), 1, "the gap is left all the same");
+            assert_eq!((made.kept(), made.pacer.stats().refused), (Some(1), refused));
+        }
+        made.pacer.serve(&made.track);
+        assert_eq!((made.accepted.try_recv(), made.kept(), made.dropped()), (Ok(1), None, vec![]));
+        assert_eq!(made.pacer.serve(&made.track), 0, "nothing is sent twice");
+        assert_eq!(made.pacer.stats().pushed, 1);
+    }
+
+    #[test]
+    fn s_225_a_newer_frame_replaces_the_kept_one_which_is_counted() {
+        let made = made([QueueFull, QueueFull]);
+        made.log(1);
+        made.pacer.serve(&made.track);
+        made.log(2);
+        made.pacer.serve(&made.track);
+        assert_eq!((made.kept(), made.dropped()), (Some(2), vec![TransportFull]));
+        made.pacer.serve(&made.track);
+        assert_eq!((made.accepted.try_recv(), made.dropped()), (Ok(2), vec![TransportFull]));
+    }
+
+    #[test]
+    fn s_225_a_frame_that_was_refused_for_a_second_is_dropped_and_counted() {
+        let made = made([QueueFull, QueueFull]);
+        made.log(1);
+        made.pacer.serve(&made.track);
+        if let Some(pending) = made.track.pending.lock().as_mut() {
+            pending.since = Instant::now().checked_sub(RETRY_LIMIT).expect("the machine has run for a second");
+        }
+        made.pacer.serve(&made.track);
+        assert_eq!((made.kept(), made.dropped()), (None, vec![TransportFull]));
+        assert_eq!(made.pacer.serve(&made.track), 0);
+        assert!(made.accepted.try_recv().is_err());
+    }
+
+    /// The thread comes back to what it has kept, without a new message.
+    #[test]
+    fn s_225_the_pacer_tries_again_by_itself() {
+        let made = made([QueueFull; 3]);
+        made.track.join(&made.pacer);
+        made.log(7);
+        made.track.notify(&made.pacer);
+        let sent = made.accepted.recv_timeout(Duration::from_secs(60));
+        made.pacer.stop();
+        assert_eq!((sent, made.dropped(), made.pacer.stats().refused), (Ok(7), vec![], 3));
+    }
+}

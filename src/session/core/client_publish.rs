@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::context::Schema;
 use crate::protocol::{self, texts, StatusLevel};
 
+use super::participants::NOTICE_INTERVAL;
 use super::{ClientChannel, ClientId, ClientMessage, Core, Event, Now, Replies, SessionCapability};
 
 /// Channels one viewer may advertise at a time (S-191).
@@ -15,7 +16,7 @@ const MAX_CHANNELS: usize = 256;
 const MAX_SCHEMA: usize = 64 * 1024;
 
 impl Core {
-    pub(super) fn client_advertise(&mut self, id: ClientId, channels: Vec<protocol::ClientChannel>) {
+    pub(super) fn client_advertise(&mut self, id: ClientId, channels: Vec<protocol::ClientChannel>, now: Now) {
         if !self.enabled(SessionCapability::ClientPublish) {
             return self.reply_status(id, StatusLevel::Error, texts::NO_CLIENT_PUBLISH);
         }
@@ -33,7 +34,10 @@ impl Core {
             }
             match schema_of(&channel) {
                 Ok(schema) => self.record(id, channel, schema),
-                Err(text) => replies.add(StatusLevel::Error, || text),
+                Err(text) => {
+                    self.log_bad_schema(id, &text, now);
+                    replies.add(StatusLevel::Error, || text);
+                }
             }
         }
         self.reply_statuses(id, replies, |n| format!("{n} more channels were not accepted"));
@@ -41,6 +45,15 @@ impl Core {
             let text =
                 format!("{refused} channels were not accepted: at most {MAX_CHANNELS} can be advertised at a time");
             self.reply_status(id, StatusLevel::Error, text);
+        }
+    }
+
+    /// As often as notices to a viewer: how many bad schemas there are is up to the viewer.
+    fn log_bad_schema(&mut self, id: ClientId, text: &str, now: Now) {
+        let Some(registration) = self.clients.get_mut(&id) else { return };
+        if registration.schema_logged.is_none_or(|last| now.mono >= last + NOTICE_INTERVAL) {
+            registration.schema_logged = Some(now.mono);
+            tracing::warn!(client = %id, text, "a viewer's channel was not accepted");
         }
     }
 

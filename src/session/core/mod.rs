@@ -456,7 +456,7 @@ impl Core {
         match message {
             FromViewer::Subscribe { channels } => self.subscribe(id, &channels),
             FromViewer::Unsubscribe { channel_ids } => self.unsubscribe(id, &channel_ids),
-            FromViewer::Advertise { channels } => self.client_advertise(id, channels),
+            FromViewer::Advertise { channels } => self.client_advertise(id, channels, now),
             FromViewer::Unadvertise { channel_ids } => self.client_unadvertise(id, &channel_ids),
             FromViewer::MessageData { channel_id, data } => self.client_message(id, channel_id, data, now),
             FromViewer::ServiceCallRequest(call) => self.call_service(id, call, now),

@@ -23,7 +23,7 @@ use super::subscriptions::Mode;
 use super::{Client, ClientChannel, ClientId, Core, Effect, Event, Now};
 
 /// At most one status about unreadable input, and one about dropped messages, per viewer and second (S-74a).
-const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// One registered connection instance of a viewer.
 pub(super) struct Registration {
@@ -41,6 +41,7 @@ pub(super) struct Registration {
     pub(super) spoke: bool,
     malformed_reported: Option<Instant>,
     overflow_reported: Option<Instant>,
+    pub(super) schema_logged: Option<Instant>,
 }
 
 /// Process-wide, from 1; 0 is skipped should the counter ever wrap (S-124).
@@ -239,6 +240,7 @@ impl Core {
             spoke: false,
             malformed_reported: None,
             overflow_reported: None,
+            schema_logged: None,
         };
         self.by_identity.insert(client.identity.clone(), id);
         self.by_sid.insert(client.sid.clone(), id);

@@ -58,7 +58,8 @@ impl Driver {
             Effect::UnpublishOrphan(sid) => self.unpublish_orphan(&sid),
             Effect::Route { channel, reliable, lossy } => self.set_route(&channel, &reliable, lossy),
             Effect::ForgetChannel(channel) => {
-                if let Some(io) = self.channels.remove(&channel) {
+                if let Some(mut io) = self.channels.remove(&channel) {
+                    io.log_drops();
                     self.closed_channels += io.counters.read();
                 }
             }
@@ -157,6 +158,7 @@ impl Driver {
             video: ChannelVideo::default(),
             publisher: None,
             encoder: Arc::default(),
+            logged_drops: (0, 0),
         })
     }
 

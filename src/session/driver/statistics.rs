@@ -7,7 +7,7 @@ use crate::session::core::RttTracker;
 use crate::session::stats::{ChannelStats, SessionStats, ViewerStats};
 
 use super::room::CLOSE_TIMEOUT;
-use super::Driver;
+use super::{ChannelIo, Driver};
 
 /// What was measured of a room so far.
 #[derive(Default)]
@@ -68,6 +68,7 @@ impl Driver {
 
     /// S-259: one line every 30 s; the room's figures are taken in the background.
     pub(super) fn log_stats(&mut self) {
+        self.channels.values_mut().for_each(ChannelIo::log_drops);
         let Some(room) = &mut self.room else { return };
         let session_id = self.core.session_id().to_owned();
         let viewers = self.viewers.len();
@@ -101,5 +102,19 @@ impl Driver {
             );
             kept.latest = Some(measured);
         });
+    }
+}
+
+impl ChannelIo {
+    /// S-225: a line about what a track has dropped since the last one. Read from the counters, so that `log` pays nothing.
+    pub(super) fn log_drops(&mut self) {
+        let counts = self.counters.read();
+        let (not_ready, transport_full) = (counts.not_ready, counts.transport_full);
+        let (old_not_ready, old_full) = std::mem::replace(&mut self.logged_drops, (not_ready, transport_full));
+        let (not_ready, transport_full) = (not_ready - old_not_ready, transport_full - old_full);
+        if not_ready + transport_full > 0 {
+            let topic = self.channel.topic();
+            tracing::debug!(topic, not_ready, transport_full, "messages were dropped on their way to the data track");
+        }
     }
 }

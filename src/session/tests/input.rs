@@ -48,6 +48,62 @@ async fn s_74b_what_a_viewer_says_before_it_is_registered_is_held() {
     stage.finish().await;
 }
 
+/// What is unreadable is so before anybody asks who said it.
+#[tokio::test(start_paused = true)]
+async fn p_49_an_unreadable_frame_before_the_registration_is_told_and_the_next_one_counts() {
+    let stage = Stage::new().await;
+    let channel = stage.reliable("/r");
+    stage.server.hold("ann", HeldEvent::Active);
+    let mut viewer = Viewer::join(&stage.server, "ann").await;
+    viewer.open().await;
+    viewer.raw(text_frame(b"{broken").unwrap());
+    viewer.subscribe(&[&channel]);
+    stage.server.until(|server| server.held("ann", HeldEvent::Active) == 1).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    stage.server.release("ann", HeldEvent::Active);
+    viewer.server_info().await;
+    let told = viewer.barrier().await;
+    let texts: Vec<&str> = told
+        .iter()
+        .filter_map(|message| match message {
+            ToViewer::Status(status) => Some(status.message.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert!(matches!(texts[..], [text] if text.starts_with("Unreadable message: ")), "{told:?}");
+    assert!(channel.is_wanted());
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn p_6_streams_of_other_topics_are_ignored_and_take_no_place() {
+    let stage = Stage::new().await;
+    let channel = stage.reliable("/r");
+    let mut viewer = stage.viewer("ann").await;
+    viewer.barrier().await;
+    let entry = SubscribeChannel { id: channel.id().get(), request_video_track: false };
+    let frame = FromViewer::Subscribe { channels: vec![entry] }.to_frame().unwrap();
+    let mut kept = Vec::new();
+    for _ in 0..10 {
+        let source = Arc::new(ChannelSource::new());
+        source.push(frame.clone()).unwrap();
+        let open = viewer.room.open_byte_stream("chat", &["robot".into()], source.clone());
+        kept.push((open.await.unwrap(), source));
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert_eq!(viewer.barrier().await, [], "no reply");
+    assert!(!channel.is_wanted());
+    // Four control streams are what a connection may have.
+    let mut own = vec![viewer.stream.take()];
+    for _ in 0..3 {
+        viewer.open().await;
+        assert_eq!(viewer.barrier().await, []);
+        own.push(viewer.stream.take());
+    }
+    assert!(!channel.is_wanted());
+    stage.finish().await;
+}
+
 /// P-192.
 #[tokio::test(start_paused = true)]
 async fn s_74b_after_ten_seconds_what_was_held_is_dropped_and_a_new_stream_works() {

@@ -91,6 +91,169 @@ async fn a_lost_room_ends_with_its_reason_and_the_next_one_starts_anew() {
     stage.finish().await;
 }
 
+/// A room whose events pass through the test: what it sends is an event of the room, and without the task there are none
+/// any more.
+async fn enter_relayed(
+    stage: &mut Stage,
+) -> (tokio::sync::mpsc::UnboundedSender<RoomEvent>, tokio::task::JoinHandle<()>) {
+    stage.control.leave().await;
+    let mut joined = join(&stage.server, stage.server.token("yard", "robot").build()).await;
+    let (sender, relayed) = tokio::sync::mpsc::unbounded_channel();
+    let mut events = std::mem::replace(&mut joined.events, relayed);
+    stage.end = stage.control.enter(joined);
+    let to = sender.clone();
+    let relay = async move {
+        while let Some(event) = events.recv().await {
+            let _ = to.send(event);
+        }
+    };
+    (sender, tokio::spawn(relay))
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_25_events_that_end_without_a_last_word_end_the_room() {
+    let mut stage = Stage::new().await;
+    let channel = stage.reliable("/r");
+    let (sender, relay) = enter_relayed(&mut stage).await;
+    let mut viewer = stage.viewer("ann").await;
+    viewer.subscribe(&[&channel]);
+    viewer.barrier().await;
+    assert!(channel.is_wanted());
+    drop(sender);
+    relay.abort();
+    let end = tokio::time::timeout(Duration::from_secs(60), &mut stage.end).await.expect("the room ends").unwrap();
+    assert_eq!(end.reason, EndReason::Disconnected(DisconnectReason::Other));
+    stage.log.wait(&format!("- {} /r", viewer.sid)).await;
+    assert!(!channel.is_wanted());
+    // The session lives.
+    stage.end = enter(&stage.server, &stage.control).await;
+    viewer.server_info().await;
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_35_who_reads_a_stream_ends_with_the_room_and_does_not_wait_for_its_close() {
+    let mut stage = Stage::new().await;
+    let (sender, relay) = enter_relayed(&mut stage).await;
+    let mut viewer = stage.viewer("ann").await;
+    viewer.barrier().await;
+    let (sink, reader) = crate::room::byte_pipe(1 << 20);
+    let (topic, sid) = (CONTROL_TOPIC.to_owned(), viewer.sid.as_str().into());
+    sender
+        .send(RoomEvent::ByteStreamOpened { topic, sender: "ann".into(), sender_sid: Some(sid), reader })
+        .unwrap_or_else(|_| panic!("the session listens"));
+    let frame = FromViewer::Ping { app_timestamp: [0; 8] }.to_frame().unwrap();
+    sink.push(frame.slice(..frame.len() / 2)).unwrap();
+    viewer.barrier().await;
+    assert!(!sink.reader_gone());
+    stage.server.shut(Gate::Close, "robot");
+    let control = stage.control.clone();
+    let leave = tokio::spawn(async move { control.leave().await });
+    stage.server.until_waiting(Gate::Close, "robot", 1).await;
+    // With the clock paused, a sleep ends when nothing else is left to do.
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    assert!(sink.reader_gone());
+    assert_eq!(stage.server.waiting(Gate::Close, "robot"), 1, "the room is still being closed");
+    stage.server.open(Gate::Close, "robot");
+    leave.await.unwrap();
+    relay.abort();
+    stage.finish().await;
+}
+
+/// The policies run outside of every lock: they may do what an application does anywhere else.
+#[tokio::test(start_paused = true)]
+async fn s_84_the_policies_may_open_and_close_channels_and_publish() {
+    let session = Arc::new(std::sync::OnceLock::<(Context, Arc<Control>)>::new());
+    let reenter = |session: &Arc<std::sync::OnceLock<(Context, Arc<Control>)>>, channel: &ChannelRef, who: &str| {
+        if channel.topic() != "/outer" {
+            return;
+        }
+        let (context, control) = session.get().expect("set before the first channel");
+        let inner = context.channel(&format!("/inner/{who}")).encoding("json").open().unwrap();
+        control.publish_status(Status { level: StatusLevel::Info, message: who.to_owned(), id: None }).unwrap();
+        inner.close();
+    };
+    let (filter, classifier) = (session.clone(), session.clone());
+    let stage = Stage::with(|options| {
+        options.channel_filter = Some(Arc::new(move |channel| {
+            reenter(&filter, channel, "filter");
+            true
+        }));
+        options.qos_classifier = Some(Arc::new(move |channel| {
+            reenter(&classifier, channel, "classifier");
+            Qos::Reliable
+        }));
+    })
+    .await;
+    assert!(session.set((stage.context.clone(), stage.control.clone())).is_ok());
+    let mut viewer = stage.viewer("ann").await;
+    // On a thread of its own, so that a deadlock is a failure and not a test that hangs.
+    let (done, opened) = std::sync::mpsc::channel();
+    let context = stage.context.clone();
+    std::thread::spawn(move || {
+        let outer = context.channel("/outer").encoding("json").qos(Qos::Lossy).open().unwrap();
+        let _ = done.send(outer);
+    });
+    let wait = move || opened.recv_timeout(Duration::from_secs(60));
+    let outer = tokio::task::spawn_blocking(wait).await.unwrap().expect("a deadlock");
+    let mut texts = Vec::new();
+    let mut advertised = Vec::new();
+    for message in viewer.barrier().await {
+        match message {
+            ToViewer::Status(status) => texts.push(status.message),
+            ToViewer::Advertise(advertise) => advertised.extend(advertise.channels.into_iter().map(|c| c.topic)),
+            _ => {}
+        }
+    }
+    assert_eq!(texts, ["filter", "classifier"]);
+    assert!(advertised.contains(&"/outer".to_owned()), "{advertised:?}");
+    viewer.subscribe(&[&outer]);
+    viewer.barrier().await;
+    outer.log(b"reliable").unwrap();
+    assert_eq!(viewer.data().await, ["reliable"]);
+    drop(session);
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn p_132_how_a_channel_travels_is_decided_once() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let topics = asked.clone();
+    let mut stage = Stage::with(|options| {
+        options.qos_classifier = Some(Arc::new(move |channel| {
+            let mut topics = topics.lock();
+            // Whoever asks again gets another answer.
+            let again = topics.iter().any(|topic| topic == channel.topic());
+            topics.push(channel.topic().to_owned());
+            if again {
+                Qos::Lossy
+            } else {
+                Qos::Reliable
+            }
+        }));
+    })
+    .await;
+    let (a, b) = (stage.lossy("/a"), stage.lossy("/b"));
+    let mut viewer = stage.viewer("ann").await;
+    viewer.barrier().await;
+    stage.server.full_reconnect("robot");
+    viewer.server_info().await;
+    viewer.open().await;
+    viewer.barrier().await;
+    stage.server.disconnect("robot", DisconnectReason::ServerShutdown);
+    (&mut stage.end).await.unwrap();
+    stage.end = enter(&stage.server, &stage.control).await;
+    viewer.server_info().await;
+    viewer.open().await;
+    viewer.subscribe(&[&a, &b]);
+    viewer.barrier().await;
+    a.log(b"a").unwrap();
+    b.log(b"b").unwrap();
+    assert_eq!(viewer.data().await, ["a", "b"]);
+    assert_eq!(*asked.lock(), ["/a", "/b"]);
+    stage.finish().await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn s_27_after_a_full_reconnect_viewers_are_served_on_new_streams() {
     let stage = Stage::new().await;

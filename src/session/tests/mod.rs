@@ -2,6 +2,7 @@
 //! for them with [`Log::wait`], which keeps the clock still.
 
 mod callbacks;
+pub(in crate::session) mod captured;
 mod clients;
 mod graph;
 mod handlers;

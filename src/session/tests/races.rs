@@ -1,6 +1,6 @@
 //! Races that need the driver and its streams: orders of wake-ups, streams that are opening, bounds of what is held
-//! (session.md section 9). Those of video tracks, S-155 to S-157 and S-275, come with video; S-170 and S-171 with
-//! compressed point clouds. tests/repository/races.rs knows them as missing.
+//! (session.md section 9). Those of video tracks are in video.rs here and in the core's tests; S-170 and S-171, of compressed
+//! point clouds, have none, and tests/repository/races.rs knows them as missing.
 
 use super::*;
 
@@ -154,4 +154,69 @@ async fn s_74_what_is_held_for_an_unregistered_viewer_is_bounded_and_then_handle
     let expected: Vec<String> = (0..64).map(|id| format!("+ {sid} client {id}")).collect();
     assert_eq!(stage.log.lines(), expected, "none is lost, in order");
     stage.finish().await;
+}
+
+/// One channel's life on a thread of the application, while a viewer comes and goes on it, a thousand times.
+async fn s_99_rounds() {
+    const ROUNDS: usize = 1000;
+    let stage = Stage::new().await;
+    let mut viewer = stage.viewer("ann").await;
+    let (opened, mut ids) = tokio::sync::mpsc::unbounded_channel();
+    let (go, turn) = std::sync::mpsc::channel();
+    let context = stage.context.clone();
+    let application = std::thread::spawn(move || {
+        for _ in 0..ROUNDS {
+            turn.recv().unwrap();
+            let channel = context.channel("/c").encoding("json").qos(Qos::Reliable).open().unwrap();
+            opened.send(channel.id().get()).unwrap();
+            turn.recv().unwrap();
+            let _ = channel.log(b"x");
+            channel.close();
+        }
+    });
+    let entry = |id| SubscribeChannel { id, request_video_track: false };
+    for round in 0..ROUNDS {
+        go.send(()).unwrap();
+        let id = ids.recv().await.expect("the application lives");
+        let advertised = |message| match message {
+            ToViewer::Advertise(advertise) => advertise.channels.iter().any(|c| c.id == id).then_some(()),
+            _ => None,
+        };
+        let subscribe = FromViewer::Subscribe { channels: vec![entry(id)] };
+        let unsubscribe = FromViewer::Unsubscribe { channel_ids: vec![id] };
+        // The channel is closed before, between and after the two.
+        match round % 3 {
+            0 => {
+                go.send(()).unwrap();
+                viewer.say(&subscribe);
+                viewer.say(&unsubscribe);
+            }
+            1 => {
+                viewer.say(&subscribe);
+                go.send(()).unwrap();
+                viewer.say(&unsubscribe);
+            }
+            _ => {
+                viewer.until(advertised).await;
+                viewer.say(&subscribe);
+                viewer.barrier().await;
+                viewer.say(&unsubscribe);
+                go.send(()).unwrap();
+            }
+        }
+        viewer.barrier().await;
+    }
+    application.join().unwrap();
+    let log = stage.finish().await;
+    let subscribed = log.lines().iter().filter(|line| line.starts_with("+ ")).count();
+    assert!(subscribed >= ROUNDS / 3, "{subscribed} subscriptions");
+}
+
+#[test]
+fn s_99_channels_that_close_while_a_viewer_subscribes_and_unsubscribes_block_nobody() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let rounds = runtime.block_on(async { tokio::time::timeout(FORGIVEN, tokio::spawn(s_99_rounds())).await });
+    // Waits for no thread: a deadlock is a failure, not a test that hangs.
+    runtime.shutdown_background();
+    rounds.expect("a deadlock").unwrap();
 }

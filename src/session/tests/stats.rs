@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::captured::Captured;
 use super::*;
+use crate::room::memory::Gate;
+use crate::room::DropCause;
 
 /// One series: its name and labels.
 type Series = (String, BTreeMap<String, String>);
@@ -245,5 +248,38 @@ async fn s_260_the_text_is_bounded_and_says_what_it_leaves_out() {
     assert_eq!(value(&series, "telelink_room_pacer_spacing_seconds", &[]), 0.00059);
     assert!(series.keys().all(|(name, _)| name != "telelink_room_received_bytes_total"), "not measured, not there");
     assert!(series.keys().flat_map(|(_, labels)| labels.values()).all(|value| value.len() <= 256));
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_225_what_a_track_drops_is_logged_every_thirty_seconds() {
+    let stage = Stage::new().await;
+    stage.server.shut(Gate::Publish, "robot");
+    let (channel, _quiet) = (stage.lossy("/l"), stage.lossy("/quiet"));
+    let mut viewer = stage.viewer("ann").await;
+    viewer.subscribe(&[&channel]);
+    viewer.barrier().await;
+    let log = Captured::start();
+    let lines = || -> Vec<String> {
+        log.lines("DEBUG").into_iter().filter(|line| line.contains("dropped on their way to the data track")).collect()
+    };
+    (0..3).for_each(|_| channel.log(b"x").unwrap());
+    assert_eq!(lines(), [""; 0], "log itself says nothing");
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    let first = lines();
+    assert!(first.len() == 1 && first[0].ends_with("topic=\"/l\" not_ready=3 transport_full=0"), "{first:?}");
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(lines().len(), 1, "nothing was dropped since");
+    stage.server.open(Gate::Publish, "robot");
+    stage.server.refuse_frames("robot", 1, DropCause::TransportFull);
+    // What is logged too early is not ready; the track may come any moment.
+    while stage.stats().await.channels[0].counts.transport_full == 0 {
+        channel.log(b"x").unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    channel.close();
+    viewer.barrier().await;
+    let last = lines();
+    assert!(last.len() >= 2 && last.last().unwrap().ends_with("transport_full=1"), "{last:?}");
     stage.finish().await;
 }

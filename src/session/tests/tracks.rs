@@ -4,7 +4,7 @@ use super::*;
 
 use crate::protocol::data_track::data_track_name;
 use crate::room::memory::{Gate, TrackAction};
-use crate::room::PublishError;
+use crate::room::{PublishError, RoomError};
 
 /// What happened to the track of a channel, oldest first.
 fn history(stage: &Stage, channel: &Channel) -> Vec<TrackAction> {
@@ -61,6 +61,83 @@ async fn s_160_a_name_still_taken_and_other_failures_are_tried_again() {
     assert_eq!(before.elapsed().as_millis() / 10, 30, "after 100 ms, and 200 ms more (P-150)");
     let mut viewer = stage.viewer("ann").await;
     receive(&stage, &channel, &mut viewer).await;
+    stage.finish().await;
+}
+
+/// Waits for the next attempt to publish and lets it through the gate.
+async fn attempt(stage: &Stage) -> tokio::time::Instant {
+    let waits = stage.server.until_waiting(Gate::Publish, "robot", 1);
+    tokio::time::timeout(Duration::from_secs(60), waits).await.expect("another attempt");
+    assert!(stage.server.let_through(Gate::Publish, "robot", 0));
+    tokio::time::Instant::now()
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_221_whatever_fails_is_tried_again_after_a_pause_that_doubles_up_to_three_seconds() {
+    let stage = Stage::new().await;
+    stage.server.shut(Gate::Publish, "robot");
+    let transport = || PublishError::Room(RoomError::Transport("x".into()));
+    let errors = [
+        transport(),
+        PublishError::NameInUse("x".into()),
+        PublishError::Room(RoomError::Timeout("x")),
+        PublishError::NotAllowed,
+        transport(),
+        PublishError::NameInUse("x".into()),
+        transport(),
+        transport(),
+    ];
+    for error in errors {
+        stage.server.fail_next_publish("robot", error);
+    }
+    let channel = stage.lossy("/l");
+    let mut last = attempt(&stage).await;
+    for pause in [100, 200, 400, 800, 1600, 3000, 3000, 3000] {
+        let next = attempt(&stage).await;
+        assert_eq!((next - last).as_millis() / 10, pause / 10);
+        last = next;
+    }
+    until_history(&stage, &channel, &[Published]).await;
+    // The next trouble begins with the first pause again.
+    assert!(stage.server.lose_data_track("robot", &data_track_name(channel.id().get())));
+    let lost = tokio::time::Instant::now();
+    assert_eq!((attempt(&stage).await - lost).as_millis() / 10, 10);
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_222_a_channel_closed_during_the_pause_is_not_tried_again() {
+    let stage = Stage::new().await;
+    stage.server.shut(Gate::Publish, "robot");
+    stage.server.fail_next_publish("robot", PublishError::Room(RoomError::Transport("x".into())));
+    let channel = stage.lossy("/l");
+    attempt(&stage).await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    channel.close();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(stage.server.waiting(Gate::Publish, "robot"), 0, "no second attempt");
+    assert_eq!(history(&stage, &channel), []);
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_222_a_channel_closed_while_its_track_waits_for_its_turn_is_never_published() {
+    let stage = Stage::new().await;
+    stage.server.shut(Gate::Publish, "robot");
+    let others: Vec<Channel> = (0..16).map(|n| stage.lossy(&format!("/{n}"))).collect();
+    stage.server.until_waiting(Gate::Publish, "robot", 16).await;
+    let (closed, kept) = (stage.lossy("/closed"), stage.lossy("/kept"));
+    let mut viewer = stage.viewer("ann").await;
+    viewer.barrier().await;
+    assert_eq!(stage.server.waiting(Gate::Publish, "robot"), 16, "no more at a time");
+    closed.close();
+    viewer.barrier().await;
+    stage.server.open(Gate::Publish, "robot");
+    for channel in others.iter().chain([&kept]) {
+        until_history(&stage, channel, &[Published]).await;
+    }
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(history(&stage, &closed), []);
     stage.finish().await;
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 
 use crate::protocol::ClientChannel as Wire;
+use crate::session::tests::captured::Captured;
 
 fn publishing() -> Robot {
     Robot::with(|options| options.capabilities = vec![SessionCapability::ClientPublish])
@@ -85,6 +86,26 @@ fn p_81_a_schema_that_is_not_base64_rejects_only_its_channel() {
     let text = "Failed to decode schema for channel 1: Schema data is not valid base64: ";
     assert!(status.message.starts_with(text), "{}", status.message);
     assert_eq!((status.level, &status.id), (StatusLevel::Error, &None));
+}
+
+#[test]
+fn s_186_a_bad_schema_is_logged_at_most_once_per_second() {
+    let mut robot = publishing();
+    robot.viewer("ann", "S1");
+    let bad = |id| Wire { schema_encoding: Some("protobuf".into()), schema: Some("***".into()), ..wire(id) };
+    let lines = |robot: &mut Robot, ids: &[u32]| {
+        let channels: Vec<Wire> = ids.iter().copied().map(bad).collect();
+        let log = Captured::start();
+        robot.says("S1", FromViewer::Advertise { channels });
+        log.lines("WARN")
+    };
+    let first = lines(&mut robot, &[1, 2, 3]);
+    let text = "Failed to decode schema for channel 1: Schema data is not valid base64: ";
+    assert!(first.len() == 1 && first[0].contains(text), "{first:?}");
+    robot.elapsed += Duration::from_millis(999);
+    assert_eq!(lines(&mut robot, &[4]), [""; 0]);
+    robot.elapsed += Duration::from_millis(1);
+    assert_eq!(lines(&mut robot, &[5]).len(), 1);
 }
 
 #[test]

@@ -32,7 +32,8 @@ fn p_18_the_first_frames_are_server_info_advertise_services_in_one_piece() {
 fn p_18_without_channels_and_services_only_server_info_is_sent() {
     let mut robot = Robot::new();
     let client = robot.viewer("ann", "S1");
-    assert_eq!(robot.view(client).frames.len(), 1);
+    let [ToViewer::ServerInfo(info)] = &robot.view(client).frames[..] else { panic!("{:?}", robot.view(client)) };
+    assert_eq!(info.session_id.as_deref(), Some(""), "there, and empty by default (P-197)");
 }
 
 /// S-19.

@@ -1,6 +1,6 @@
 //! The race catalogue (session.md section 9), as orders of inputs. Those that need streams are in session/tests/races.rs,
-//! those of data tracks in session/tests/tracks.rs. Video (S-155 to S-157, S-275) and compressed point clouds (S-170,
-//! S-171) have none yet; tests/repository/races.rs lists them.
+//! those of tracks in session/tests/tracks.rs, core/tests/video.rs and session/tests/video.rs. Compressed point clouds (S-170,
+//! S-171) have none; tests/repository/races.rs lists them.
 
 use super::*;
 

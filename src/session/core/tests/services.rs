@@ -38,6 +38,25 @@ fn response(encoding: Option<&str>) -> ServiceAnswer {
     ServiceAnswer::Response { encoding: encoding.map(Into::into), payload: Bytes::from_static(b"out") }
 }
 
+/// At the start of a session; for services that come later see below.
+#[test]
+fn p_114_options_without_a_request_encoding_are_refused() {
+    let refused = |services: Vec<Service>, encodings: &[&str]| {
+        let supported_encodings = encodings.iter().map(|&encoding| encoding.to_owned()).collect();
+        let options = SessionOptions { services, supported_encodings, ..Default::default() };
+        options.validated().err().map(|error| (error.kind, error.message))
+    };
+    let declares = |name, encoding| plain(name).request(json_schema(encoding));
+    let text = "service /plain declares no request encoding, so supported_encodings must not be empty";
+    let invalid = |text: &str| Some((ErrorKind::InvalidValue, text.to_owned()));
+    assert_eq!(refused(vec![plain("/plain")], &[]), invalid(text));
+    assert_eq!(refused(vec![plain("/plain")], &["json"]), None);
+    assert_eq!(refused(vec![plain("/plain"), declares("/other", "json")], &[]), None, "that of the other one");
+    let text = "supported_encodings contains an empty string";
+    assert_eq!(refused(vec![], &["json", ""]), invalid(text));
+    assert_eq!(refused(vec![declares("/s", "")], &[]), invalid(text));
+}
+
 /// S-194.
 #[test]
 fn p_87_the_checks_in_their_order() {

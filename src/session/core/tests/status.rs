@@ -195,7 +195,9 @@ fn s_258_only_acks_of_pongs_that_were_sent_count() {
         for lie in [sent + 1, sent - 1, 0, u64::MAX] {
             robot.says("S1", ack(lie));
         }
+        robot.take();
         robot.says("S1", ack(sent));
+        assert_eq!(robot.take(), [], "an ack is not answered (P-94)");
     }
     assert_eq!(robot.core.rtt_of(ann).unwrap().mean, 40.0);
     assert_eq!((robot.core.rtt_of(bob), robot.core.rtt().unwrap().latest), (None, 40.0));
@@ -205,6 +207,44 @@ fn s_258_only_acks_of_pongs_that_were_sent_count() {
     robot.elapsed += Duration::from_millis(60_001);
     robot.says("S1", ack(sent));
     assert_eq!(robot.core.rtt_of(ann).unwrap().latest, 40.0);
+}
+
+/// A wall clock that was set back between the pong and its ack.
+#[test]
+fn s_256_a_negative_round_trip_is_none() {
+    let mut robot = Robot::new();
+    let ann = robot.viewer("ann", "S1");
+    let ack = |at: Now| FromViewer::PingAck { device_timestamp_ms: at.unix_ns / 1_000_000 };
+    robot.elapsed = seconds(10);
+    for _ in 0..3 {
+        let sent = robot.now();
+        robot.says("S1", FromViewer::Ping { app_timestamp: [0; 8] });
+        robot.elapsed += Duration::from_millis(40);
+        robot.says("S1", ack(sent));
+    }
+    let before = (robot.core.rtt_of(ann), robot.core.rtt());
+    let sent = robot.now();
+    robot.says("S1", FromViewer::Ping { app_timestamp: [0; 8] });
+    robot.elapsed -= seconds(1);
+    robot.says("S1", ack(sent));
+    assert_eq!((robot.core.rtt_of(ann), robot.core.rtt()), before);
+    assert_eq!(before.0.unwrap().latest, 40.0);
+}
+
+#[test]
+fn s_261_what_is_published_and_withdrawn_reaches_every_viewer() {
+    let mut robot = Robot::new();
+    let (ann, bob) = (robot.viewer("ann", "S1"), robot.viewer("bob", "S2"));
+    for id in [None, Some("a")] {
+        robot.input(Input::PublishStatus(status(id, "text")));
+        let sent = ToViewer::Status(status(id, "text"));
+        assert_eq!(robot.take(), [Step::Sent(ann, sent.clone()), Step::Sent(bob, sent)]);
+    }
+    // Also one that nobody was told.
+    let status_ids = vec!["a".to_owned(), "never".to_owned()];
+    robot.input(Input::RemoveStatus(status_ids.clone()));
+    let gone = ToViewer::RemoveStatus { status_ids };
+    assert_eq!(robot.take(), [Step::Sent(ann, gone.clone()), Step::Sent(bob, gone)]);
 }
 
 #[test]

@@ -85,6 +85,9 @@ impl View {
             }
             ToViewer::RemoveStatus { status_ids } => status_ids.iter().for_each(|id| drop(self.statuses.remove(id))),
             ToViewer::ConnectionGraphUpdate(update) => self.graph.take(update),
+            ToViewer::Time { .. } | ToViewer::PlaybackState(_) => {
+                panic!("a robot never sends this (P-134): {message:?}")
+            }
             _ => {}
         }
         self.frames.push(message);
