@@ -66,7 +66,7 @@ impl Direct {
     pub(super) async fn run(mut self, control: Arc<Control>, stop: CancellationToken) {
         if let TokenSource::Callback(callback) = &mut self.options.token {
             let kept = control.keep(callback.clone());
-            *callback = Arc::new(move || kept.as_ref()());
+            *callback = Arc::new(move || kept.get()());
         }
         control.set_idle_window(self.options.idle_window);
         control.announce_connecting();

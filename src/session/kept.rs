@@ -1,6 +1,5 @@
 //! What the application hands to a session: its destructors are callbacks too (design.md decision 6).
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::threads::on_callback_thread;
@@ -22,12 +21,8 @@ impl<T: Send + 'static> Kept<T> {
     pub(crate) fn new(value: T, pool: &Arc<HandlerPool>) -> Self {
         Self { value: Some(value), pool: pool.clone() }
     }
-}
 
-impl<T: Send + 'static> Deref for Kept<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
+    pub(crate) fn get(&self) -> &T {
         self.value.as_ref().expect("taken only by drop")
     }
 }
@@ -49,13 +44,13 @@ struct KeptParameters(Kept<Arc<dyn ParameterHandler>>);
 
 impl ParameterHandler for KeptParameters {
     fn get(&self, request: GetParametersRequest, responder: ParameterResponder) {
-        self.0.get(request, responder);
+        self.0.get().get(request, responder);
     }
     fn set(&self, request: SetParametersRequest, responder: ParameterResponder) {
-        self.0.set(request, responder);
+        self.0.get().set(request, responder);
     }
     fn attach(&self, publisher: std::sync::Weak<dyn ParameterPublisher>) {
-        self.0.attach(publisher);
+        self.0.get().attach(publisher);
     }
 }
 
@@ -65,26 +60,26 @@ impl SessionOptions {
         self.services = self.services.into_iter().map(|service| service.kept(pool)).collect();
         self.asset_handler = self.asset_handler.map(|handler| {
             let handler = Kept::new(handler, pool);
-            Arc::new(move |request: AssetRequest, responder: AssetResponder| handler(request, responder)) as _
+            Arc::new(move |request: AssetRequest, responder: AssetResponder| handler.get()(request, responder)) as _
         });
         self.parameter_handler = self
             .parameter_handler
             .map(|handler| Arc::new(KeptParameters(Kept::new(handler, pool))) as Arc<dyn ParameterHandler>);
         self.authorizer = self.authorizer.map(|authorizer| {
             let authorizer = Kept::new(authorizer, pool);
-            Arc::new(move |client: &_, action, subject: &str| authorizer(client, action, subject)) as _
+            Arc::new(move |client: &_, action, subject: &str| authorizer.get()(client, action, subject)) as _
         });
         self.channel_filter = self.channel_filter.map(|filter| {
             let filter = Kept::new(filter, pool);
-            Arc::new(move |channel: &_| filter(channel)) as _
+            Arc::new(move |channel: &_| filter.get()(channel)) as _
         });
         self.qos_classifier = self.qos_classifier.map(|classify| {
             let classify = Kept::new(classify, pool);
-            Arc::new(move |channel: &_| classify(channel)) as _
+            Arc::new(move |channel: &_| classify.get()(channel)) as _
         });
         self.suppress_video = self.suppress_video.map(|suppress| {
             let suppress = Kept::new(suppress, pool);
-            Arc::new(move |channel: &_| suppress(channel)) as _
+            Arc::new(move |channel: &_| suppress.get()(channel)) as _
         });
         self
     }

@@ -106,7 +106,7 @@ impl Service {
     /// The service as a session holds it: its handler is destroyed as [`Kept`] says.
     pub(super) fn kept(mut self, pool: &Arc<HandlerPool>) -> Self {
         let handler = Kept::new(self.handler, pool);
-        self.handler = Arc::new(move |request, responder| handler.as_ref()(request, responder));
+        self.handler = Arc::new(move |request, responder| handler.get()(request, responder));
         self
     }
 }
