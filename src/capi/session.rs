@@ -193,6 +193,14 @@ pub unsafe extern "C" fn telelink_session_status(session: *const telelink_sessio
     })
 }
 
+/// S-9.
+const STATUS_NAMES: [(telelink_connection_status, &CStr); 4] = [
+    (telelink_connection_status::Connecting, c"connecting"),
+    (telelink_connection_status::Connected, c"connected"),
+    (telelink_connection_status::ShuttingDown, c"shutting down"),
+    (telelink_connection_status::Shutdown, c"shutdown"),
+];
+
 /// The name of a connection status, for people: "connecting", "connected", "shutting down", "shutdown".
 ///
 /// @param status  Any number.
@@ -201,15 +209,8 @@ pub unsafe extern "C" fn telelink_session_status(session: *const telelink_sessio
 /// @since 0.1
 #[no_mangle]
 pub extern "C" fn telelink_connection_status_name(status: i32) -> *const c_char {
-    // S-9.
-    const NAMES: [(telelink_connection_status, &CStr); 4] = [
-        (telelink_connection_status::Connecting, c"connecting"),
-        (telelink_connection_status::Connected, c"connected"),
-        (telelink_connection_status::ShuttingDown, c"shutting down"),
-        (telelink_connection_status::Shutdown, c"shutdown"),
-    ];
     guard_or(c"unknown".as_ptr(), || {
-        let known = NAMES.iter().find(|(value, _)| *value as i32 == status);
+        let known = STATUS_NAMES.iter().find(|(value, _)| *value as i32 == status);
         known.map_or(c"unknown", |(_, name)| *name).as_ptr()
     })
 }
