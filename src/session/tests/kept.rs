@@ -229,3 +229,24 @@ async fn the_last_handle_of_a_session_may_be_its_own_handlers() {
     assert!(received(told).await.0, "it held the last one, and came back");
     log.wait("status shutdown").await;
 }
+
+#[tokio::test]
+async fn a_token_callback_ends_as_a_callback_too_and_before_the_session() {
+    let server = MemoryServer::new();
+    let token = server.token("yard", "robot").build();
+    let (tell, told) = channel();
+    let ends = Ends("token", tell);
+    let callback = move || {
+        let _ = &ends;
+        Ok(token.clone())
+    };
+    let mut direct = DirectOptions::new("memory://", TokenSource::Callback(Arc::new(callback)));
+    direct.connector = Some(server.connector());
+    let log = Arc::new(Log::default());
+    let options = SessionOptions { listener: Some(log.clone()), ..Default::default() };
+    let session = Session::start(&Context::new(), options, direct).unwrap();
+    log.wait("status connected").await;
+    tokio::task::spawn_blocking(move || drop(session)).await.unwrap();
+    let ends: Vec<(&str, bool)> = told.try_iter().map(|end| (end.what, end.callback)).collect();
+    assert_eq!(ends, [("token", true)]);
+}
