@@ -166,7 +166,7 @@ async fn s_84_the_policies_may_open_and_close_channels_and_publish() {
             return;
         }
         let (context, control) = session.get().expect("set before the first channel");
-        let inner = context.channel(&format!("/inner/{who}")).encoding("json").open().unwrap();
+        let inner = context.channel(format!("/inner/{who}")).encoding("json").open().unwrap();
         control.publish_status(Status { level: StatusLevel::Info, message: who.to_owned(), id: None }).unwrap();
         inner.close();
     };
