@@ -23,4 +23,5 @@ pub mod protocol;
 pub mod room;
 pub mod session;
 pub mod threads;
+mod throttle;
 pub mod video;

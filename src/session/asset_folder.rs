@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 
 use super::asset::{AssetHandler, AssetRequest, AssetResponder, MAX_ASSET};
 use super::{Error, ErrorKind};
+use crate::throttle::Throttle;
 
 /// What is served unless the application says otherwise: robot descriptions, meshes and their materials, images.
 const EXTENSIONS: &[&str] = &[
@@ -126,7 +127,7 @@ impl AssetFolder {
     /// [`ErrorKind::Duplicate`] for a package named twice. The message names it.
     pub fn handler(self) -> Result<AssetHandler, Error> {
         let (rules, otherwise) = self.rules()?;
-        let log = Throttle::default();
+        let throttle = Mutex::<Throttle>::default();
         Ok(Arc::new(move |request: AssetRequest, responder: AssetResponder| {
             let refusal = match rules.serve(&request.uri) {
                 Served::Data(data) => return answered(responder.respond(data)),
@@ -136,7 +137,7 @@ impl AssetFolder {
                 },
                 Served::Refused(refusal) => refusal,
             };
-            log.warn(&request, &refusal);
+            warn(&throttle, &request, &refusal);
             answered(responder.fail(refusal.text));
         }))
     }
@@ -317,28 +318,10 @@ fn answered(result: Result<(), Error>) {
     }
 }
 
-/// Bounds what viewers can write into the log.
-#[derive(Default)]
-struct Throttle {
-    /// When the last line was written, and how many were not since.
-    state: Mutex<(Option<Instant>, u64)>,
-}
-
-impl Throttle {
-    fn warn(&self, request: &AssetRequest, refusal: &Refusal) {
-        let now = Instant::now();
-        let unsaid = {
-            let mut state = self.state.lock();
-            if state.0.is_some_and(|last| now.duration_since(last) < LOG_PERIOD) {
-                state.1 += 1;
-                return;
-            }
-            state.0 = Some(now);
-            std::mem::take(&mut state.1)
-        };
-        let uri: String = request.uri.chars().take(200).collect();
-        let (client, reason, detail) =
-            (request.client.id, &refusal.text, refusal.detail.as_deref().unwrap_or_default());
-        tracing::warn!(%client, ?uri, reason, detail, unsaid, "an asset was refused");
-    }
+/// Tells the log of a refusal, unless another was told of a moment ago: viewers cause them.
+fn warn(throttle: &Mutex<Throttle>, request: &AssetRequest, refusal: &Refusal) {
+    let Some(count) = throttle.lock().pass(1, LOG_PERIOD, Instant::now()) else { return };
+    let uri: String = request.uri.chars().take(200).collect();
+    let (client, reason, detail) = (request.client.id, &refusal.text, refusal.detail.as_deref().unwrap_or_default());
+    tracing::warn!(%client, ?uri, reason, detail, count, "an asset was refused");
 }

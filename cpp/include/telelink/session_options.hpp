@@ -120,10 +120,10 @@ struct Limits {
   std::size_t session_backlog_bytes = 256u << 20;     ///< bytes that wait for all viewers together
   std::size_t max_data_track_message_size = 102'400;  ///< largest message of a lossy channel: 1,200 to 16 MiB
   std::size_t eager_data_tracks = 64;                 ///< lossy channels published before anybody subscribes
-  /// Keep the newest message of a lossy channel that is logged while its data track is being published, and send it first.
-  /// Without it such messages are dropped and counted.
+  /// Keep the newest message of a lossy channel that is logged while its data track is being published, and send it
+  /// first. Without it such messages are dropped and counted.
   bool latch_data_tracks = false;
-  std::size_t max_viewers = 64;                       ///< viewers served at a time: 1 to 1,024
+  std::size_t max_viewers = 64;  ///< viewers served at a time: 1 to 1,024
 };
 
 /// How to start a session. Needed are `url` and one of `token`, `token_callback` and `api_key`, here or in the

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::core::Core;
 use crate::room::{byte_pipe, ByteReader, ByteSink, Identity, RoomError, RoomEvent};
+use crate::throttle::Throttle;
 
 /// Bytes of one incoming stream that may wait for our reader. The transport has no credit and the library would buffer
 /// without limit (livekit-ffi.md 5.2); 32 MiB is twice the largest message of the protocol.
@@ -95,13 +96,7 @@ pub(in crate::room) fn announce(core: &Arc<Core>, topic: String, sender: Identit
 #[derive(Default)]
 pub(in crate::room) struct OpenCounts {
     open: Mutex<HashMap<Identity, usize>>,
-    refused: Mutex<Refused>,
-}
-
-#[derive(Default)]
-struct Refused {
-    count: u64,
-    told: Option<Instant>,
+    refused: Mutex<Throttle>,
 }
 
 impl OpenCounts {
@@ -118,16 +113,9 @@ impl OpenCounts {
     fn refuse(&self, sender: &Identity) {
         /// A flood must not become a flood of log lines.
         const LOG_EVERY: Duration = Duration::from_secs(10);
-        let mut refused = self.refused.lock();
-        refused.count += 1;
-        if refused.told.is_none_or(|told| told.elapsed() >= LOG_EVERY) {
-            refused.told = Some(Instant::now());
-            tracing::warn!(
-                target: "telelink::livekit",
-                %sender,
-                refused = refused.count,
-                "refused a stream: its sender has {OPEN_LIMIT} open"
-            );
+        if let Some(count) = self.refused.lock().pass(1, LOG_EVERY, Instant::now()) {
+            let text = format_args!("refused a stream: its sender has {OPEN_LIMIT} open");
+            tracing::warn!(target: "telelink::livekit", %sender, count, "{text}");
         }
     }
 }

@@ -51,9 +51,8 @@ impl Core {
     /// As often as notices to a viewer: how many bad schemas there are is up to the viewer.
     fn log_bad_schema(&mut self, id: ClientId, text: &str, now: Now) {
         let Some(registration) = self.clients.get_mut(&id) else { return };
-        if registration.schema_logged.is_none_or(|last| now.mono >= last + NOTICE_INTERVAL) {
-            registration.schema_logged = Some(now.mono);
-            tracing::warn!(client = %id, text, "a viewer's channel was not accepted");
+        if let Some(count) = registration.bad_schemas.pass(1, NOTICE_INTERVAL, now.mono) {
+            tracing::warn!(client = %id, text, count, "a viewer's channel was not accepted");
         }
     }
 

@@ -39,6 +39,7 @@ use crate::context::{ChannelId, ChannelRef};
 use crate::fanout::{Held, ResetCause, Slot};
 use crate::protocol::{FromViewer, ServerInfo, Status, StatusLevel, ToViewer};
 use crate::room::{Identity, Participant, Sid};
+use crate::throttle::Throttle;
 
 use super::deadman::ControlEvent;
 use super::lease::LeaseRules;
@@ -62,7 +63,7 @@ use graph::GraphState;
 use idle::Idle;
 use lease::Lease;
 use parameters::ParameterSubscriptions;
-use participants::Registration;
+use participants::{Registration, NOTICE_INTERVAL};
 use recalls::Recalls;
 use requests::Requests;
 use resets::Resets;
@@ -282,6 +283,8 @@ pub(crate) struct Core {
     by_sid: HashMap<Sid, ClientId>,
     /// Instances that were refused, so that a repeated event refuses them only once.
     refused: HashMap<Identity, Sid>,
+    /// Of participants that are not registered: how often unreadable input is logged.
+    malformed_of_others: Throttle,
     channels: IndexMap<ChannelId, ChannelState>,
     eager_tracks: usize,
     services: ServiceMap,
@@ -311,6 +314,7 @@ impl Core {
             by_identity: HashMap::new(),
             by_sid: HashMap::new(),
             refused: HashMap::new(),
+            malformed_of_others: Throttle::default(),
             channels: IndexMap::new(),
             eager_tracks: 0,
             services: ServiceMap::default(),
@@ -470,7 +474,10 @@ impl Core {
             FromViewer::SubscribeConnectionGraph => self.subscribe_graph(id),
             FromViewer::UnsubscribeConnectionGraph => self.unsubscribe_graph(id),
             FromViewer::PlaybackControl(_) => {
-                tracing::warn!(client = %id, "a viewer asked for playback control, which a robot does not have (P-92)");
+                let Some(registration) = self.clients.get_mut(&id) else { return };
+                if let Some(count) = registration.playback.pass(1, NOTICE_INTERVAL, now.mono) {
+                    tracing::warn!(client = %id, count, "a viewer asked for playback control, which a robot does not have (P-92)");
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use indexmap::IndexMap;
 
@@ -12,6 +12,7 @@ use crate::fanout::ResetCause;
 use crate::protocol::{version, Status, StatusLevel, ToViewer, ViewerVersion};
 use crate::room::{Identity, Participant, ParticipantKind, Sid};
 use crate::session::ControlLost;
+use crate::throttle::Throttle;
 
 use super::channels::SchemaTable;
 use super::lease::Refusals;
@@ -22,7 +23,8 @@ use super::rights::ViewerRights;
 use super::subscriptions::Mode;
 use super::{Client, ClientChannel, ClientId, Core, Effect, Event, Now};
 
-/// At most one status about unreadable input, and one about dropped messages, per viewer and second (S-74a).
+/// At most one status about unreadable input, one about dropped messages, and one line of the log about either, per viewer
+/// and second (S-74a).
 pub(super) const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// One registered connection instance of a viewer.
@@ -39,9 +41,10 @@ pub(super) struct Registration {
     pub(super) refusals: Refusals,
     /// A message has come from this registration.
     pub(super) spoke: bool,
-    malformed_reported: Option<Instant>,
-    overflow_reported: Option<Instant>,
-    pub(super) schema_logged: Option<Instant>,
+    malformed: Throttle,
+    overflow: Throttle,
+    pub(super) bad_schemas: Throttle,
+    pub(super) playback: Throttle,
 }
 
 /// Process-wide, from 1; 0 is skipped should the counter ever wrap (S-124).
@@ -238,9 +241,10 @@ impl Core {
             rights: ViewerRights::default(),
             refusals: Refusals::default(),
             spoke: false,
-            malformed_reported: None,
-            overflow_reported: None,
-            schema_logged: None,
+            malformed: Throttle::default(),
+            overflow: Throttle::default(),
+            bad_schemas: Throttle::default(),
+            playback: Throttle::default(),
         };
         self.by_identity.insert(client.identity.clone(), id);
         self.by_sid.insert(client.sid.clone(), id);
@@ -312,12 +316,14 @@ impl Core {
     }
 
     pub(super) fn malformed(&mut self, sid: &Sid, reason: &str, now: Now) {
-        tracing::error!(%sid, reason, "unreadable input from a viewer");
-        let Some(&id) = self.by_sid.get(sid) else { return };
-        let Some(registration) = self.clients.get_mut(&id) else { return };
-        let due = registration.malformed_reported.is_none_or(|last| now.mono >= last + NOTICE_INTERVAL);
-        if due {
-            registration.malformed_reported = Some(now.mono);
+        let registration = self.by_sid.get(sid).and_then(|id| self.clients.get_mut(id));
+        let (id, throttle) = match registration {
+            Some(registration) => (Some(registration.client.id), &mut registration.malformed),
+            None => (None, &mut self.malformed_of_others),
+        };
+        let Some(count) = throttle.pass(1, NOTICE_INTERVAL, now.mono) else { return };
+        tracing::error!(%sid, reason, count, "unreadable input from a viewer");
+        if let Some(id) = id {
             self.reply_status(id, StatusLevel::Error, format!("Unreadable message: {reason}"));
         }
     }
@@ -325,9 +331,7 @@ impl Core {
     /// A message of this viewer was dropped because the robot's listener is too slow (design.md decision 6).
     pub(crate) fn listener_overflow(&mut self, id: ClientId, now: Now) {
         let Some(registration) = self.clients.get_mut(&id) else { return };
-        let due = registration.overflow_reported.is_none_or(|last| now.mono >= last + NOTICE_INTERVAL);
-        if due {
-            registration.overflow_reported = Some(now.mono);
+        if registration.overflow.pass(1, NOTICE_INTERVAL, now.mono).is_some() {
             let text = "The robot is too slow for your messages; the oldest ones are dropped";
             self.reply_status(id, StatusLevel::Warning, text);
         }

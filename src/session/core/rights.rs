@@ -15,8 +15,9 @@ use crate::context::ChannelId;
 use crate::protocol::{texts, FromViewer, StatusLevel, SubscribeChannel};
 use crate::session::rights::{Action, RoleRules};
 use crate::session::Client;
+use crate::throttle::Throttle;
 
-use super::{ClientId, Core, Effect, Now, Replies, SessionCapability};
+use super::{ClientId, Core, Effect, Now, Replies, SessionCapability, NOTICE_INTERVAL};
 
 /// No answer in this time means refused (design.md decision 6).
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -50,6 +51,8 @@ pub(crate) struct QuestionKey {
 /// The questions of a session.
 #[derive(Default)]
 pub(super) struct Questions {
+    /// How often the log tells of questions that are not asked.
+    unasked: Throttle,
     last: u64,
     /// Those that nobody waits for and that have not come back.
     late: HashSet<u64>,
@@ -124,7 +127,10 @@ impl Core {
         // A viewer asks one question at a time; its inbox waits, so `waiting` is only ever set here by a test's haste.
         let busy = registration.rights.running.is_some() || registration.rights.waiting.is_some();
         if busy || self.questions.late.len() >= MAX_LATE {
-            tracing::warn!(client = %id, action = %wish.action, "refused: earlier questions to authorize are still running");
+            if let Some(count) = self.questions.unasked.pass(1, NOTICE_INTERVAL, now.mono) {
+                let action = wish.action;
+                tracing::warn!(client = %id, %action, count, "refused: earlier questions to authorize are still running");
+            }
             return self.judged(id, message, &verdicts, now);
         }
         self.ask(id, message, wish.action, verdicts, questions.into(), now);

@@ -14,6 +14,7 @@ use crate::session::core::{Input, PublisherId};
 use crate::session::inbox::Inboxes;
 use crate::session::inputs::{EndReason, RoomEnd};
 use crate::session::tracks::publish_slots;
+use crate::throttle::Throttle;
 
 use super::statistics::Measured;
 use super::Driver;
@@ -24,6 +25,8 @@ pub(in crate::session) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 const REFUSING: usize = 64;
 /// Refusals under way and waiting for that. Further ones are not sent.
 const MAX_REFUSALS: usize = 1024;
+/// How often the log tells of streams that viewers should not have opened.
+const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The room the session is in.
 pub(super) struct InRoom {
@@ -34,6 +37,8 @@ pub(super) struct InRoom {
     pub(super) tasks: JoinSet<()>,
     pub(super) refusals: Arc<tokio::sync::Semaphore>,
     pub(super) refusing: Arc<tokio::sync::Semaphore>,
+    pub(super) other_topics: Throttle,
+    pub(super) excess_streams: Throttle,
     /// Our video tracks.
     pub(super) videos: HashMap<PublisherId, Arc<dyn VideoTrack>>,
     pub(super) publish_slots: Arc<tokio::sync::Semaphore>,
@@ -74,6 +79,8 @@ impl Driver {
             tasks: JoinSet::new(),
             refusals: Arc::new(tokio::sync::Semaphore::new(MAX_REFUSALS)),
             refusing: Arc::new(tokio::sync::Semaphore::new(REFUSING)),
+            other_topics: Throttle::default(),
+            excess_streams: Throttle::default(),
             videos: HashMap::new(),
             publish_slots: publish_slots(),
             end,
@@ -176,7 +183,9 @@ impl Driver {
             }
             RoomEvent::ByteStreamOpened { topic, sender, sender_sid, reader } => {
                 if topic != CONTROL_TOPIC {
-                    tracing::warn!(topic, identity = %sender, "a byte stream of another topic was ignored");
+                    if let Some(count) = room.other_topics.pass(1, LOG_INTERVAL, Instant::now().into_std()) {
+                        tracing::warn!(topic, identity = %sender, count, "a byte stream of another topic was ignored");
+                    }
                 } else if !room.inboxes.open(
                     sender.clone(),
                     sender_sid.clone(),
@@ -184,7 +193,9 @@ impl Driver {
                     &self.shared.inputs,
                     &self.shared.panics,
                 ) {
-                    tracing::warn!(identity = %sender, "one control stream too many was refused");
+                    if let Some(count) = room.excess_streams.pass(1, LOG_INTERVAL, Instant::now().into_std()) {
+                        tracing::warn!(identity = %sender, count, "one control stream too many was refused");
+                    }
                     if let Some(sid) = sender_sid {
                         let reason = "too many control streams are open".to_owned();
                         self.tell(Input::Malformed { sid, reason });

@@ -20,6 +20,7 @@ use super::{
     run_callback, Error, ErrorKind, GetParametersRequest, Parameter, ParameterHandler, ParameterPublisher,
     ParameterResponder, SetParametersRequest,
 };
+use crate::throttle::Throttle;
 use delivery::Delivery;
 use options::Rules;
 use weight::weight;
@@ -58,7 +59,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 pub struct ParameterStore {
     state: Mutex<State>,
     delivery: Delivery,
-    refused: Mutex<Refused>,
+    refused: Mutex<Throttle>,
 }
 
 #[derive(Default)]
@@ -76,13 +77,6 @@ struct Entry {
     rules: Arc<Rules>,
     parameter: Arc<Parameter>,
     weight: usize,
-}
-
-/// When refusals were logged the last time, and how many since.
-#[derive(Default)]
-struct Refused {
-    reported: Option<Instant>,
-    since: u64,
 }
 
 /// What is known of a declared parameter.
@@ -334,14 +328,7 @@ impl ParameterStore {
 
     fn report(&self, client: &super::Client, refusals: &[Error]) {
         let Some(first) = refusals.first() else { return };
-        let mut refused = self.refused.lock();
-        refused.since += refusals.len() as u64;
-        if refused.reported.is_some_and(|at| at.elapsed() < REPORT_EVERY) {
-            return;
-        }
-        let count = std::mem::take(&mut refused.since);
-        refused.reported = Some(Instant::now());
-        drop(refused);
+        let Some(count) = self.refused.lock().pass(refusals.len() as u64, REPORT_EVERY, Instant::now()) else { return };
         tracing::warn!(client = %client.id, identity = %client.identity, count, "a viewer's parameter was refused: {first}");
     }
 }

@@ -3,7 +3,10 @@
 use super::*;
 
 use crate::protocol::frame::{binary_frame, text_frame};
+use crate::protocol::{PlaybackCommand, PlaybackControl};
 use crate::room::memory::{Chunking, HeldEvent};
+
+use super::captured::Captured;
 
 /// An `advertise` frame of one client channel.
 pub(super) fn advertise(id: u32) -> Bytes {
@@ -101,6 +104,34 @@ async fn p_6_streams_of_other_topics_are_ignored_and_take_no_place() {
         own.push(viewer.stream.take());
     }
     assert!(!channel.is_wanted());
+    stage.finish().await;
+}
+
+/// What viewers do wrong a thousand times in a second is one line of the log, with the count in the next.
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_bad_input_is_no_flood_of_log_lines() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.viewer("ann").await;
+    viewer.barrier().await;
+    let log = Captured::start();
+    let control =
+        PlaybackControl { command: PlaybackCommand::Play, speed: 1.0, seek_time: None, request_id: String::new() };
+    let (broken, playback) = (text_frame(b"{").unwrap(), FromViewer::PlaybackControl(control).to_frame().unwrap());
+    let flood = [broken.repeat(1000), playback.repeat(1000)].concat();
+    for _ in 0..2 {
+        viewer.raw(flood.clone());
+        for _ in 0..20 {
+            let source = Arc::new(ChannelSource::new());
+            drop(viewer.room.open_byte_stream("chat", &["robot".into()], source).await.unwrap());
+        }
+        viewer.barrier().await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    let (errors, warnings) = (log.lines("ERROR"), log.lines("WARN"));
+    assert_eq!((errors.len(), warnings.len()), (2, 4), "{errors:?} {warnings:?}");
+    assert!(errors[1].contains("count=1000"), "{errors:?}");
+    assert!(warnings.iter().any(|line| line.contains("playback") && line.contains("count=1000")), "{warnings:?}");
+    assert!(warnings.iter().any(|line| line.contains("another topic") && line.contains("count=20")), "{warnings:?}");
     stage.finish().await;
 }
 
