@@ -1,8 +1,10 @@
 // The code of docs/parameters.md, run on the in-memory room. A test of the repository compares both.
 #include "page.hpp"
 
-#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <iostream>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
@@ -10,9 +12,26 @@
 
 namespace {
 
-struct Controller {
-  void set_gain(double value) { gain = value; }
-  std::atomic<double> gain{0};
+class Controller {
+ public:
+  void set_gain(double value) {
+    {
+      const std::lock_guard lock{mutex_};
+      gain_ = value;
+    }
+    changed_.notify_all();
+  }
+
+  /// Viewers are answered before `on_change` is called.
+  bool becomes(double value) {
+    std::unique_lock lock{mutex_};
+    return changed_.wait_for(lock, std::chrono::seconds{20}, [&] { return gain_ == value; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  double gain_ = 0;
 };
 
 std::vector<telelink::Parameter> read_elsewhere(const std::vector<std::string>&) {
@@ -50,7 +69,7 @@ TEST(Parameters, AreDeclaredReadAndSet) {
   Page page;
   Controller controller;
   ASSERT_TRUE(declare(page.options, controller));
-  EXPECT_EQ(controller.gain, 0.5);
+  EXPECT_TRUE(controller.becomes(0.5));
   page.start();
   const std::string wanted = R"({"op":"setParameters","id":"1","parameters":[
     {"name":"/arm/gain","type":"float64","value":2},{"name":"/mode","value":"sleep"},{"name":"/serial","value":"x"}]})";
@@ -60,7 +79,7 @@ TEST(Parameters, AreDeclaredReadAndSet) {
   EXPECT_NE(answer->find("2.0"), std::string::npos) << *answer;
   EXPECT_NE(answer->find("idle"), std::string::npos) << "not an allowed value: " << *answer;
   EXPECT_NE(answer->find("digger-7"), std::string::npos) << "read-only: " << *answer;
-  EXPECT_EQ(controller.gain, 2.0);
+  EXPECT_TRUE(controller.becomes(2.0));
 }
 
 TEST(Parameters, CanBeKeptElsewhere) {
