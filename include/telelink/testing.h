@@ -239,6 +239,65 @@ telelink_status telelink_test_viewer_asset(const struct telelink_test_viewer *vi
                                            struct telelink_test_answer *answer);
 
 /**
+ * Advertises a channel on which the viewer will publish. When this returns, the robot knows.
+ *
+ * @param viewer      Borrowed.
+ * @param channel_id  Chosen by the test.
+ * @param topic       Borrowed.
+ * @param encoding    Borrowed. Message encoding.
+ * @param timeout_ms  How long to wait for each step, milliseconds.
+ * @return TELELINK_STATUS_OK             the robot knows
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL, or a view has no data
+ *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
+ *         TELELINK_STATUS_TIMEOUT        not in time; the message says which step
+ * @threading One thread at a time for one viewer, blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_advertise(const struct telelink_test_viewer *viewer,
+                                               uint32_t channel_id,
+                                               telelink_str topic,
+                                               telelink_str encoding,
+                                               uint64_t timeout_ms);
+
+/**
+ * Withdraws a channel of the viewer. When this returns, the robot knows.
+ *
+ * @param viewer      Borrowed.
+ * @param channel_id  As advertised.
+ * @param timeout_ms  How long to wait for each step, milliseconds.
+ * @return TELELINK_STATUS_OK             the robot knows
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL
+ *         TELELINK_STATUS_TIMEOUT        not in time
+ * @threading One thread at a time for one viewer, blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_unadvertise(const struct telelink_test_viewer *viewer,
+                                                 uint32_t channel_id,
+                                                 uint64_t timeout_ms);
+
+/**
+ * Publishes one message on a channel of the viewer. When this returns, the robot has it; its callback may still be
+ * running.
+ *
+ * @param viewer      Borrowed.
+ * @param channel_id  As advertised.
+ * @param payload     Borrowed for the call and copied.
+ * @param timeout_ms  How long to wait for each step, milliseconds.
+ * @return TELELINK_STATUS_OK             the robot has it
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL, or `payload` has no data
+ *         TELELINK_STATUS_TIMEOUT        not in time
+ * @threading One thread at a time for one viewer, blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_publish(const struct telelink_test_viewer *viewer,
+                                             uint32_t channel_id,
+                                             telelink_bytes payload,
+                                             uint64_t timeout_ms);
+
+/**
  * The next JSON message of one kind that the robot sent, oldest first. Of 4,096 that wait, the oldest go.
  *
  * @param viewer      Borrowed.
@@ -430,6 +489,51 @@ TELELINK_API telelink_status telelink_test_server_set_loss(const struct telelink
 TELELINK_API
 telelink_status telelink_test_server_set_delay(const struct telelink_test_server *server,
                                                uint64_t delay_ms);
+
+/**
+ * Waits for a service of that name and calls it, without waiting for the answer.
+ *
+ * @param viewer       Borrowed.
+ * @param service      Borrowed. Name of the service.
+ * @param encoding     Borrowed. Encoding of the payload.
+ * @param payload      Borrowed for the call and copied.
+ * @param timeout_ms   How long to wait for the service, milliseconds.
+ * @param call_id_out  Receives the number for telelink_test_viewer_answer().
+ * @return TELELINK_STATUS_OK             sent
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `call_id_out` is NULL, or a view has no data
+ *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
+ *         TELELINK_STATUS_TIMEOUT        there is no such service
+ * @threading One thread at a time for one viewer, blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_call(const struct telelink_test_viewer *viewer,
+                                          telelink_str service,
+                                          telelink_str encoding,
+                                          telelink_bytes payload,
+                                          uint64_t timeout_ms,
+                                          uint32_t *call_id_out);
+
+/**
+ * Waits for the answer of a call.
+ *
+ * @param viewer      Borrowed.
+ * @param call_id     From telelink_test_viewer_call().
+ * @param timeout_ms  How long to wait, milliseconds.
+ * @param answer      Set up with telelink_test_answer_init(); written. Its views live until the next call of this
+ *                    function or of telelink_test_viewer_asset() on this viewer.
+ * @return TELELINK_STATUS_OK             here it is, a response or a failure
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `answer` is NULL
+ *         TELELINK_STATUS_STRUCT_SIZE    `answer` was not set up
+ *         TELELINK_STATUS_TIMEOUT        none came
+ * @threading One thread at a time for one viewer, blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_answer(const struct telelink_test_viewer *viewer,
+                                            uint32_t call_id,
+                                            uint64_t timeout_ms,
+                                            struct telelink_test_answer *answer);
 
 /**
  * Fills a frame with the defaults.
@@ -658,110 +762,6 @@ TELELINK_API
 telelink_status telelink_test_viewer_next_status(const struct telelink_test_viewer *viewer,
                                                  uint64_t timeout_ms,
                                                  struct telelink_test_status *status);
-
-/**
- * Advertises a channel on which the viewer will publish. When this returns, the robot knows.
- *
- * @param viewer      Borrowed.
- * @param channel_id  Chosen by the test.
- * @param topic       Borrowed.
- * @param encoding    Borrowed. Message encoding.
- * @param timeout_ms  How long to wait for each step, milliseconds.
- * @return TELELINK_STATUS_OK             the robot knows
- *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL, or a view has no data
- *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
- *         TELELINK_STATUS_TIMEOUT        not in time; the message says which step
- * @threading One thread at a time for one viewer, blocks.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_test_viewer_advertise(const struct telelink_test_viewer *viewer,
-                                               uint32_t channel_id,
-                                               telelink_str topic,
-                                               telelink_str encoding,
-                                               uint64_t timeout_ms);
-
-/**
- * Withdraws a channel of the viewer. When this returns, the robot knows.
- *
- * @param viewer      Borrowed.
- * @param channel_id  As advertised.
- * @param timeout_ms  How long to wait for each step, milliseconds.
- * @return TELELINK_STATUS_OK             the robot knows
- *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL
- *         TELELINK_STATUS_TIMEOUT        not in time
- * @threading One thread at a time for one viewer, blocks.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_test_viewer_unadvertise(const struct telelink_test_viewer *viewer,
-                                                 uint32_t channel_id,
-                                                 uint64_t timeout_ms);
-
-/**
- * Publishes one message on a channel of the viewer. When this returns, the robot has it; its callback may still be
- * running.
- *
- * @param viewer      Borrowed.
- * @param channel_id  As advertised.
- * @param payload     Borrowed for the call and copied.
- * @param timeout_ms  How long to wait for each step, milliseconds.
- * @return TELELINK_STATUS_OK             the robot has it
- *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL, or `payload` has no data
- *         TELELINK_STATUS_TIMEOUT        not in time
- * @threading One thread at a time for one viewer, blocks.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_test_viewer_publish(const struct telelink_test_viewer *viewer,
-                                             uint32_t channel_id,
-                                             telelink_bytes payload,
-                                             uint64_t timeout_ms);
-
-/**
- * Waits for a service of that name and calls it, without waiting for the answer.
- *
- * @param viewer       Borrowed.
- * @param service      Borrowed. Name of the service.
- * @param encoding     Borrowed. Encoding of the payload.
- * @param payload      Borrowed for the call and copied.
- * @param timeout_ms   How long to wait for the service, milliseconds.
- * @param call_id_out  Receives the number for telelink_test_viewer_answer().
- * @return TELELINK_STATUS_OK             sent
- *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `call_id_out` is NULL, or a view has no data
- *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8
- *         TELELINK_STATUS_TIMEOUT        there is no such service
- * @threading One thread at a time for one viewer, blocks.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_test_viewer_call(const struct telelink_test_viewer *viewer,
-                                          telelink_str service,
-                                          telelink_str encoding,
-                                          telelink_bytes payload,
-                                          uint64_t timeout_ms,
-                                          uint32_t *call_id_out);
-
-/**
- * Waits for the answer of a call.
- *
- * @param viewer      Borrowed.
- * @param call_id     From telelink_test_viewer_call().
- * @param timeout_ms  How long to wait, milliseconds.
- * @param answer      Set up with telelink_test_answer_init(); written. Its views live until the next call of this
- *                    function or of telelink_test_viewer_asset() on this viewer.
- * @return TELELINK_STATUS_OK             here it is, a response or a failure
- *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` or `answer` is NULL
- *         TELELINK_STATUS_STRUCT_SIZE    `answer` was not set up
- *         TELELINK_STATUS_TIMEOUT        none came
- * @threading One thread at a time for one viewer, blocks.
- * @since 0.1
- */
-TELELINK_API
-telelink_status telelink_test_viewer_answer(const struct telelink_test_viewer *viewer,
-                                            uint32_t call_id,
-                                            uint64_t timeout_ms,
-                                            struct telelink_test_answer *answer);
 
 #ifdef __cplusplus
 }  // extern "C"

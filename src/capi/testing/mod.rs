@@ -4,11 +4,13 @@
 mod peer;
 
 pub mod asset;
+pub mod client_publish;
 pub mod json;
 pub mod panic;
 pub mod results;
 pub mod send;
 pub mod server;
+pub mod service;
 pub mod video;
 pub mod viewer;
 

@@ -8,7 +8,8 @@ use crate::context::Schema;
 use crate::protocol::{self, texts, StatusLevel};
 
 use super::participants::NOTICE_INTERVAL;
-use super::{ClientChannel, ClientId, ClientMessage, Core, Event, Now, Replies, SessionCapability};
+use super::replies::Replies;
+use super::{ClientChannel, ClientId, ClientMessage, Core, Event, Now, SessionCapability};
 
 /// Channels one viewer may advertise at a time (S-191).
 const MAX_CHANNELS: usize = 256;

@@ -10,13 +10,16 @@ mod advertising;
 mod assets;
 mod channels;
 mod client_publish;
+mod effect;
 mod graph;
 mod idle;
+mod input;
 mod lease;
 mod parameters;
 mod participants;
 mod ping;
 mod recalls;
+mod replies;
 mod requests;
 mod resets;
 mod rights;
@@ -32,16 +35,13 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use indexmap::IndexMap;
 
-use crate::context::{ChannelId, ChannelRef};
-use crate::fanout::{Held, ResetCause, Slot};
-use crate::protocol::{FromViewer, ServerInfo, Status, StatusLevel, ToViewer};
+use crate::context::ChannelId;
+use crate::protocol::{FromViewer, ServerInfo, ToViewer};
 use crate::room::{Identity, Participant, Sid};
 use crate::throttle::Throttle;
 
-use super::deadman::ControlEvent;
 use super::lease::LeaseRules;
 use super::options::Limits;
 use super::rights::Rights;
@@ -52,6 +52,8 @@ use super::{
 };
 
 pub(crate) use channels::{ChannelAdded, VideoCapability};
+pub(crate) use effect::{Effect, Event};
+pub(crate) use input::Input;
 pub(crate) use parameters::ParameterSource;
 pub(crate) use ping::RttTracker;
 pub(crate) use requests::{Outcome, RequestId, Work};
@@ -71,9 +73,6 @@ use rights::Questions;
 use services::ServiceMap;
 use status::StatusBoard;
 use video::Videos;
-
-/// Statuses that answer one request; the rest shares one.
-const MAX_REPLIES: usize = 16;
 
 /// The two clocks at one moment.
 #[derive(Debug, Clone, Copy)]
@@ -96,180 +95,6 @@ pub(crate) struct Config {
     pub(crate) parameters: Option<ParameterSource>,
     /// How long a parameter or asset request may take (S-215).
     pub(crate) request_timeout: Option<Duration>,
-}
-
-/// What can happen to a session.
-pub(crate) enum Input {
-    /// The room was joined; these participants are in it.
-    Joined {
-        participants: Vec<Participant>,
-    },
-    /// The room was left or lost.
-    Left,
-    /// The transport connected anew under a new SID: every stream is void (S-27).
-    Reconnected {
-        participants: Vec<Participant>,
-    },
-    ParticipantConnected(Participant),
-    ParticipantActive(Participant),
-    ParticipantDisconnected {
-        sid: Sid,
-    },
-    /// A well-formed message of a viewer, read from a stream bound to `sid`.
-    Message {
-        sid: Sid,
-        message: FromViewer,
-    },
-    /// The last control stream of this connection has ended.
-    HungUp {
-        sid: Sid,
-    },
-    /// Something unreadable on a stream bound to `sid` (S-74a).
-    Malformed {
-        sid: Sid,
-        reason: String,
-    },
-    /// The registration has to be reset; `discarded` frames of its queue were thrown away.
-    Reset {
-        client: ClientId,
-        cause: ResetCause,
-        discarded: u64,
-    },
-    /// Channels came and went, since the last input of this kind.
-    Channels {
-        added: Vec<ChannelAdded>,
-        removed: Vec<ChannelRef>,
-    },
-    /// A video publication was answered.
-    VideoPublished {
-        publisher: PublisherId,
-        result: Result<Sid, String>,
-    },
-    /// A full reconnection gave a video track of ours a new SID.
-    VideoRenewed {
-        previous: Sid,
-        sid: Sid,
-    },
-    /// The server took a video track of ours away.
-    VideoLost {
-        sid: Sid,
-    },
-    /// What the conversions had to say since the last input of this kind.
-    VideoNews(Vec<VideoNews>),
-    /// `dropped` messages of a channel were over the data-track limit.
-    Oversize {
-        channel: ChannelId,
-        dropped: u64,
-    },
-    /// The services of the options: one that cannot be offered is left out (P-143).
-    OfferServices(Vec<Service>),
-    /// All or none (S-200).
-    AddServices(Vec<Service>),
-    RemoveServices(Vec<String>),
-    /// The application answered a request.
-    Answered {
-        request: RequestId,
-        outcome: Outcome,
-    },
-    PublishParameters(Vec<Parameter>),
-    PublishStatus(Status),
-    RemoveStatus(Vec<String>),
-    /// How long the session stays in a room without viewers.
-    IdleWindow(Option<Duration>),
-    /// The application wants the session to stay: the countdown of the idle window starts anew.
-    Stay,
-    /// The application's answer to [`Effect::Authorize`], one for each subject that it came to.
-    Authorized {
-        question: QuestionKey,
-        allowed: Vec<bool>,
-    },
-    /// A ping of this viewer was read at that time, although it may still wait for its turn.
-    Heartbeat {
-        client: ClientId,
-        at: Instant,
-    },
-    PublishGraph(ConnectionGraph),
-    /// A deadline named by [`Core::deadline`] may have passed.
-    Tick,
-}
-
-/// What has to be done. Applied in list order; each names the registration it belongs to.
-pub(crate) enum Effect {
-    /// Make a queue for this registration and open its control stream.
-    Open(Arc<Client>),
-    /// Close the queue of this registration for ever and discard what it holds.
-    Close(ClientId),
-    /// Queue a frame.
-    Send { client: ClientId, frame: Bytes },
-    /// Queue the answer of a request: waits aside when it does not fit, and keeps the request's slot until it is in.
-    Answer { client: ClientId, frame: Bytes, slot: Slot },
-    /// Send one frame on a stream of its own and close it (P-15).
-    Refuse { identity: Identity, frame: Bytes },
-    /// Publish the channel's data track, and keep it published.
-    StartTrack(ChannelRef),
-    /// Unpublish the channel's data track.
-    StopTrack(ChannelId),
-    /// A channel's pictures are wanted: make what converts them. Its route follows.
-    StartVideo { channel: ChannelRef, publisher: PublisherId },
-    /// Publish the track of a channel's pictures; answered by [`Input::VideoPublished`].
-    PublishVideo { channel: ChannelRef, publisher: PublisherId },
-    /// The answer was current: the pictures flow from now on.
-    AttachVideo { channel: ChannelId, publisher: PublisherId },
-    /// Take the publication back, if there is one, and keep the rest.
-    DropVideo { publisher: PublisherId },
-    /// A channel's pictures are not wanted any more. Its route follows.
-    StopVideo { channel: ChannelId, publisher: PublisherId },
-    /// Take back a publication that no publisher of ours stands for.
-    UnpublishOrphan(Sid),
-    /// Who gets the channel's messages from now on.
-    Route { channel: ChannelRef, reliable: Vec<ClientId>, lossy: bool },
-    /// The channel is gone: forget its counters and slot.
-    ForgetChannel(ChannelId),
-    /// Tell the application.
-    Event(Event),
-    /// The idle window has passed: leave the room. Always the last of its list.
-    Leave,
-    /// Run a handler of the application. `held` lives as long as the request's responder.
-    Call { client: ClientId, request: RequestId, work: Work, held: Held },
-    /// Ask the application whether a viewer may.
-    Authorize(Question),
-    /// Tell the application who holds control, without waiting for anything.
-    Control(ControlEvent),
-}
-
-/// What the application is told, in order.
-#[derive(Debug, Clone)]
-pub(crate) enum Event {
-    Subscribe(Arc<Client>, ChannelRef),
-    Unsubscribe(Arc<Client>, ChannelRef),
-    ClientAdvertise(Arc<Client>, Arc<ClientChannel>),
-    ClientUnadvertise(Arc<Client>, Arc<ClientChannel>),
-    Message(Arc<Client>, Arc<ClientChannel>, ClientMessage),
-    /// The first viewer follows the connection graph.
-    GraphSubscribe(Arc<Client>),
-    /// The last one does no longer.
-    GraphUnsubscribe(Arc<Client>),
-    /// These parameters have their first subscriber.
-    ParametersSubscribe(Vec<String>),
-    /// These have lost their last.
-    ParametersUnsubscribe(Vec<String>),
-}
-
-/// The statuses that answer one request: the first ones, and how many there would be. A request that names a million ids
-/// does not make a million texts.
-#[derive(Default)]
-struct Replies {
-    first: Vec<(StatusLevel, String)>,
-    total: usize,
-}
-
-impl Replies {
-    fn add(&mut self, level: StatusLevel, text: impl FnOnce() -> String) {
-        self.total += 1;
-        if self.first.len() < MAX_REPLIES {
-            self.first.push((level, text()));
-        }
-    }
 }
 
 /// The state of one session.
@@ -505,25 +330,6 @@ impl Core {
                 self.effects.extend(sends);
             }
             Err(error) => tracing::error!(%error, "a message could not be encoded and was not sent"),
-        }
-    }
-
-    /// Answers a viewer's request with an error or warning; such statuses carry no id (P-115).
-    fn reply_status(&mut self, client: ClientId, level: StatusLevel, message: impl Into<String>) {
-        self.send(client, &ToViewer::Status(Status { level, message: message.into(), id: None }));
-    }
-
-    /// Answers one request with several statuses. One request can name a million ids; its answers must not fill the
-    /// viewer's own queue. Those that do not fit share one status, made from their number.
-    fn reply_statuses(&mut self, client: ClientId, replies: Replies, more: impl Fn(usize) -> String) {
-        // A viewer with a queue more than half full is not asked for work, so a quarter of the queue always fits.
-        let most = (self.config.limits.message_backlog_size / 4).clamp(1, MAX_REPLIES);
-        let left = replies.total.saturating_sub(most);
-        for (level, text) in replies.first.into_iter().take(most) {
-            self.reply_status(client, level, text);
-        }
-        if left > 0 {
-            self.reply_status(client, StatusLevel::Error, more(left));
         }
     }
 

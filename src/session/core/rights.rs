@@ -17,7 +17,8 @@ use crate::session::rights::{Action, RoleRules};
 use crate::session::Client;
 use crate::throttle::Throttle;
 
-use super::{ClientId, Core, Effect, Now, Replies, SessionCapability, NOTICE_INTERVAL};
+use super::replies::Replies;
+use super::{ClientId, Core, Effect, Now, SessionCapability, NOTICE_INTERVAL};
 
 /// No answer in this time means refused (design.md decision 6).
 const PATIENCE: Duration = Duration::from_secs(2);

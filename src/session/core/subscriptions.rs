@@ -8,7 +8,8 @@ use crate::context::ChannelId;
 use crate::protocol::{texts, StatusLevel, SubscribeChannel};
 
 use super::channels::VideoCapability;
-use super::{ClientId, Core, Event, Replies};
+use super::replies::Replies;
+use super::{ClientId, Core, Event};
 
 /// Distinct unknown channels of one request that are told apart; what is named beyond is only counted.
 const MAX_UNKNOWN: usize = 1024;

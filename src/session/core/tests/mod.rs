@@ -26,10 +26,12 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::context::{Channel, Context, Qos, Schema};
+use crate::fanout::{ResetCause, Slot};
 use crate::protocol::frame::MAX_PAYLOAD;
 use crate::protocol::version::ATTRIBUTE;
 use crate::protocol::{AdvertisedSchema, FrameDecoder, FromViewer, Status, StatusLevel, SubscribeChannel, ToViewer};
 use crate::room::{Identity, Participant, ParticipantKind};
+use crate::session::deadman::ControlEvent;
 use crate::session::options::SessionOptions;
 use crate::session::service::ServiceAnswer;
 use crate::session::{Action, ControlLost};
