@@ -62,15 +62,12 @@ impl Core {
     pub(super) fn joined(&mut self, participants: Vec<Participant>, now: Now) {
         self.in_room = true;
         self.start_eager_tracks();
-        if self.has_known_speakers() {
-            for participant in &participants {
-                self.note_present(participant);
-            }
-            return self.greet_later(None, now);
+        for participant in &participants {
+            self.note_present(participant);
         }
-        // Those present at the join are treated like those who become active later (S-20).
-        for participant in participants {
-            self.participant_active(participant, now);
+        // Those present at the join are treated like those who become active later (S-20), a moment after it.
+        if !participants.is_empty() {
+            self.greet_later(None, now);
         }
     }
 

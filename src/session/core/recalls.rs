@@ -1,9 +1,10 @@
-//! Viewers after the robot has come back on a new connection (S-27).
+//! Viewers who are in the room before the robot: it may have come back on a new connection (S-27), or been started anew after
+//! its process was killed, which it cannot know.
 //!
 //! New streams can overtake the server's news that the old connection has ended, and what clients of LiveKit do when that
 //! comes is end every stream of the robot's identity, the new one too. Nothing tells the robot. So viewers are greeted a
-//! moment later, and those who had spoken to the robot before are watched for a while: one that does not speak again, or
-//! hangs up, is opened another stream, twice at most.
+//! moment later and then watched for a while: one that does not speak, or hangs up, is opened another stream, twice at most
+//! where it had spoken before, else once. After a full reconnection those who have never spoken are left alone.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -21,8 +22,10 @@ const FIRST_WAIT: Duration = Duration::from_secs(2);
 const HUNG_UP: Duration = Duration::from_secs(1);
 /// For how long a viewer is watched. The server's news is at most 3 s late (livekit-ffi.md 5.1).
 const WATCH: Duration = Duration::from_secs(10);
-/// How often a viewer is opened another stream.
+/// How often a viewer that had spoken before is opened another stream.
 const TIMES: u32 = 2;
+/// The same for others who were there before the robot joined.
+const TIMES_UNKNOWN: u32 = 1;
 
 #[derive(Default)]
 pub(super) struct Recalls {
@@ -100,11 +103,6 @@ impl Core {
         self.recalls.known = spoke.map(|(_, registration)| registration.client.identity.clone()).collect();
     }
 
-    /// Whether anybody had spoken on the connection before.
-    pub(super) fn has_known_speakers(&self) -> bool {
-        !self.recalls.known.is_empty()
-    }
-
     /// Greets those who are in the room when the news of the new connection has reached them.
     pub(super) fn greet_later(&mut self, cause: Option<ResetCause>, now: Now) {
         self.recalls.announced.clear();
@@ -139,12 +137,16 @@ impl Core {
         let mut participants: Vec<Participant> =
             self.present.values().filter(|participant| !announced.contains(&participant.sid)).cloned().collect();
         participants.sort_by_key(|participant| participant.joined_at_ms);
+        let known = std::mem::take(&mut self.recalls.known);
         for participant in participants {
             self.register_if_accepted(&participant, cause.map(|cause| (cause, 0)), now);
-        }
-        for identity in std::mem::take(&mut self.recalls.known) {
-            if let Some(&client) = self.by_identity.get(&identity) {
-                self.recalls.watch(client, FIRST_WAIT, TIMES, now);
+            let times = match cause {
+                _ if known.contains(&participant.identity) => TIMES,
+                None => TIMES_UNKNOWN,
+                Some(_) => 0,
+            };
+            if let Some(&client) = self.by_identity.get(&participant.identity) {
+                self.recalls.watch(client, FIRST_WAIT, times, now);
             }
         }
     }

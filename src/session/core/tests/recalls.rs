@@ -144,3 +144,29 @@ fn s_26_who_is_announced_before_the_greeting_is_greeted_when_active() {
     robot.input(Input::ParticipantActive(who("eve", "S2", 1000)));
     assert!(robot.current("S2").is_some());
 }
+
+#[test]
+fn s_20_who_was_there_before_the_robot_is_greeted_a_moment_later_and_once_more_if_it_stays_silent() {
+    let mut robot = Robot::new();
+    let a = robot.reliable("/a");
+    // The robot's process may have been killed a moment ago: the viewers may still see its last connection.
+    robot.input(Input::Joined { participants: vec![who("ann", "S1", 1000), who("bob", "S2", 1001)] });
+    assert_eq!(robot.open.len(), 0, "nobody is greeted before the news can have reached them");
+    robot.pass(NEWS);
+    let (ann, bob) = (robot.current("S1").unwrap(), robot.current("S2").unwrap());
+    robot.subscribe("S1", &[&a]);
+    robot.pass(seconds(2));
+    let again = robot.current("S2").unwrap();
+    assert_ne!(again, bob);
+    robot.pass(seconds(600));
+    assert_eq!((robot.current("S1"), robot.current("S2")), (Some(ann), Some(again)));
+}
+
+#[test]
+fn s_20_who_comes_after_the_robot_is_greeted_at_once_and_may_stay_silent() {
+    let mut robot = Robot::new();
+    robot.input(Input::Joined { participants: Vec::new() });
+    let ann = robot.viewer("ann", "S1");
+    robot.pass(seconds(600));
+    assert_eq!(robot.current("S1"), Some(ann));
+}
