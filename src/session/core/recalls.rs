@@ -3,8 +3,8 @@
 //!
 //! New streams can overtake the server's news that the old connection has ended, and what clients of LiveKit do when that
 //! comes is end every stream of the robot's identity, the new one too. Nothing tells the robot. So viewers are greeted a
-//! moment later and then watched for a while: one that does not speak, or hangs up, is opened another stream, twice at most
-//! where it had spoken before, else once. After a full reconnection those who have never spoken are left alone.
+//! moment later, and those who had spoken to this process before are watched for a while: one that does not speak again, or
+//! hangs up, is opened another stream, twice at most. Others may be silent because they have nothing to say.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -22,10 +22,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(2);
 const HUNG_UP: Duration = Duration::from_secs(1);
 /// For how long a viewer is watched. The server's news is at most 3 s late (livekit-ffi.md 5.1).
 const WATCH: Duration = Duration::from_secs(10);
-/// How often a viewer that had spoken before is opened another stream.
+/// How often a viewer is opened another stream.
 const TIMES: u32 = 2;
-/// The same for others who were there before the robot joined.
-const TIMES_UNKNOWN: u32 = 1;
 
 #[derive(Default)]
 pub(super) struct Recalls {
@@ -140,13 +138,10 @@ impl Core {
         let known = std::mem::take(&mut self.recalls.known);
         for participant in participants {
             self.register_if_accepted(&participant, cause.map(|cause| (cause, 0)), now);
-            let times = match cause {
-                _ if known.contains(&participant.identity) => TIMES,
-                None => TIMES_UNKNOWN,
-                Some(_) => 0,
-            };
-            if let Some(&client) = self.by_identity.get(&participant.identity) {
-                self.recalls.watch(client, FIRST_WAIT, times, now);
+            if let Some(&client) =
+                self.by_identity.get(&participant.identity).filter(|_| known.contains(&participant.identity))
+            {
+                self.recalls.watch(client, FIRST_WAIT, TIMES, now);
             }
         }
     }
