@@ -33,7 +33,14 @@ configure_package_config_file(cmake/telelinkConfig.cmake.in ${PROJECT_BINARY_DIR
                               INSTALL_DESTINATION ${package_dir} PATH_VARS CMAKE_INSTALL_INCLUDEDIR CMAKE_INSTALL_LIBDIR)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/telelinkConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 telelink_install(development FILES ${PROJECT_BINARY_DIR}/telelinkConfig.cmake
-                 ${PROJECT_BINARY_DIR}/telelinkConfigVersion.cmake cmake/TelelinkImport.cmake DESTINATION ${package_dir})
+                 ${PROJECT_BINARY_DIR}/telelinkConfigVersion.cmake cmake/TelelinkImport.cmake
+                 cmake/aarch64-linux-gnu.cmake DESTINATION ${package_dir})
+
+# What is copied from, and read: examples and the manual.
+set(TELELINK_INSTALL_DEVDOCDIR ${CMAKE_INSTALL_DOCDIR} CACHE STRING "Folder of the examples and the manual")
+telelink_install(development DIRECTORY examples DESTINATION ${TELELINK_INSTALL_DEVDOCDIR})
+install(DIRECTORY docs/ DESTINATION ${TELELINK_INSTALL_DEVDOCDIR}/manual COMPONENT development
+        FILES_MATCHING PATTERN "*.md" PATTERN "*.svg")
 
 # pkg-config finds the prefix from where the file lies, so that it moves with it.
 if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}")

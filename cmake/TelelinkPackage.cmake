@@ -1,6 +1,7 @@
 # Packages by CPack: one .tar.gz (cpack -G TGZ), or the Debian packages libtelelink0 and libtelelink-dev (cpack -G DEB, with
 # the install folders of Debian). scripts/package.sh sets what is asked for here; by itself nothing is made.
 set(TELELINK_PACKAGE_DOCS "" CACHE PATH "Folder with more documents for the package: licences of the crates, bill of materials")
+set(TELELINK_PACKAGE_VIEW "" CACHE FILEPATH "telelink-view, the viewer for a terminal, to go into the package")
 set(TELELINK_PACKAGE_GLIBC "" CACHE STRING "The glibc that the package needs, for the dependency of the Debian package")
 set(TELELINK_PACKAGE_ARCHITECTURE "" CACHE STRING "Debian's name of the machine: amd64, arm64")
 if(NOT TELELINK_PACKAGE_ARCHITECTURE)
@@ -10,10 +11,17 @@ endif()
 if(TELELINK_PACKAGE_DOCS)
   install(DIRECTORY ${TELELINK_PACKAGE_DOCS}/ DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
 endif()
+# Beside the LiveKit library, where it looks for it; people call it by a link.
+if(TELELINK_PACKAGE_VIEW)
+  install(PROGRAMS ${TELELINK_PACKAGE_VIEW} DESTINATION ${CMAKE_INSTALL_LIBDIR}/telelink COMPONENT development)
+  file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/packaging)
+  file(CREATE_LINK ../${CMAKE_INSTALL_LIBDIR}/telelink/telelink-view ${PROJECT_BINARY_DIR}/packaging/telelink-view SYMBOLIC)
+  install(FILES ${PROJECT_BINARY_DIR}/packaging/telelink-view DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT development)
+endif()
 # What Debian calls a package's copyright file; both packages have their own.
 install(FILES packaging/copyright DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT runtime)
-if(CMAKE_INSTALL_DOCDIR MATCHES "libtelelink${TELELINK_ABI}$")
-  install(FILES packaging/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libtelelink-dev COMPONENT development)
+if(NOT TELELINK_INSTALL_DEVDOCDIR STREQUAL CMAKE_INSTALL_DOCDIR)
+  install(FILES packaging/copyright DESTINATION ${TELELINK_INSTALL_DEVDOCDIR} COMPONENT development)
 endif()
 
 set(CPACK_PACKAGE_NAME telelink)
@@ -57,7 +65,8 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS
     "libtelelink${TELELINK_ABI} (= ${PROJECT_VERSION}-${CPACK_DEBIAN_PACKAGE_RELEASE})")
 set(CPACK_COMPONENT_DEVELOPMENT_DESCRIPTION
-    "Headers for C11 and C++17, the CMake package, the pkg-config file and the static library
-of telelink, which links a robot to remote viewers through any LiveKit server.")
+    "Headers for C11 and C++17, the CMake package, the pkg-config file, the static library,
+examples and the manual of telelink, which links a robot to remote viewers through any
+LiveKit server; and telelink-view, a viewer for the terminal.")
 
 include(CPack)

@@ -29,8 +29,9 @@ mkdir -p "$out" "$work/docs"
 say "licences of the crates"
 # cargo-about looks at the sources of all crates; offline it asks no git server for what one of them left out.
 cargo fetch --locked
-"$TOOLS/bin/cargo-about" generate --locked --offline --fail -c packaging/about.toml -o "$work/docs/THIRD-PARTY-LICENSES.txt" \
-  packaging/about.hbs
+# telelink-view's crates are those of the library and some more.
+"$TOOLS/bin/cargo-about" generate --locked --offline --fail -c packaging/about.toml --manifest-path client/Cargo.toml \
+  -o "$work/docs/THIRD-PARTY-LICENSES.txt" packaging/about.hbs
 say "bill of materials"
 "$ROOT/scripts/sbom.sh" "$work/docs/telelink.cdx.json"
 cp "$work/docs/telelink.cdx.json" "$out/"
@@ -55,24 +56,24 @@ for architecture in $architectures; do
   built="$CARGO_TARGET_DIR/$triple/release"
   prebuilt="$work/$architecture"
   mkdir -p "$prebuilt"
-  cp "$built/libtelelink.so" "$built/libtelelink.a" "$prebuilt/"
+  cp "$built/libtelelink.so" "$built/libtelelink.a" "$built/telelink-view" "$prebuilt/"
   # cargo strips no static library, and the standard library in it comes with its own debug information.
-  "${binutils}strip" --strip-debug "$prebuilt/libtelelink.a"
+  "${binutils}strip" --strip-debug "$prebuilt/libtelelink.a" "$prebuilt/telelink-view"
 
   tests/abi/check_symbols.sh "$prebuilt/libtelelink.so"
-  tests/abi/check_elf.sh "$PACKAGE_GLIBC" "$machine" "$prebuilt/libtelelink.so" "$built/telelink-view" "$livekit/liblivekit_ffi.so"
+  tests/abi/check_elf.sh "$PACKAGE_GLIBC" "$machine" "$prebuilt/libtelelink.so" "$prebuilt/telelink-view" "$livekit/liblivekit_ffi.so"
   "${binutils}gcc" -std=c11 -fsyntax-only -I include tests/abi/layout.c || die "the structs are not laid out as tests/abi/layout.h says"
 
   for kind in DEB TGZ; do
     # Debian has a folder of libraries for each kind of machine, and documents in one named after the package.
     folders=(-DCMAKE_INSTALL_LIBDIR=lib)
     [ "$kind" = TGZ ] || folders=(-DCMAKE_INSTALL_PREFIX=/usr "-DCMAKE_INSTALL_LIBDIR=lib/$machine-linux-gnu"
-      -DCMAKE_INSTALL_DOCDIR=share/doc/libtelelink0)
+      -DCMAKE_INSTALL_DOCDIR=share/doc/libtelelink0 -DTELELINK_INSTALL_DEVDOCDIR=share/doc/libtelelink-dev)
     cmake -S . -B "$work/$architecture-$kind" -G Ninja "${toolchain[@]}" -DCMAKE_BUILD_TYPE=Release \
       -DTELELINK_BUILD_TESTS=OFF -DTELELINK_BUILD_EXAMPLES=OFF -DTELELINK_INSTALL_STATIC=ON \
       -DTELELINK_PREBUILT_DIR="$prebuilt" -DTELELINK_LIVEKIT_LIBRARY="$livekit/liblivekit_ffi.so" \
       -DTELELINK_PACKAGE_ARCHITECTURE="$architecture" -DTELELINK_PACKAGE_GLIBC="$PACKAGE_GLIBC" \
-      -DTELELINK_PACKAGE_DOCS="$work/docs" "${folders[@]}" >"$work/configure.log" 2>&1 ||
+      -DTELELINK_PACKAGE_DOCS="$work/docs" -DTELELINK_PACKAGE_VIEW="$prebuilt/telelink-view" "${folders[@]}" >"$work/configure.log" 2>&1 ||
       { cat "$work/configure.log" >&2 && die "cmake could not configure the $kind package"; }
     (umask 022 && cmake --build "$work/$architecture-$kind" && cd "$work/$architecture-$kind" &&
       cpack -G "$kind" -B "$work/$architecture-$kind/out") >"$work/cpack.log" 2>&1 ||

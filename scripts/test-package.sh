@@ -44,6 +44,20 @@ streams() {
     --robot "env -u TELELINK_LIVEKIT_LIBRARY -u LIVEKIT_LIB_PATH LC_ALL=C.UTF-8 chroot $2 $3"
 }
 
+# What a program copies or calls, by its place in the prefix and its folder of documents.
+complete() {
+  inside "$1" sh -euc '
+    for file in "$0/$1/examples/cpp/camera.cpp" "$0/$1/examples/cpp/log_spdlog.cpp" "$0/$1/examples/c/minimal_robot_c.c" \
+      "$0/$1/manual/install.md" "$0/$1/manual/performance.svg" "$0"/lib/$2/cmake/telelink/aarch64-linux-gnu.cmake; do
+      [ -s "$file" ] || { echo "$file is not in the package" >&2; exit 1; }
+    done
+    # It finds the LiveKit library of the package: there is no server, and that is what it says. By its own name, since it
+    # asks /proc, which is not there, what a link leads to.
+    said="$(timeout 20 "$(readlink -f "$0/bin/telelink-view")" --url ws://127.0.0.1:1 --token x 2>&1 || true)"
+    case "$said" in *"library could not be loaded"* | "") echo "telelink-view: $said" >&2; exit 1 ;; esac
+  ' "$2" "$3" "$4"
+}
+
 for suite in $suites; do
   with_lock "root-$suite" base "$suite"
   root="$work/$suite"
@@ -55,6 +69,7 @@ for suite in $suites; do
   say "$suite: glibc $(inside "$root" ldd --version | sed -n '1s/.* //p'), $(inside "$root" g++ --version | head -1)"
 
   inside "$root" sh -c 'dpkg -i /test/*.deb' >/dev/null
+  complete "$root" /usr share/doc/libtelelink-dev "$(uname -m)-linux-gnu"
   inside "$root" sh -euc '
     ldconfig -p | grep -q "libtelelink\.so\.0 " || { echo "ldconfig does not know libtelelink.so.0" >&2; exit 1; }
     cd /test
@@ -77,6 +92,7 @@ for suite in $suites; do
 
   mkdir "$root/opt/telelink"
   tar -C "$root/opt/telelink" --strip-components=1 -xzf "$packages"/telelink-*-linux-"$(uname -m)".tar.gz
+  complete "$root" /opt/telelink share/doc/telelink .
   inside "$root" sh -euc '
     cd /test
     cmake -S package -B package/archive -DCMAKE_PREFIX_PATH=/opt/telelink >/dev/null && cmake --build package/archive >/dev/null

@@ -269,7 +269,9 @@ enum telelink_connection_status
    */
   TELELINK_CONNECTION_STATUS_CONNECTING = 0,
   /**
-   * In a room.
+   * In a room. A link that is lost without a word is noticed within 15 s; then the transport tries to get it back, for
+   * 16 s where connections are refused, some 110 s where packets vanish, at most 3 min. All that time the status
+   * stays connected; once the loss is noticed, `reconnecting` of telelink_session_stats is 1 and the log says so.
    */
   TELELINK_CONNECTION_STATUS_CONNECTED = 1,
   /**
@@ -905,7 +907,8 @@ typedef struct telelink_parameter_responder telelink_parameter_responder;
  *
  * Every change is published to the viewers that follow the parameter, whoever made it. Of what a viewer wants to set, each
  * parameter is decided by itself: one that is unknown, read-only, of the wrong type, out of range or refused by `validate`
- * keeps its value, the answer reports what is stored, and the reason goes to the robot's log.
+ * keeps its value, the answer reports what is stored, and the reason goes to the robot's log: one line a second at most,
+ * with the reason of one refusal and the `count` of all since the line before.
  *
  * At most 16,384 parameters, names of 1,024 bytes, values of about 1 MiB, and 12 MiB together.
  */
@@ -922,7 +925,7 @@ typedef struct telelink_service_responder telelink_service_responder;
 typedef struct telelink_session telelink_session;
 
 /**
- * All figures of a session at one moment: the sums, each viewer, each channel, and all of it as a text for Prometheus.
+ * The figures of a session at one moment: the sums, each viewer, each channel, and all of it as a text for Prometheus.
  */
 typedef struct telelink_session_snapshot telelink_session_snapshot;
 
@@ -1163,7 +1166,8 @@ typedef struct telelink_channel_options {
  * itself, in JSON: `/telelink/control/take`, `/telelink/control/hand_over` with `{"identity": "..."}`,
  * `/telelink/control/release` and `/telelink/control/state`. While somebody holds it, what others publish, call and set
  * is refused where it is needed; while nobody does, everybody may act. A status with the id `telelink-control` tells
- * every viewer who holds it. Names of services below `/telelink/` are not free for the application.
+ * every viewer who holds it. While the lease is on, names of services below `/telelink/` are telelink's own:
+ * TELELINK_STATUS_INVALID_VALUE.
  *
  * Control ends when its holder releases it or hands it over, leaves or is reset, or when its heartbeat stops: the ping
  * that viewers send every second.
@@ -1992,7 +1996,8 @@ typedef struct telelink_service {
                      const struct telelink_service_request *request,
                      struct telelink_service_responder *responder);
   /**
-   * Name, unique in the session. Required.
+   * Name. Required. Of equal names in telelink_session_options the last counts, with a warning in the log;
+   * telelink_session_add_services() answers TELELINK_STATUS_DUPLICATE.
    */
   struct telelink_str name;
   /**
@@ -2310,7 +2315,8 @@ typedef struct telelink_session_options {
    */
   size_t metadata_count;
   /**
-   * Message encodings that viewers may use for publishing and service calls, for example "json". Default none.
+   * Encodings of messages and calls that the robot reads, for example "json": a hint for viewers, who may publish in
+   * others all the same, and what a service without `request` accepts. Default none.
    */
   const struct telelink_str *supported_encodings;
   /**
@@ -2326,9 +2332,9 @@ typedef struct telelink_session_options {
    */
   const struct telelink_session_policy *policy;
   /**
-   * Services offered from the start: pointers, whose contexts are consumed. Of equal names the last counts. One that
-   * viewers cannot be shown (a text schema that is not UTF-8, more than a message of 16 MiB holds) is left out, and
-   * the log says why. Default none.
+   * Services offered from the start: pointers, whose contexts are consumed. Of equal names the last counts, with a
+   * warning in the log. One that viewers cannot be shown (a text schema that is not UTF-8, more than a message of
+   * 16 MiB holds) is left out, and the log says why. Default none.
    */
   const struct telelink_service *const *services;
   /**
@@ -2636,8 +2642,8 @@ typedef struct telelink_channel_stats {
 } telelink_channel_stats;
 
 /**
- * Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are those since the session was
- * started, also of channels that are closed now.
+ * Figures of a session, all of one moment but `ice_rtt_ms`. Set up with telelink_session_stats_init(). Counts of messages
+ * are those since the session was started, also of channels that are closed now.
  */
 typedef struct telelink_session_stats {
   /**
@@ -2665,7 +2671,8 @@ typedef struct telelink_session_stats {
    */
   uint64_t backlog_bytes;
   /**
-   * Round trip to the LiveKit server as ICE measures it, milliseconds; negative while unknown.
+   * Round trip to the LiveKit server as ICE measures it, milliseconds, in steps of about 1: 0 is less than that. Taken
+   * every 30 s, the first time 30 s after the session's start; negative until then, and for up to 30 s in a new room.
    */
   double ice_rtt_ms;
   /**
@@ -2729,6 +2736,15 @@ typedef struct telelink_session_stats {
    * Viewers that were reset because their stream broke, or stood still for 30 s.
    */
   uint64_t write_failure_resets;
+  /**
+   * 1 while the transport has lost its link and tries to get it back, else 0. The connection's status is
+   * TELELINK_CONNECTION_STATUS_CONNECTED meanwhile.
+   */
+  uint32_t reconnecting;
+  /**
+   * 0.
+   */
+  uint32_t reserved;
 } telelink_session_stats;
 
 /**
@@ -2913,6 +2929,10 @@ telelink_status telelink_channel_options_init(struct telelink_channel_options *o
  * Opens a channel: viewers learn of it before this returns.
  *
  * Topics need not be unique: two channels of one topic are two channels.
+ *
+ * The content of schemas is not looked at here. A channel that viewers could not read (protobuf, flatbuffer, ros1 or cdr
+ * without a schema, a text schema that is not UTF-8) is opened all the same and recorded by an MCAP writer, but viewers
+ * do not see it: each session says "the channel cannot be advertised" in the log, with topic and reason.
  *
  * @param context  Borrowed.
  * @param topic    Borrowed. Not empty, at most 64 KiB.
@@ -4209,7 +4229,7 @@ TELELINK_API telelink_status telelink_session_last_error(const struct telelink_s
  *                                        shown the service: a text schema that is not UTF-8, a schema above 8 MiB,
  *                                        more than a message of 16 MiB holds; the message names the service
  *         TELELINK_STATUS_STRUCT_SIZE    a service was not set up with telelink_service_init()
- *         TELELINK_STATUS_DUPLICATE      there is a service of that name
+ *         TELELINK_STATUS_DUPLICATE      there is a service of that name, in the session or twice in `services`
  *         TELELINK_STATUS_NOT_SUPPORTED  the session's capabilities do not have TELELINK_CAPABILITY_SERVICES
  *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s, or 1,024 contexts wait for a `drop`
  *                                        that does not return

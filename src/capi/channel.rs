@@ -187,6 +187,10 @@ pub unsafe extern "C" fn telelink_channel_options_init(
 ///
 /// Topics need not be unique: two channels of one topic are two channels.
 ///
+/// The content of schemas is not looked at here. A channel that viewers could not read (protobuf, flatbuffer, ros1 or cdr
+/// without a schema, a text schema that is not UTF-8) is opened all the same and recorded by an MCAP writer, but viewers
+/// do not see it: each session says "the channel cannot be advertised" in the log, with topic and reason.
+///
 /// @param context  Borrowed.
 /// @param topic    Borrowed. Not empty, at most 64 KiB.
 /// @param options  Borrowed, optional: NULL means all defaults.

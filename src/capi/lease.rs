@@ -49,7 +49,8 @@ impl From<ControlLost> for telelink_control_lost {
 /// itself, in JSON: `/telelink/control/take`, `/telelink/control/hand_over` with `{"identity": "..."}`,
 /// `/telelink/control/release` and `/telelink/control/state`. While somebody holds it, what others publish, call and set
 /// is refused where it is needed; while nobody does, everybody may act. A status with the id `telelink-control` tells
-/// every viewer who holds it. Names of services below `/telelink/` are not free for the application.
+/// every viewer who holds it. While the lease is on, names of services below `/telelink/` are telelink's own:
+/// TELELINK_STATUS_INVALID_VALUE.
 ///
 /// Control ends when its holder releases it or hands it over, leaves or is reset, or when its heartbeat stops: the ping
 /// that viewers send every second.

@@ -22,7 +22,8 @@ use crate::session::{
 ///
 /// Every change is published to the viewers that follow the parameter, whoever made it. Of what a viewer wants to set, each
 /// parameter is decided by itself: one that is unknown, read-only, of the wrong type, out of range or refused by `validate`
-/// keeps its value, the answer reports what is stored, and the reason goes to the robot's log.
+/// keeps its value, the answer reports what is stored, and the reason goes to the robot's log: one line a second at most,
+/// with the reason of one refusal and the `count` of all since the line before.
 ///
 /// At most 16,384 parameters, names of 1,024 bytes, values of about 1 MiB, and 12 MiB together.
 pub struct telelink_parameter_store {

@@ -76,7 +76,8 @@ pub struct telelink_service {
             responder: *mut telelink_service_responder,
         ),
     >,
-    /// Name, unique in the session. Required.
+    /// Name. Required. Of equal names in telelink_session_options the last counts, with a warning in the log;
+    /// telelink_session_add_services() answers TELELINK_STATUS_DUPLICATE.
     pub name: telelink_str,
     /// Type name; may be empty.
     pub type_name: telelink_str,

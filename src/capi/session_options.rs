@@ -96,7 +96,8 @@ pub struct telelink_session_options {
     pub metadata: *const telelink_pair,
     /// Number of metadata entries.
     pub metadata_count: usize,
-    /// Message encodings that viewers may use for publishing and service calls, for example "json". Default none.
+    /// Encodings of messages and calls that the robot reads, for example "json": a hint for viewers, who may publish in
+    /// others all the same, and what a service without `request` accepts. Default none.
     pub supported_encodings: *const telelink_str,
     /// Number of encodings.
     pub supported_encodings_count: usize,
@@ -104,9 +105,9 @@ pub struct telelink_session_options {
     pub callbacks: *const telelink_session_callbacks,
     /// Optional: decisions about channels. Its context is consumed.
     pub policy: *const telelink_session_policy,
-    /// Services offered from the start: pointers, whose contexts are consumed. Of equal names the last counts. One that
-    /// viewers cannot be shown (a text schema that is not UTF-8, more than a message of 16 MiB holds) is left out, and
-    /// the log says why. Default none.
+    /// Services offered from the start: pointers, whose contexts are consumed. Of equal names the last counts, with a
+    /// warning in the log. One that viewers cannot be shown (a text schema that is not UTF-8, more than a message of
+    /// 16 MiB holds) is left out, and the log says why. Default none.
     pub services: *const *const telelink_service,
     /// Number of services.
     pub services_count: usize,

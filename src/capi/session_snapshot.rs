@@ -12,7 +12,7 @@ use super::status::{telelink_status, Failure};
 use super::view::{self, telelink_pair, telelink_str};
 use crate::session::{ChannelStats, SessionStats, ViewerStats};
 
-/// All figures of a session at one moment: the sums, each viewer, each channel, and all of it as a text for Prometheus.
+/// The figures of a session at one moment: the sums, each viewer, each channel, and all of it as a text for Prometheus.
 pub struct telelink_session_snapshot {
     stats: SessionStats,
     /// What the last result of telelink_session_snapshot_prometheus() points into.

@@ -7,8 +7,8 @@ use super::sized;
 use super::status::telelink_status;
 use crate::session::SessionStats;
 
-/// Figures of a session. Set up with telelink_session_stats_init(). Counts of messages are those since the session was
-/// started, also of channels that are closed now.
+/// Figures of a session, all of one moment but `ice_rtt_ms`. Set up with telelink_session_stats_init(). Counts of messages
+/// are those since the session was started, also of channels that are closed now.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct telelink_session_stats {
@@ -24,7 +24,8 @@ pub struct telelink_session_stats {
     pub subscriptions: u64,
     /// Bytes that wait for all viewers now.
     pub backlog_bytes: u64,
-    /// Round trip to the LiveKit server as ICE measures it, milliseconds; negative while unknown.
+    /// Round trip to the LiveKit server as ICE measures it, milliseconds, in steps of about 1: 0 is less than that. Taken
+    /// every 30 s, the first time 30 s after the session's start; negative until then, and for up to 30 s in a new room.
     pub ice_rtt_ms: f64,
     /// Mean round trip of the viewers' pings, milliseconds; negative while unknown.
     pub ping_rtt_ms: f64,
@@ -57,6 +58,11 @@ pub struct telelink_session_stats {
     pub overflow_resets: u64,
     /// Viewers that were reset because their stream broke, or stood still for 30 s.
     pub write_failure_resets: u64,
+    /// 1 while the transport has lost its link and tries to get it back, else 0. The connection's status is
+    /// TELELINK_CONNECTION_STATUS_CONNECTED meanwhile.
+    pub reconnecting: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 sized_struct!(
@@ -85,6 +91,8 @@ sized_struct!(
         reconnects: 0,
         overflow_resets: 0,
         write_failure_resets: 0,
+        reconnecting: 0,
+        reserved: 0,
     },
 );
 
@@ -114,6 +122,8 @@ impl From<&SessionStats> for telelink_session_stats {
             reconnects: stats.reconnects,
             overflow_resets: stats.overflow_resets,
             write_failure_resets: stats.write_failure_resets,
+            reconnecting: stats.reconnecting.into(),
+            reserved: 0,
         }
     }
 }

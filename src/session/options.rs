@@ -56,7 +56,8 @@ pub struct SessionOptions {
     pub metadata: BTreeMap<String, String>,
     /// What viewers may do. Duplicates are ignored.
     pub capabilities: Vec<SessionCapability>,
-    /// Message encodings viewers may use for publishing and service calls, for example `json`.
+    /// Encodings of messages and calls that the robot reads, for example `json`: a hint for viewers, who may publish in
+    /// others all the same, and what a service without a request encoding accepts.
     pub supported_encodings: Vec<String>,
     /// Session id in `serverInfo`. Default empty.
     pub session_id: String,

@@ -52,6 +52,8 @@ impl SessionStats {
         page.gauge("uptime_seconds", "Time since the session was started.", self.uptime.as_secs_f64());
         page.counter("joins_total", "Rooms entered; the first join counts.", self.joins);
         page.counter("reconnects_total", "Links lost and got back without leaving the room.", self.reconnects);
+        let reconnecting = u8::from(self.reconnecting);
+        page.gauge("reconnecting", "1 while the transport tries to get a lost link back.", reconnecting);
         page.gauge("viewers", "Registered viewers.", self.viewers.len());
         page.gauge("subscriptions", "Subscriptions of all viewers.", self.subscriptions);
         page.gauge("backlog_bytes", "Bytes waiting for all viewers.", self.backlog_bytes);

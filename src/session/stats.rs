@@ -10,7 +10,7 @@ use super::{Client, ConnectionStatus, Error};
 /// Period of the line, and time to the first one (S-259).
 pub(crate) const PERIOD: Duration = Duration::from_secs(30);
 
-/// What a session measures, at one moment.
+/// What a session measures, at one moment; `room` and `ice_rtt` alone are older, by 30 s at most.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct SessionStats {
@@ -24,6 +24,9 @@ pub struct SessionStats {
     pub joins: u64,
     /// Times that the transport lost its link and got it back without leaving the room.
     pub reconnects: u64,
+    /// The transport has lost its link and tries to get it back; `status` is `Connected` meanwhile (S-27). A link that is
+    /// dead without a word counts from when that is noticed.
+    pub reconnecting: bool,
     /// Subscriptions of all viewers.
     pub subscriptions: usize,
     /// Bytes waiting for all viewers.

@@ -110,6 +110,28 @@ TEST(SessionStats, DropsAreCountedByTheirCause) {
   EXPECT_EQ(channel.lossy_messages, 0U);
 }
 
+// S-27: a transport that reconnects is no status of its own.
+TEST(SessionStats, SayThatTheLinkIsLost) {
+  const telelink::testing::Server server;
+  const telelink::Context context;
+  const auto session = Session::start(context, support::robot(server));
+  ASSERT_TRUE(session);
+  ASSERT_TRUE(server.viewer("yard", "operator")->robot_name());
+  auto stats = session->stats();
+  ASSERT_TRUE(stats);
+  EXPECT_FALSE(stats->reconnecting);
+  server.set_reachable(false);
+  stats = session->stats();
+  ASSERT_TRUE(stats);
+  EXPECT_TRUE(stats->reconnecting);
+  EXPECT_EQ(session->status(), telelink::ConnectionStatus::connected);
+  server.set_reachable(true);
+  stats = session->stats();
+  ASSERT_TRUE(stats);
+  EXPECT_FALSE(stats->reconnecting);
+  EXPECT_EQ(stats->reconnects, 1U);
+}
+
 TEST(SessionStats, PrometheusTextIsServedAsItIs) {
   telelink::testing::Server server;
   telelink::Context context;

@@ -2,6 +2,7 @@
 #include <telelink/telelink.h>
 
 #include <stdio.h>
+#include <unistd.h>
 
 int main(void) {
   telelink_context* context = NULL;
@@ -23,8 +24,10 @@ int main(void) {
       telelink_session_create(context, &options, &session) != TELELINK_STATUS_OK) {
     fprintf(stderr, "%s\n", telelink_last_error_message());
     failed = 1;
-  } else {
+  }
+  for (int second = 0; !failed && second < 3600; ++second) { /* viewers come when they like */
     telelink_channel_log(battery, telelink_text_data("{\"percent\": 81}"));
+    sleep(1);
   }
 
   telelink_session_free(session); /* leaves the room and waits for it */

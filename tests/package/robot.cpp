@@ -3,7 +3,6 @@
 #include <telelink/telelink.hpp>
 
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 #include <string>
 #include <thread>
@@ -13,8 +12,6 @@
 int main() {
   telelink::Context context;
   telelink::SessionOptions options;
-  options.url = std::getenv("LIVEKIT_URL");
-  options.token = std::getenv("LIVEKIT_TOKEN");
   auto session = telelink::Session::start(context, std::move(options));
   if (!session) { std::cerr << session.error().message << '\n'; return 1; }
 

@@ -26,10 +26,15 @@ class Context {
 
   /// Opens a channel: viewers learn of it at once. Two channels of one topic are two channels.
   ///
+  /// The content of schemas is not looked at here. A channel that viewers could not read (protobuf, flatbuffer, ros1 or
+  /// cdr without a schema, a text schema that is not UTF-8) is opened all the same and recorded by an McapWriter, but
+  /// viewers do not see it: each session says "the channel cannot be advertised" in the log, with topic and reason.
+  ///
   /// @param topic    not empty, for example "/battery"
   /// @param format   json(), json_schema(..), protobuf(..), ros2msg(..), ...
   /// @param options  reliable or lossy, metadata
-  /// @return the channel; Status::invalid_value or Status::invalid_utf8, and the message says which argument
+  /// @return the channel; Status::invalid_utf8 (topic, encoding, metadata, name of the schema) or Status::invalid_value
+  ///         (an empty topic, something too long, a schema above 8 MiB among it), and the message says which
   Result<Channel> channel(std::string_view topic, const Format& format, const ChannelOptions& options = {}) const {
     telelink_channel_options c;
     if (const auto status = telelink_channel_options_init(&c, sizeof c); status != TELELINK_STATUS_OK) {

@@ -197,7 +197,8 @@ class ParameterHandle;
 ///
 /// Every change is published to the viewers that follow the parameter, whoever made it. Of what a viewer wants to set,
 /// each parameter is decided by itself: one that is unknown, read-only, of the wrong type, out of range or refused by
-/// its validate() keeps its value, the answer reports what is stored, and the reason goes to the log.
+/// its validate() keeps its value, the answer reports what is stored, and the reason goes to the log: one line a second
+/// at most, with the reason of one refusal and the `count` of all since the line before.
 ///
 /// Copies of a store are the same store. It lives as long as a copy, a handle or a session uses it. Thread-safe.
 class ParameterStore {

@@ -64,7 +64,9 @@ class ServiceResponder {
 /// The handler runs on threads of the session, up to 32 calls at once, also of the same service; it may block, or keep
 /// the responder and return. An exception that leaves it is reported on standard error, and the viewer gets an error.
 struct Service {
-  std::string name = {};                                                      ///< unique in the session
+  /// Of equal names in SessionOptions::services the last counts, with a warning in the log; Session::add_service()
+  /// answers Status::duplicate.
+  std::string name = {};
   std::string type = {};                                                      ///< type name, may be empty
   std::function<void(const ServiceRequest&, ServiceResponder)> handler = {};  ///< required
   std::optional<Format> request = std::nullopt;   ///< what requests look like; others are refused

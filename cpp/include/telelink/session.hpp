@@ -160,7 +160,7 @@ class Session {
     return Client{client};
   }
 
-  /// Figures of the session, each viewer and each channel, all of one moment.
+  /// Figures of the session, each viewer and each channel.
   Result<SessionStats> stats() const {
     const auto snapshot = detail::SessionSnapshot::of(handle_.get());
     if (!snapshot) return snapshot.error();

@@ -25,6 +25,10 @@
 namespace telelink {
 
 /// State of a session's connection.
+///
+/// A link that is lost without a word is noticed within 15 s; then the transport tries to get it back, for 16 s where
+/// connections are refused, some 110 s where packets vanish, at most 3 min. All that time the status stays connected;
+/// once the loss is noticed, SessionStats::reconnecting and the log say so (docs/reliability.md).
 enum class ConnectionStatus : std::int32_t {
   connecting = 0,     ///< trying to get into a room, for the first time or again
   connected = 1,      ///< in a room
@@ -145,9 +149,12 @@ struct SessionOptions {
   std::string session_id = {};                       ///< shown to viewers
   std::map<std::string, std::string> metadata = {};  ///< shown to viewers
 
-  Capabilities capabilities = Capabilities::none;     ///< what viewers may do
-  std::vector<std::string> supported_encodings = {};  ///< of messages from viewers, for example "json"
-  /// Offered from the start. One that viewers cannot be shown is left out, and the log says why: add_services().
+  Capabilities capabilities = Capabilities::none;  ///< what viewers may do
+  /// Encodings of messages and calls that the robot reads, for example "json": a hint for viewers, who may publish in
+  /// others all the same, and what a service without `request` accepts.
+  std::vector<std::string> supported_encodings = {};
+  /// Offered from the start. Of equal names the last counts, with a warning in the log. One that viewers cannot be
+  /// shown is left out, and the log says why: add_services().
   std::vector<Service> services = {};
 
   /// Serves files to viewers as assets.

@@ -70,16 +70,19 @@ struct ChannelStats {
   VideoStats video = {};                     ///< its video
 };
 
-/// Figures of a session, all of one moment. Counts of messages are those since the session was started, also of
-/// channels that are closed now.
+/// Figures of a session, all of one moment but ice_rtt_ms. Counts of messages are those since the session was started,
+/// also of channels that are closed now.
 struct SessionStats {
-  std::chrono::milliseconds uptime{0};               ///< since the session was started
-  std::uint64_t joins = 0;                           ///< rooms entered so far; the first counts
-  std::uint64_t reconnects = 0;                      ///< links lost and got back without leaving the room
-  std::uint64_t viewers = 0;                         ///< registered now
-  std::uint64_t subscriptions = 0;                   ///< of all viewers now
-  std::uint64_t backlog_bytes = 0;                   ///< waiting for all viewers now
-  std::optional<double> ice_rtt_ms = std::nullopt;   ///< round trip to the LiveKit server
+  std::chrono::milliseconds uptime{0};  ///< since the session was started
+  std::uint64_t joins = 0;              ///< rooms entered so far; the first counts
+  std::uint64_t reconnects = 0;         ///< links lost and got back without leaving the room
+  bool reconnecting = false;            ///< a link is lost and tried to get back; status() is connected
+  std::uint64_t viewers = 0;            ///< registered now
+  std::uint64_t subscriptions = 0;      ///< of all viewers now
+  std::uint64_t backlog_bytes = 0;      ///< waiting for all viewers now
+  /// Round trip to the LiveKit server as ICE measures it, in steps of about 1 ms: 0 is less than that. Measured every
+  /// 30 s, first 30 s after the session's start; unknown until then, and for up to 30 s in a new room.
+  std::optional<double> ice_rtt_ms = std::nullopt;
   std::optional<double> ping_rtt_ms = std::nullopt;  ///< mean round trip of the viewers' pings
   std::uint64_t reliable_messages = 0;               ///< given to control streams, once each
   std::uint64_t reliable_bytes = 0;                  ///< their bytes
@@ -154,6 +157,7 @@ class SessionSnapshot {
     stats.uptime = std::chrono::milliseconds{c.uptime_ms};
     stats.joins = c.joins;
     stats.reconnects = c.reconnects;
+    stats.reconnecting = c.reconnecting != 0;
     stats.viewers = c.viewers;
     stats.subscriptions = c.subscriptions;
     stats.backlog_bytes = c.backlog_bytes;

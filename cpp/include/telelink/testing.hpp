@@ -308,12 +308,14 @@ class Server {
     return Viewer{viewer};
   }
 
-  /// Not reachable, every link breaks and every join fails.
+  /// Not reachable, every link breaks and every join fails. As with LiveKit the robot's transport first tries to get
+  /// its link back: SessionStats::reconnecting is true at once, the status is connecting after 16 s.
   void set_reachable(bool reachable) const noexcept {
     (void)telelink_test_server_set_reachable(handle_.get(), reachable ? 1 : 0);
   }
 
-  /// Ends a participant's connection; a session joins again.
+  /// Ends a participant's connection; a session joins again. For a viewer that is a new session of the robot: its
+  /// subscriptions and its own channels are gone, and are made anew with subscribe() and advertise().
   Result<void> disconnect(std::string_view identity) const {
     return detail::check(telelink_test_server_disconnect(handle_.get(), detail::view(identity)));
   }

@@ -137,7 +137,9 @@ pub unsafe extern "C" fn telelink_test_server_token(
     })
 }
 
-/// Makes the server reachable or not. Not reachable, every link breaks and every join fails.
+/// Makes the server reachable or not. Not reachable, every link breaks and every join fails. As with LiveKit the robot's
+/// transport first tries to get its link back: `reconnecting` of telelink_session_stats is 1 at once, the status is
+/// TELELINK_CONNECTION_STATUS_CONNECTING after 16 s.
 ///
 /// @param server     Borrowed.
 /// @param reachable  0 or 1.
@@ -160,7 +162,8 @@ pub unsafe extern "C" fn telelink_test_server_set_reachable(
     })
 }
 
-/// Ends a participant's connection. It hears why: its room was closed. A session joins again.
+/// Ends a participant's connection. It hears why: its room was closed. A session joins again; for a viewer that is a new
+/// session of the robot: its subscriptions and its own channels are gone, and are made anew.
 ///
 /// @param server    Borrowed.
 /// @param identity  Borrowed. Whose; in every room.

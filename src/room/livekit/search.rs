@@ -19,8 +19,9 @@ const VARIABLES: [Variable; 2] = [TELELINK_LIVEKIT_LIBRARY, LIVEKIT_LIB_PATH];
 
 /// How to get the file; the version is the one messages.rs is checked against.
 const HOW_TO_GET: &str =
-    "Get it with `make tools` in the telelink checkout, or take livekit/rtc/resources/ out of the \
-     wheel that `pip download --no-deps --only-binary=:all: livekit==1.2.1` fetches, and name the file in \
+    "Copy lib/telelink/liblivekit_ffi.so of telelink's archive or package beside the program, get it with `make tools` in \
+     the telelink checkout, or take livekit/rtc/resources/ out of the wheel that \
+     `pip download --no-deps --only-binary=:all: livekit==1.2.1` fetches; a file elsewhere is named in \
      TELELINK_LIVEKIT_LIBRARY";
 
 /// One place to try.
@@ -113,6 +114,6 @@ mod tests {
         let candidate = Candidate { path: "/opt/x.so".into(), origin: "the library path option" };
         let text = LibraryError::new(vec![(candidate, "no such file".into())]).to_string();
         assert!(text.contains("/opt/x.so (the library path option): no such file"), "{text}");
-        assert!(text.contains("pip download") && text.contains("make tools"), "{text}");
+        assert!(["lib/telelink/", "pip download", "make tools"].iter().all(|cure| text.contains(cure)), "{text}");
     }
 }

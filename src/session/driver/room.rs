@@ -25,7 +25,7 @@ pub(in crate::session) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 const REFUSING: usize = 64;
 /// Refusals under way and waiting for that. Further ones are not sent.
 const MAX_REFUSALS: usize = 1024;
-/// How often the log tells of streams that viewers should not have opened.
+/// How often the log tells of streams that viewers should not have opened, and of a link that comes and goes.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The room the session is in.
@@ -39,6 +39,10 @@ pub(super) struct InRoom {
     pub(super) refusing: Arc<tokio::sync::Semaphore>,
     pub(super) other_topics: Throttle,
     pub(super) excess_streams: Throttle,
+    /// Since when the transport reconnects.
+    pub(super) reconnecting: Option<Instant>,
+    pub(super) lost_links: Throttle,
+    pub(super) found_links: Throttle,
     /// Our video tracks.
     pub(super) videos: HashMap<PublisherId, Arc<dyn VideoTrack>>,
     pub(super) publish_slots: Arc<tokio::sync::Semaphore>,
@@ -81,6 +85,9 @@ impl Driver {
             refusing: Arc::new(tokio::sync::Semaphore::new(REFUSING)),
             other_topics: Throttle::default(),
             excess_streams: Throttle::default(),
+            reconnecting: None,
+            lost_links: Throttle::default(),
+            found_links: Throttle::default(),
             videos: HashMap::new(),
             publish_slots: publish_slots(),
             end,
@@ -212,9 +219,17 @@ impl Driver {
                 self.tell(Input::VideoRenewed { previous, sid });
             }
             RoomEvent::LocalVideoTrackLost { sid, .. } => self.tell(Input::VideoLost { sid }),
-            RoomEvent::Reconnecting => tracing::info!("the transport lost its link and reconnects"),
+            RoomEvent::Reconnecting => {
+                room.reconnecting.get_or_insert_with(Instant::now);
+                if let Some(count) = room.lost_links.pass(1, LOG_INTERVAL, Instant::now().into_std()) {
+                    tracing::warn!(count, "the transport lost its link and reconnects");
+                }
+            }
             RoomEvent::Reconnected { full } => {
-                tracing::info!(full, "the transport reconnected");
+                let took_ms = room.reconnecting.take().map(|since| since.elapsed().as_millis() as u64);
+                if let Some(count) = room.found_links.pass(1, LOG_INTERVAL, Instant::now().into_std()) {
+                    tracing::info!(full, took_ms, count, "the transport reconnected");
+                }
                 self.reconnects += 1;
                 if full {
                     let participants = room.room.participants();

@@ -50,6 +50,7 @@ impl Driver {
             uptime: self.started.elapsed(),
             joins: self.joins,
             reconnects: self.reconnects,
+            reconnecting: self.room.as_ref().is_some_and(|room| room.reconnecting.is_some()),
             subscriptions: self.core.subscription_count(),
             backlog_bytes: self.budget.used(),
             ping_rtt_ms: self.core.rtt().map(|rtt| rtt.mean),

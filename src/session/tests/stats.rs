@@ -131,6 +131,40 @@ async fn s_260_the_snapshot_has_viewers_and_channels() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn s_27_a_lost_link_is_seen_in_the_log_and_the_statistics() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.viewer("ann").await;
+    viewer.barrier().await;
+    assert!(!stage.stats().await.reconnecting);
+    let log = Captured::start();
+    stage.server.set_reachable(false);
+    let stats = stage.stats().await;
+    assert!(stats.reconnecting);
+    assert_eq!(stats.reconnects, 0);
+    assert_eq!(value(&parse(&stats.to_prometheus(&[]).unwrap()), "telelink_reconnecting", &[]), 1.0);
+    let lost = "the transport lost its link and reconnects";
+    let warnings = || log.lines("WARN").into_iter().filter(|line| line.contains(lost)).collect::<Vec<_>>();
+    assert!(warnings().len() == 1 && warnings()[0].ends_with("count=1"), "{:?}", warnings());
+
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    stage.server.set_reachable(true);
+    let back = stage.stats().await;
+    assert_eq!((back.reconnecting, back.reconnects), (false, 1));
+    let found = log.lines("INFO").into_iter().find(|line| line.contains("the transport reconnected"));
+    let took = found.as_deref().and_then(|line| line.split_once("took_ms=")).expect("the log says how long it took").1;
+    assert!(took.starts_with("40"), "{took}");
+
+    // Links that come and go again and again make no more than a line a second.
+    for _ in 0..20 {
+        stage.server.set_reachable(false);
+        stage.server.set_reachable(true);
+    }
+    assert_eq!(stage.stats().await.reconnects, 21);
+    assert_eq!(warnings().len(), 2, "{:?}", warnings());
+    stage.finish().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn s_260_prometheus_reads_the_text() {
     let stage = Stage::new().await;
     let evil = "say \"hi\\\"\nto the µ-robot";
