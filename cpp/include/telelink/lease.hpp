@@ -64,10 +64,9 @@ constexpr std::string_view to_string(ControlLost reason) noexcept {
 struct ControlLease {
   std::chrono::milliseconds timeout{3000};  ///< how old the holder's last ping may become: 0.5 s to 60 s
   // No lists in braces: g++ 12 crashes on those when a template makes the struct.
-  std::vector<std::string> publish =
-      std::vector<std::string>(1, "*");  ///< topics only the holder may publish on, as patterns
-  std::vector<std::string> call = std::vector<std::string>(1, "*");  ///< services only the holder may call
-  std::vector<std::string> set = std::vector<std::string>(1, "*");   ///< parameters only the holder may set
+  std::vector<std::string> publish = std::vector<std::string>(1, "*");  ///< patterns of topics only it may publish on
+  std::vector<std::string> call = std::vector<std::string>(1, "*");     ///< services that only the holder may call
+  std::vector<std::string> set = std::vector<std::string>(1, "*");      ///< parameters that only the holder may set
   /// A viewer took control, or was handed it.
   std::function<void(ClientView client)> on_taken = {};
   /// The viewer no longer holds control: stop what must not go on without it. Called within 100 ms after the reason
