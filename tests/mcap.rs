@@ -1,4 +1,4 @@
-//! What ends badly for a recording: the process is killed, the disk is full. Each case is a process of its own, so this
+//! What ends badly for a recording: the process is killed, the disk is full, another process wants the file. Each case is a process of its own, so this
 //! program runs itself; what is in the file then is read by the crate `mcap` and by the Python package of that name
 //! (`TELELINK_PYTHON`, or .tools/venv).
 
@@ -26,6 +26,8 @@ fn main() {
                 killed(compression);
                 println!("test a_killed_robot_leaves_a_readable_file ({compression}) ... ok");
             }
+            second_writer();
+            println!("test a_second_writer_is_refused_while_another_process_records ... ok");
             disk_full();
             println!("test a_full_disk_ends_the_recording_and_not_the_robot ... ok");
         }
@@ -138,6 +140,23 @@ fn killed(compression: &str) {
     assert!(safe > 0);
 
     check(&path, safe);
+    std::fs::remove_dir_all(folder).expect("the folder can be removed");
+}
+
+fn second_writer() {
+    let folder = folder("second");
+    let path = folder.join("taken.mcap");
+    let me = std::env::current_exe().expect("this program");
+    let (mut robot, mut lines) = spawn(Command::new(me).args(["--record".as_ref(), path.as_os_str(), "none".as_ref()]));
+    lines.next().expect("the robot records");
+    let options = McapWriterOptions { overwrite: true, ..McapWriterOptions::new(&path) };
+    let refused = McapWriter::start(&Context::new(), options.clone()).expect_err("the file is taken");
+    assert_eq!(refused, McapError::InUse(path.display().to_string()));
+    let file = std::fs::read(&path).expect("the file is there");
+    assert!(file.starts_with(b"\x89MCAP0\r\n"), "the recording was not cut off");
+    robot.0.kill().expect("SIGKILL");
+    robot.0.wait().expect("the robot has ended");
+    McapWriter::start(&Context::new(), options).expect("the lock went with the process");
     std::fs::remove_dir_all(folder).expect("the folder can be removed");
 }
 

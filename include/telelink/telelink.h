@@ -1325,11 +1325,11 @@ typedef struct telelink_mcap_writer_options {
    */
   size_t struct_size;
   /**
-   * The file; its folder must exist. Required. Two writers must not have the same one.
+   * The file; its folder must exist. Required. A file to which another writer records is refused.
    */
   struct telelink_str path;
   /**
-   * Replace a file that exists: 0 or 1. Default 0: refuse.
+   * Replace a file that exists, unless a writer records to it: 0 or 1. Default 0: refuse.
    */
   uint32_t overwrite;
   /**
@@ -3515,7 +3515,8 @@ TELELINK_API telelink_status telelink_log_to_stderr(int32_t level);
  *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8; the message names it
  *         TELELINK_STATUS_INVALID_VALUE  an option cannot work; the message names it
  *         TELELINK_STATUS_STRUCT_SIZE    a struct was not set up with its `_init` function
- *         TELELINK_STATUS_DUPLICATE      the file exists, and `overwrite` is 0
+ *         TELELINK_STATUS_DUPLICATE      the file exists, and `overwrite` is 0; or another writer, of this process or
+ *                                        another, records to it
  *         TELELINK_STATUS_IO             the file cannot be opened or written; the message says why
  *         TELELINK_STATUS_NOT_SUPPORTED  the library was built without MCAP
  *         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink
@@ -4727,7 +4728,10 @@ telelink_status telelink_video_source_create(const struct telelink_context *cont
                                              struct telelink_video_source **out);
 
 /**
- * Shows one picture to every viewer that watches or takes messages. It is checked in full whether somebody does or not.
+ * Shows one picture to every viewer that watches or takes messages. Its size, stride and length are checked whether
+ * somebody does or not. What is compressed is not looked into here: JPEG is decoded later, for viewers who watch; a
+ * picture that cannot be is left out and counted (`video_failed`), and after ten in a row the viewers are told with a
+ * status. H.264 is never decoded here.
  *
  * A picture that conversion, encoder or network have no time for is dropped, the oldest first, and counted in the
  * session's statistics; this call does not say so.

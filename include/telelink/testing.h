@@ -622,6 +622,23 @@ telelink_status telelink_test_viewer_create(const struct telelink_test_server *s
 TELELINK_API void telelink_test_viewer_free(struct telelink_test_viewer *viewer);
 
 /**
+ * Starts or stops the viewer's heartbeat. A viewer pings the robot from its joining on, every 200 ms, and so keeps control
+ * that it has taken; a silent one loses control after the timeout of the control lease. Silent viewers ping only in the
+ * functions that return when the robot has handled something, telelink_test_viewer_publish() for example.
+ *
+ * @param viewer  Borrowed.
+ * @param on      0 or 1.
+ * @return TELELINK_STATUS_OK             done
+ *         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL
+ *         TELELINK_STATUS_INVALID_VALUE  `on` is neither 0 nor 1
+ * @threading Any thread, never blocks.
+ * @since 0.1
+ */
+TELELINK_API
+telelink_status telelink_test_viewer_set_heartbeat(const struct telelink_test_viewer *viewer,
+                                                   int32_t on);
+
+/**
  * What the robot says of itself.
  *
  * @param viewer      Borrowed.

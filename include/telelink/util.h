@@ -20,21 +20,25 @@ extern "C" {
 static inline telelink_str telelink_text(const char* text) {
   telelink_str view;
   view.data = text;
-  view.len = text != NULL ? strlen(text) : 0;
+  view.len = text ? strlen(text) : 0;
   return view;
 }
 
 /** A view of `len` bytes. Borrows them. */
 static inline telelink_bytes telelink_data(const void* data, size_t len) {
   telelink_bytes view;
+#ifdef __cplusplus
+  view.data = static_cast<const uint8_t*>(data);
+#else
   view.data = (const uint8_t*)data;
+#endif
   view.len = len;
   return view;
 }
 
 /** The bytes of a text that ends with NUL, without the NUL. NULL gives none. Borrows `text`. */
 static inline telelink_bytes telelink_text_data(const char* text) {
-  return telelink_data(text, text != NULL ? strlen(text) : 0);
+  return telelink_data(text, text ? strlen(text) : 0);
 }
 
 /** No value. */

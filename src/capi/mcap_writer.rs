@@ -52,7 +52,7 @@ impl From<McapError> for Failure {
         let status = match &error {
             McapError::NotBuilt => telelink_status::NotSupported,
             McapError::InvalidOption(_) => telelink_status::InvalidValue,
-            McapError::Exists(_) => telelink_status::Duplicate,
+            McapError::Exists(_) | McapError::InUse(_) => telelink_status::Duplicate,
             McapError::Io { .. } => telelink_status::Io,
             McapError::Timeout => telelink_status::Timeout,
             McapError::Closed => telelink_status::Closed,
@@ -76,7 +76,8 @@ impl From<McapError> for Failure {
 ///         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8; the message names it
 ///         TELELINK_STATUS_INVALID_VALUE  an option cannot work; the message names it
 ///         TELELINK_STATUS_STRUCT_SIZE    a struct was not set up with its `_init` function
-///         TELELINK_STATUS_DUPLICATE      the file exists, and `overwrite` is 0
+///         TELELINK_STATUS_DUPLICATE      the file exists, and `overwrite` is 0; or another writer, of this process or
+///                                        another, records to it
 ///         TELELINK_STATUS_IO             the file cannot be opened or written; the message says why
 ///         TELELINK_STATUS_NOT_SUPPORTED  the library was built without MCAP
 ///         TELELINK_STATUS_CLOSED         the process was forked from one that uses telelink

@@ -78,9 +78,9 @@ sized_struct!(
 pub struct telelink_mcap_writer_options {
     /// Size of this struct as the caller knows it, bytes.
     pub struct_size: usize,
-    /// The file; its folder must exist. Required. Two writers must not have the same one.
+    /// The file; its folder must exist. Required. A file to which another writer records is refused.
     pub path: telelink_str,
-    /// Replace a file that exists: 0 or 1. Default 0: refuse.
+    /// Replace a file that exists, unless a writer records to it: 0 or 1. Default 0: refuse.
     pub overwrite: u32,
     /// A telelink_mcap_compression. Default TELELINK_MCAP_COMPRESSION_ZSTD.
     pub compression: i32,

@@ -308,7 +308,10 @@ pub unsafe extern "C" fn telelink_video_source_create(
     })
 }
 
-/// Shows one picture to every viewer that watches or takes messages. It is checked in full whether somebody does or not.
+/// Shows one picture to every viewer that watches or takes messages. Its size, stride and length are checked whether
+/// somebody does or not. What is compressed is not looked into here: JPEG is decoded later, for viewers who watch; a
+/// picture that cannot be is left out and counted (`video_failed`), and after ten in a row the viewers are told with a
+/// status. H.264 is never decoded here.
 ///
 /// A picture that conversion, encoder or network have no time for is dropped, the oldest first, and counted in the
 /// session's statistics; this call does not say so.

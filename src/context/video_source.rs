@@ -188,7 +188,8 @@ impl VideoSource {
         Ok(Self { channel, info })
     }
 
-    /// Shows a picture. Checked in full whether somebody watches or not, so that a mistake is found early.
+    /// Shows a picture. Size, stride and length are checked whether somebody watches or not, so that a mistake is found
+    /// early; JPEG is decoded later, for viewers who watch, and one that cannot be is counted then.
     ///
     /// # Errors
     ///

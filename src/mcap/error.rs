@@ -12,6 +12,9 @@ pub enum McapError {
     /// There is a file of that name, and the options do not say that it may be overwritten.
     #[error("{0} exists already, and overwriting it was not asked for")]
     Exists(String),
+    /// Another writer, of this process or another, records to that file.
+    #[error("{0} is being recorded to by another MCAP writer")]
+    InUse(String),
     /// The operating system refused something: opening, writing, syncing.
     #[error("{what} {path}: {cause}")]
     Io {

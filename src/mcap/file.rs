@@ -7,6 +7,8 @@ use std::path::Path;
 use ::mcap::records::{MessageHeader, Metadata};
 use ::mcap::write::NoSeek;
 use ::mcap::{Compression, WriteOptions, Writer};
+use rustix::fs::{flock, FlockOperation};
+use rustix::io::Errno;
 
 use super::track::Track;
 use super::{McapCompression, McapError, McapSync, McapWriterOptions};
@@ -31,6 +33,7 @@ impl Recording {
         let path = options.path.display().to_string();
         let file = open(&options.path, options.overwrite).map_err(|error| match error.kind() {
             io::ErrorKind::AlreadyExists => McapError::Exists(path.clone()),
+            io::ErrorKind::WouldBlock => McapError::InUse(path.clone()),
             _ => io_error("cannot open", &path, &error),
         })?;
         let out = file.try_clone().map_err(|error| io_error("cannot write", &path, &error))?;
@@ -104,25 +107,42 @@ impl Recording {
         if sync != McapSync::Never {
             sync_file(&file, &path)?;
         }
+        unlock(&file);
         Ok(size_of(&file))
     }
 
     /// Leaves the file as it is: its end is missing, its chunks can be read.
     pub(super) fn abandon(self) {
+        unlock(&self.file);
         // Taken apart and not dropped: dropping the crate's writer would try to finish a file that cannot be written.
         drop(self.writer.into_inner().into_inner().into_parts());
     }
 }
 
+/// Opens the file and locks it, so that a second writer cannot destroy what this one records. `WouldBlock`: one does.
 fn open(path: &Path, overwrite: bool) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true);
     if overwrite {
-        options.create(true).truncate(true);
+        options.create(true).truncate(false);
     } else {
         options.create_new(true);
     }
-    options.open(path)
+    let file = options.open(path)?;
+    // Pipes and devices are nobody's alone, and have no length.
+    if file.metadata()?.is_file() {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) => return Err(io::ErrorKind::WouldBlock.into()),
+            // A file system without locks records all the same.
+            _ => file.set_len(0)?,
+        }
+    }
+    Ok(file)
+}
+
+/// Before the file is closed: a process forked meanwhile may hold on to it.
+fn unlock(file: &File) {
+    let _ = flock(file, FlockOperation::Unlock);
 }
 
 /// Data, and no more of the inode than reading the data needs.

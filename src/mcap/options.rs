@@ -52,7 +52,7 @@ pub enum McapSync {
 pub struct McapWriterOptions {
     /// The file. Its folder must exist.
     pub path: PathBuf,
-    /// Replace a file that exists. Default `false`: refuse.
+    /// Replace a file that exists, unless a writer records to it. Default `false`: refuse.
     pub overwrite: bool,
     /// Compression of the chunks.
     pub compression: McapCompression,

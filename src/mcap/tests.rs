@@ -169,6 +169,25 @@ fn a_file_that_exists_is_only_replaced_when_that_is_asked_for() {
 }
 
 #[test]
+fn a_second_writer_on_the_same_file_is_refused_and_destroys_nothing() {
+    let (folder, context) = (Folder::new(), Context::new());
+    let path = folder.file("a.mcap");
+    let channel = context.channel("/a").open().unwrap();
+    let overwriting = || McapWriterOptions { overwrite: true, ..McapWriterOptions::new(&path) };
+    for first in [McapWriterOptions::new(&path), overwriting()] {
+        let writer = McapWriter::start(&context, first).unwrap();
+        channel.log(b"first").unwrap();
+        writer.flush(LIMIT).unwrap();
+        let error = McapWriter::start(&context, overwriting()).unwrap_err();
+        assert_eq!(error, McapError::InUse(path.display().to_string()));
+        channel.log(b"second").unwrap();
+        writer.close(LIMIT).unwrap();
+        assert_eq!(read(&path).len(), 2);
+    }
+    McapWriter::start(&context, overwriting()).unwrap();
+}
+
+#[test]
 fn options_that_cannot_work_are_named() {
     let context = Context::new();
     let ok = || McapWriterOptions::new("/nowhere/a.mcap");

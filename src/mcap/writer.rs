@@ -39,7 +39,7 @@ impl McapWriter {
     ///
     /// # Errors
     ///
-    /// [`McapError::Exists`], [`McapError::Io`], [`McapError::InvalidOption`]; [`McapError::NotBuilt`].
+    /// [`McapError::Exists`], [`McapError::InUse`], [`McapError::Io`], [`McapError::InvalidOption`]; [`McapError::NotBuilt`].
     pub fn start(context: &Context, options: McapWriterOptions) -> Result<Self, McapError> {
         options.check()?;
         let recording = Recording::create(&options)?;

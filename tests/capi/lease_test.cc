@@ -82,6 +82,8 @@ TEST_F(ControlLease, ASilentHolderLosesControl) {
   lease.timeout_ms = 500;
   robot.start();
   robot.join();
+  EXPECT_EQ(telelink_test_viewer_set_heartbeat(robot.viewer, 2), TELELINK_STATUS_INVALID_VALUE);
+  ASSERT_EQ(telelink_test_viewer_set_heartbeat(robot.viewer, 0), TELELINK_STATUS_OK);
   take();
   ASSERT_TRUE(told.told.wait(2));
   const std::lock_guard lock{told.mutex};

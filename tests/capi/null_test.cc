@@ -435,6 +435,7 @@ TEST(Null, TestServerAndViewerAreRefused) {
   EXPECT_REFUSED("viewer", telelink_test_viewer_call(nullptr, no_text, no_text, no_bytes, 1, &call));
   EXPECT_REFUSED("viewer", telelink_test_viewer_answer(nullptr, 1, 1, &answer));
   EXPECT_REFUSED("viewer", telelink_test_viewer_send_json(nullptr, no_text, 1));
+  EXPECT_REFUSED("viewer", telelink_test_viewer_set_heartbeat(nullptr, 1));
   EXPECT_REFUSED("viewer", telelink_test_viewer_fetch_asset(nullptr, no_text, 1, &call));
   EXPECT_REFUSED("viewer", telelink_test_viewer_asset(nullptr, 1, 1, &answer));
   EXPECT_REFUSED("viewer", telelink_test_viewer_next_json(nullptr, no_text, 1, &token));

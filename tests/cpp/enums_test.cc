@@ -125,6 +125,13 @@ static_assert(same(Capabilities::services, TELELINK_CAPABILITY_SERVICES));
 static_assert(same(Capabilities::connection_graph, TELELINK_CAPABILITY_CONNECTION_GRAPH));
 static_assert(same(Capabilities::assets, TELELINK_CAPABILITY_ASSETS));
 static_assert(same(Capabilities::client_publish | Capabilities::services, 5));
+static_assert((Capabilities::assets & Capabilities::services) == Capabilities::none);
+constexpr Capabilities added(Capabilities to) {
+  to |= Capabilities::services;
+  return to;
+}
+static_assert((added(Capabilities::assets) & Capabilities::services) == Capabilities::services);
+static_assert((added(Capabilities::assets) & Capabilities::assets) == Capabilities::assets);
 
 constexpr bool known(Status status) {
   switch (status) {  // no default: the compiler names a value that is missing here
@@ -195,6 +202,26 @@ TEST(Enums, ConnectionStatusesHaveNames) {
   EXPECT_EQ(telelink::to_string(ConnectionStatus::shutting_down), "shutting down");
   EXPECT_EQ(telelink::to_string(ConnectionStatus::shutdown), "shutdown");
   EXPECT_EQ(telelink::to_string(static_cast<ConnectionStatus>(4)), "unknown");
+}
+
+/// The names of the values from 0 on, up to the first that has none.
+template <class Enum>
+std::string names() {
+  std::string all;
+  for (std::int32_t value = 0;; ++value) {
+    const auto name = telelink::to_string(static_cast<Enum>(value));
+    if (name == "unknown") return all;
+    all += (all.empty() ? "" : ", ") + std::string{name};
+  }
+}
+
+TEST(Enums, WhatCallbacksAreToldHasNames) {
+  EXPECT_EQ(names<LogLevel>(), "off, error, warn, info, debug, trace");
+  EXPECT_EQ(names<StatusLevel>(), "info, warning, error");
+  EXPECT_EQ(names<telelink::ControlLost>(), "released, handed over, left, reset, silent, room lost");
+  EXPECT_EQ(names<telelink::ThreadRole>(), "core, events, handler, async, deadman, video, pacer, token, log, mcap");
+  EXPECT_EQ(names<telelink::McapStatus>(), "recording, closing, closed, failed");
+  EXPECT_EQ(names<telelink::Action>(), "subscribe, publish, call, get, set, asset, graph");
 }
 
 }  // namespace

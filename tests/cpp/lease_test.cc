@@ -175,14 +175,32 @@ TEST(ControlLease, TheRobotHearsOfASilentHolderAlthoughItsListenerIsStuck) {
   ASSERT_TRUE(ann);
   EXPECT_TRUE(ann->advertise(1, "/joy"));
   EXPECT_TRUE(stuck.wait());
+  ann->set_heartbeat(false);
   const auto before = std::chrono::steady_clock::now();
   EXPECT_EQ(call(*ann, take), R"({"holder":"ann","you":true,"timeout_ms":500})");
-  // A viewer of the memory room pings only when it is asked something: from here on it is silent.
   EXPECT_EQ(told.wait(2), (std::vector<std::string>{"taken ann", "lost ann 4"}));
   const auto took = std::chrono::steady_clock::now() - before;
   EXPECT_GE(took, milliseconds{500}) << "not before the limit";
   EXPECT_LT(took, milliseconds{5000}) << "the core's own tests have the exact time; this is a loaded machine";
   go_on.add();
+}
+
+TEST(ControlLease, AViewerOfTheMemoryRoomKeepsItUntilItsHeartbeatIsStopped) {
+  telelink::testing::Server server;
+  telelink::Context context;
+  Told told;
+  auto options = leasing(server, told);
+  options.control_lease->timeout = milliseconds{1000};
+  const auto session = Session::start(context, std::move(options));
+  ASSERT_TRUE(session) << session.error().message;
+  auto ann = server.viewer("yard", "ann");
+  ASSERT_TRUE(ann);
+  EXPECT_EQ(call(*ann, take), R"({"holder":"ann","you":true,"timeout_ms":1000})");
+  const auto lost = ann->next_json("removeStatus", milliseconds{2500});
+  EXPECT_EQ(lost.status(), telelink::Status::timeout) << "viewers would be told that nobody has control";
+  EXPECT_EQ(told.wait(1), std::vector<std::string>{"taken ann"});
+  ann->set_heartbeat(false);
+  EXPECT_EQ(told.wait(2), (std::vector<std::string>{"taken ann", "lost ann 4"}));
 }
 
 TEST(ControlLease, CallbacksMayThrowBlockAndCallAnything) {

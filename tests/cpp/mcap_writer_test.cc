@@ -127,6 +127,24 @@ TEST_F(McapWriterTest, WhyNot) {
   EXPECT_EQ(content(), "precious");
 }
 
+TEST_F(McapWriterTest, ASecondWriterOnTheFileIsRefusedUntilTheFirstHasEnded) {
+  auto wanted = options();
+  wanted.overwrite = true;
+  auto writer = McapWriter::start(context, wanted);
+  ASSERT_TRUE(writer) << writer.error().message;
+  const auto channel = context.channel("/a", telelink::json());
+  channel->log("first");
+  ASSERT_TRUE(writer->flush());
+  const auto second = McapWriter::start(context, wanted);
+  EXPECT_EQ(second.status(), Status::duplicate);
+  EXPECT_EQ(second.error().message, path + " is being recorded to by another MCAP writer");
+  EXPECT_TRUE(writer->close());
+  EXPECT_TRUE(is_finished());
+  EXPECT_NE(content().find("first"), std::string::npos);
+  const auto later = McapWriter::start(context, wanted);
+  EXPECT_TRUE(later) << later.error().message;
+}
+
 TEST_F(McapWriterTest, AMovedFromWriterAnswersNullArgument) {
   auto writer = McapWriter::start(context, options());
   ASSERT_TRUE(writer);

@@ -38,6 +38,9 @@ TEST(ParameterStore, TypedHandlesReadAndChange) {
   ASSERT_TRUE(joints) << joints.error().message;
   const auto raw = store.declare("/raw", ParameterValue::ByteArray{1, 2});
   ASSERT_TRUE(raw) << raw.error().message;
+  const auto floats = ParameterStore{}.declare("/floats", std::vector<float>{0.5F});
+  ASSERT_TRUE(floats) << floats.error().message;
+  EXPECT_EQ(floats->get(), std::vector<double>{0.5});
   const auto whole = store.declare<double>("/whole", 2);
   ASSERT_TRUE(whole) << whole.error().message;
   static_assert(std::is_same_v<decltype(gain->get()), double>);
@@ -328,6 +331,40 @@ TEST_F(ParameterViewers, ManySettersAgreeInTheEnd) {
     ASSERT_FALSE(HasFailure());
   EXPECT_TRUE(gain->set(-1));
   EXPECT_EQ(values(first), gain_is("-1.0"));
+}
+
+TEST(ParameterStore, AHandleThatWasMovedFromStillHasItsParameter) {
+  ParameterStore store;
+  auto declared = store.declare("/gain", 1.0);
+  ASSERT_TRUE(declared) << declared.error().message;
+  const auto moved = std::move(*declared);
+  EXPECT_TRUE(moved.set(2.0));
+  EXPECT_EQ(declared->get(), 2.0);
+  EXPECT_EQ(declared->name(), "/gain");
+  EXPECT_TRUE(declared->set(3.0));
+  EXPECT_EQ(moved.get(), 3.0);
+}
+
+TEST(ParameterStore, OneThatWasMovedFromAnswersNullArgumentAndNoSessionStartsWithIt) {
+  const telelink::testing::Server server;
+  const telelink::Context context;
+  ParameterStore store;
+  const auto moved = std::move(store);
+  EXPECT_EQ(store.declare("/gain", 1.0).status(), Status::null_argument);
+  EXPECT_EQ(store.get<double>("/gain").status(), Status::null_argument);
+  EXPECT_EQ(store.value("/gain").status(), Status::null_argument);
+  EXPECT_EQ(store.set("/gain", 1.0).status(), Status::null_argument);
+  EXPECT_EQ(store.remove("/gain").status(), Status::null_argument);
+  EXPECT_EQ(store.list().status(), Status::null_argument);
+
+  auto options = support::robot(server);
+  options.parameter_store = store;
+  const auto refused = Session::start(context, options);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().status, Status::null_argument);
+  EXPECT_EQ(refused.error().message, "options.parameter_store was moved from");
+  options.parameter_store = moved;
+  EXPECT_TRUE(Session::start(context, options));
 }
 
 }  // namespace

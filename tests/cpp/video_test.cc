@@ -78,6 +78,13 @@ TEST(VideoSource, ShowsItsPicturesAndCountsThem) {
   EXPECT_EQ(stats->by_channel[0].video.frames, 1u);
   EXPECT_EQ(stats->by_channel[0].video.sent, 1u);
   EXPECT_TRUE(stats->by_channel[0].video.active);
+  for (const auto time : {telelink::Time{}, telelink::Time{std::chrono::seconds{-5}}}) {
+    image.time = time;
+    ASSERT_TRUE(source->push(image));
+    const auto old = robot.viewer->next_frame();
+    ASSERT_TRUE(old) << old.error().message;
+    EXPECT_EQ(old->capture_time_us, 0u) << "what is before 1970 counts as 1970, and not as now";
+  }
   source->close();
   EXPECT_EQ(source->push(image).error().status, Status::closed);
   EXPECT_TRUE(robot.viewer->wait_no_channel("/camera"));

@@ -78,12 +78,13 @@ class Channel {
   /// Logs one message with the time now, for every viewer that wants it.
   ///
   /// While nobody is subscribed this costs a few nanoseconds. Dropped messages are counted in the session's statistics,
-  /// so that a robot's loop need not look at the answer: Status::ok, or Status::closed after close().
+  /// so that a robot's loop need not look at the answer: Status::ok; Status::closed after close();
+  /// Status::null_argument when the channel was moved from, or for a payload of nullptr with a size.
   Status log(Bytes payload) const noexcept {
     return static_cast<Status>(telelink_channel_log(handle_.get(), detail::byte_view(payload)));
   }
 
-  /// Logs one message with a time of your own.
+  /// Logs one message with a time of your own; one before 1970 counts as 1970. Answers as log() above.
   Status log(Bytes payload, Time time) const noexcept {
     const auto ns = time.time_since_epoch().count();
     return static_cast<Status>(telelink_channel_log_at(handle_.get(), detail::byte_view(payload),

@@ -80,7 +80,7 @@ class Context {
   const telelink_context* c() const noexcept { return handle_.get(); }
 
  private:
-  detail::Handle<telelink_context, telelink_context_free> handle_;
+  detail::Handle<telelink_context, telelink_context_free> handle_ = {};
 };
 
 }  // namespace telelink

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -26,6 +27,25 @@ enum class ControlLost : std::int32_t {
   silent = 4,       ///< its heartbeat stopped: no ping within the timeout
   room_lost = 5,    ///< the robot left or lost the room, or the session ended
 };
+
+/// The name of a reason, for people; "unknown" for a number that is none.
+constexpr std::string_view to_string(ControlLost reason) noexcept {
+  switch (reason) {
+    case ControlLost::released:
+      return "released";
+    case ControlLost::handed_over:
+      return "handed over";
+    case ControlLost::left:
+      return "left";
+    case ControlLost::reset:
+      return "reset";
+    case ControlLost::silent:
+      return "silent";
+    case ControlLost::room_lost:
+      return "room lost";
+  }
+  return "unknown";
+}
 
 /// One viewer at a time holds control.
 ///
@@ -42,10 +62,11 @@ enum class ControlLost : std::int32_t {
 /// so they should return quickly. Each on_taken is followed by one on_lost, also when the session ends. What they throw
 /// is reported on standard error and goes no further.
 struct ControlLease {
-  std::chrono::milliseconds timeout{3000};   ///< how old the holder's last ping may become: 0.5 s to 60 s
-  std::vector<std::string> publish = {"*"};  ///< topics on which only the holder may publish, as patterns
-  std::vector<std::string> call = {"*"};     ///< services that only the holder may call
-  std::vector<std::string> set = {"*"};      ///< parameters that only the holder may set
+  std::chrono::milliseconds timeout{3000};  ///< how old the holder's last ping may become: 0.5 s to 60 s
+  // No lists in braces: g++ 12 crashes on those when a template makes the struct.
+  std::vector<std::string> publish = std::vector<std::string>(1, "*");  ///< patterns of topics only it may publish on
+  std::vector<std::string> call = std::vector<std::string>(1, "*");     ///< services that only the holder may call
+  std::vector<std::string> set = std::vector<std::string>(1, "*");      ///< parameters that only the holder may set
   /// A viewer took control, or was handed it.
   std::function<void(ClientView client)> on_taken = {};
   /// The viewer no longer holds control: stop what must not go on without it. Called within 100 ms after the reason

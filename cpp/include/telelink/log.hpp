@@ -26,6 +26,25 @@ enum class LogLevel : std::int32_t {
   trace = 5,  ///< everything
 };
 
+/// The name of a level, for people; "unknown" for a number that is none.
+constexpr std::string_view to_string(LogLevel level) noexcept {
+  switch (level) {
+    case LogLevel::off:
+      return "off";
+    case LogLevel::error:
+      return "error";
+    case LogLevel::warn:
+      return "warn";
+    case LogLevel::info:
+      return "info";
+    case LogLevel::debug:
+      return "debug";
+    case LogLevel::trace:
+      return "trace";
+  }
+  return "unknown";
+}
+
 /// One record of the library's log. Owns nothing: valid during the callback.
 struct LogRecord {
   Time time = {};                  ///< when it was made

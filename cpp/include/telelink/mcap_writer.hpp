@@ -43,10 +43,25 @@ enum class McapStatus : std::int32_t {
   failed = 3,     ///< an error has ended the recording; the file can be read up to its last chunk
 };
 
+/// The name of a status, for people; "unknown" for a number that is none.
+constexpr std::string_view to_string(McapStatus status) noexcept {
+  switch (status) {
+    case McapStatus::recording:
+      return "recording";
+    case McapStatus::closing:
+      return "closing";
+    case McapStatus::closed:
+      return "closed";
+    case McapStatus::failed:
+      return "failed";
+  }
+  return "unknown";
+}
+
 /// How to make a recording. Needed is `path`.
 struct McapWriterOptions {
   std::string path = {};                                  ///< the file; its folder must exist
-  bool overwrite = false;                                 ///< replace a file that exists
+  bool overwrite = false;                                 ///< replace a file, unless a writer records to it
   McapCompression compression = McapCompression::zstd;    ///< of the chunks
   McapSync sync = McapSync::at_end;                       ///< when data is forced to the storage device
   std::uint64_t chunk_size = 4u << 20;                    ///< bytes of messages that end a chunk, 1 KiB to 1 GiB
@@ -118,8 +133,9 @@ class McapWriter {
   /// Opens the file and records everything that is logged to the context's channels from now on, existing ones and new
   /// ones.
   ///
-  /// @return the writer; or why not: Status::duplicate (the file exists), Status::io (the message says why),
-  ///         Status::invalid_value (it names the option), Status::not_supported (the library was built without MCAP)
+  /// @return the writer; or why not: Status::duplicate (the file exists, or another writer records to it),
+  ///         Status::io (the message says why), Status::invalid_value (it names the option), Status::not_supported (the
+  ///         library was built without MCAP)
   template <class Mode = detail::Mode>
   static Result<McapWriter> start(const Context& context, McapWriterOptions options) {
     telelink_mcap_writer_options c;

@@ -41,6 +41,15 @@ enum class ParameterKind : std::int32_t {
   dict = 11,          ///< ParameterValue::Dict
 };
 
+namespace detail {
+
+template <class T, class Variant>
+inline constexpr bool is_one_of = false;
+template <class T, class... Held>
+inline constexpr bool is_one_of<T, std::variant<Held...>> = (std::is_same_v<T, Held> || ...);
+
+}  // namespace detail
+
 /// A value of a parameter: a regular value type, made implicitly from what it holds.
 ///
 ///     ParameterValue speed = 1.5;
@@ -87,6 +96,8 @@ class ParameterValue {
   ParameterValue(const std::vector<int>& value) : data_{std::vector<std::int64_t>(value.begin(), value.end())} {}
   /// Floats; have to be finite to be sent.
   ParameterValue(std::vector<double> value) : data_{std::move(value)} {}
+  /// Floats; have to be finite to be sent.
+  ParameterValue(const std::vector<float>& value) : data_{std::vector<double>(value.begin(), value.end())} {}
   /// Texts.
   ParameterValue(std::vector<std::string> value) : data_{std::move(value)} {}
   /// Values of any kinds but bytes; those of one kind become a vector of it.
@@ -105,6 +116,9 @@ class ParameterValue {
   /// the first four, Array or Dict.
   template <class T>
   const T* get_if() const noexcept {
+    static_assert(detail::is_one_of<T, Data>,
+                  "a ParameterValue holds bool, std::int64_t, double, std::string, ByteArray, a vector of one of the "
+                  "first four, Array or Dict");
     return std::get_if<T>(&data_);
   }
 
@@ -165,21 +179,15 @@ class ParameterValue {
     return copy<T>();
   }
 
+  template <class T>
+  bool is_empty() const noexcept {
+    const T* value = get_if<T>();
+    return value != nullptr && value->empty();
+  }
+
   bool is_empty_array() const noexcept {
-    switch (kind()) {
-      case ParameterKind::bool_array:
-        return std::get_if<std::vector<bool>>(&data_)->empty();
-      case ParameterKind::integer_array:
-        return std::get_if<std::vector<std::int64_t>>(&data_)->empty();
-      case ParameterKind::float_array:
-        return std::get_if<std::vector<double>>(&data_)->empty();
-      case ParameterKind::string_array:
-        return std::get_if<std::vector<std::string>>(&data_)->empty();
-      case ParameterKind::array:
-        return std::get_if<Array>(&data_)->empty();
-      default:
-        return false;
-    }
+    return is_empty<std::vector<bool>>() || is_empty<std::vector<std::int64_t>>() || is_empty<std::vector<double>>() ||
+           is_empty<std::vector<std::string>>() || is_empty<Array>();
   }
 
   /// Elements of one kind make an array of that kind.
@@ -205,8 +213,9 @@ class ParameterValue {
   static std::vector<T> gather(const Array& values) {
     std::vector<T> gathered;
     gathered.reserve(values.size());
-    for (const auto& value : values)
-      gathered.push_back(*value.get_if<T>());
+    for (const auto& value : values) {
+      if (const T* element = value.get_if<T>()) gathered.push_back(*element);
+    }
     return gathered;
   }
 

@@ -24,8 +24,13 @@ namespace telelink {
 namespace detail {
 
 /// The type of the one argument of a function.
+template <class F, class = void>
+struct ArgumentOf {
+  static_assert(sizeof(F) == 0, "a function of a parameter takes one argument and says its type: not auto");
+  using Type = Parameter;
+};
 template <class F>
-struct ArgumentOf : ArgumentOf<decltype(&F::operator())> {};
+struct ArgumentOf<F, std::void_t<decltype(&F::operator())>> : ArgumentOf<decltype(&F::operator())> {};
 template <class R, class A>
 struct ArgumentOf<R (*)(A)> {
   using Type = std::decay_t<A>;
@@ -45,11 +50,14 @@ struct ArgumentOf<R (C::*)(A) const noexcept> : ArgumentOf<R (*)(A)> {};
 template <class T>
 using ParameterType = std::conditional_t<
     std::is_same_v<T, bool>, bool,
-    std::conditional_t<std::is_integral_v<T>, std::int64_t,
-                       std::conditional_t<std::is_floating_point_v<T>, double,
-                                          std::conditional_t<std::is_convertible_v<T, std::string_view>, std::string,
-                                                             std::conditional_t<std::is_same_v<T, std::vector<int>>,
-                                                                                std::vector<std::int64_t>, T>>>>>;
+    std::conditional_t<
+        std::is_integral_v<T>, std::int64_t,
+        std::conditional_t<
+            std::is_floating_point_v<T>, double,
+            std::conditional_t<std::is_convertible_v<T, std::string_view>, std::string,
+                               std::conditional_t<std::is_same_v<T, std::vector<int>>, std::vector<std::int64_t>,
+                                                  std::conditional_t<std::is_same_v<T, std::vector<float>>,
+                                                                     std::vector<double>, T>>>>>>;
 
 }  // namespace detail
 /// @endcond
@@ -200,7 +208,8 @@ class ParameterHandle;
 /// its validate() keeps its value, the answer reports what is stored, and the reason goes to the log: one line a second
 /// at most, with the reason of one refusal and the `count` of all since the line before.
 ///
-/// Copies of a store are the same store. It lives as long as a copy, a handle or a session uses it. Thread-safe.
+/// Copies of a store are the same store. It lives as long as a copy, a handle or a session uses it. One that was moved
+/// from answers Status::null_argument, and no session starts with it. Thread-safe.
 class ParameterStore {
  public:
   ParameterStore() {
@@ -323,10 +332,18 @@ class ParameterStore {
   std::shared_ptr<telelink_parameter_store> store_ = {};
 };
 
-/// A declared parameter in the robot's hands. Copies are the same parameter. Thread-safe.
+/// A declared parameter in the robot's hands. Copies are the same parameter, and moving copies: a handle never loses
+/// its parameter. Thread-safe.
 template <class T>
 class ParameterHandle {
  public:
+  /// @{
+  /// The same parameter.
+  ParameterHandle(const ParameterHandle&) noexcept = default;
+  ParameterHandle& operator=(const ParameterHandle&) noexcept = default;
+  ~ParameterHandle() = default;
+  /// @}
+
   /// The value now. Once it was removed or deleted: the value it was declared with. Numbers and bools allocate nothing.
   T get() const {
     auto value = store_.template get<T>(*name_);
@@ -354,6 +371,9 @@ class ParameterHandle {
 template <class T, class Mode>
 Result<ParameterHandle<detail::ParameterType<T>>> ParameterStore::declare(std::string_view name, T value,
                                                                           ParameterOptions options) const {
+  static_assert(std::is_constructible_v<ParameterValue, T>,
+                "a parameter is a bool, number, text, ParameterValue::ByteArray, a vector of bool, int, std::int64_t, "
+                "float, double, std::string or ParameterValue, or a ParameterValue::Dict");
   using Held = detail::ParameterType<T>;
   const auto initial = ParameterValue{std::move(value)};
   for (const auto takes : {options.validate_takes_, options.on_change_takes_}) {

@@ -24,6 +24,27 @@ enum class Action : std::int32_t {
   graph = 6,      ///< follow the connection graph; the subject is empty
 };
 
+/// The name of an action, for people; "unknown" for a number that is none.
+constexpr std::string_view to_string(Action action) noexcept {
+  switch (action) {
+    case Action::subscribe:
+      return "subscribe";
+    case Action::publish:
+      return "publish";
+    case Action::call:
+      return "call";
+    case Action::get:
+      return "get";
+    case Action::set:
+      return "set";
+    case Action::asset:
+      return "asset";
+    case Action::graph:
+      return "graph";
+  }
+  return "unknown";
+}
+
 /// Attribute of a viewer's token that names its role. The viewer cannot change it when its token lacks the grant
 /// canUpdateOwnMetadata: tokens that carry roles must not have it. It counts as it was when the viewer was registered.
 inline constexpr std::string_view role_attribute = "telelink.role";

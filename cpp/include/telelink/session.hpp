@@ -34,6 +34,19 @@ enum class StatusLevel : std::int32_t {
   error = 2,    ///< something is broken
 };
 
+/// The name of a level, for people; "unknown" for a number that is none.
+constexpr std::string_view to_string(StatusLevel level) noexcept {
+  switch (level) {
+    case StatusLevel::info:
+      return "info";
+    case StatusLevel::warning:
+      return "warning";
+    case StatusLevel::error:
+      return "error";
+  }
+  return "unknown";
+}
+
 /// A link between a context and the viewers in a LiveKit room. The destructor closes it and waits until running
 /// callbacks have returned; destroyed inside a callback, it does not wait, and the rest is finished after that
 /// callback.
@@ -47,7 +60,8 @@ class Session {
   /// Everything logged to the context's channels, made before or after, goes to the viewers in that room.
   ///
   /// @return the session; or why not: Status::invalid_value and Status::invalid_utf8 (the message names the option),
-  ///         Status::library_missing (it names the paths tried), Status::unsupported_version
+  ///         Status::null_argument (the context or the parameter store was moved from), Status::library_missing (it
+  ///         names the paths tried), Status::unsupported_version
   template <class Mode = detail::Mode>
   static Result<Session> start(const Context& context, SessionOptions options) {
     if (telelink_abi_version() != TELELINK_ABI_VERSION) {
@@ -55,6 +69,9 @@ class Session {
                                                     std::to_string(TELELINK_ABI_VERSION) +
                                                     " of telelink, the library " + telelink_version() + " has ABI " +
                                                     std::to_string(telelink_abi_version())};
+    }
+    if (options.parameter_store && options.parameter_store->c() == nullptr) {
+      return Error{Status::null_argument, "options.parameter_store was moved from"};
     }
     detail::SessionTables<Mode> tables{std::move(options)};
     telelink_session* session = nullptr;

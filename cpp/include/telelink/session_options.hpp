@@ -56,6 +56,14 @@ enum class Capabilities : std::uint32_t {
 constexpr Capabilities operator|(Capabilities a, Capabilities b) noexcept {
   return static_cast<Capabilities>(static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b));
 }
+/// What is in both; Capabilities::none when nothing is.
+constexpr Capabilities operator&(Capabilities a, Capabilities b) noexcept {
+  return static_cast<Capabilities>(static_cast<std::uint32_t>(a) & static_cast<std::uint32_t>(b));
+}
+/// Adds `b`.
+constexpr Capabilities& operator|=(Capabilities& a, Capabilities b) noexcept {
+  return a = a | b;
+}
 
 /// Events of one session; set those that you want.
 ///

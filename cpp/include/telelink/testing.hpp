@@ -272,6 +272,11 @@ class Viewer {
     return detail::check(telelink_test_viewer_send_json(handle_.get(), detail::view(json), detail::ms(timeout)));
   }
 
+  /// Starts or stops the heartbeat: pings, every 200 ms from the joining on, which keep control that this viewer has
+  /// taken. Without it the viewer loses control after ControlLease::timeout; it pings only in calls that return when
+  /// the robot has handled something.
+  void set_heartbeat(bool on) const noexcept { (void)telelink_test_viewer_set_heartbeat(handle_.get(), on ? 1 : 0); }
+
  private:
   friend class Server;
   explicit Viewer(telelink_test_viewer* viewer) noexcept : handle_{viewer} {}
@@ -331,7 +336,7 @@ class Server {
   }
 
  private:
-  telelink::detail::Handle<telelink_test_server, telelink_test_server_free> handle_;
+  telelink::detail::Handle<telelink_test_server, telelink_test_server_free> handle_ = {};
 };
 
 }  // namespace telelink::testing

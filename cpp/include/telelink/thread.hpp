@@ -28,6 +28,33 @@ enum class ThreadRole : std::int32_t {
   mcap = 9,     ///< `tl-mcap`: writes a recording
 };
 
+/// The name of a role, for people; "unknown" for a number that is none.
+constexpr std::string_view to_string(ThreadRole role) noexcept {
+  switch (role) {
+    case ThreadRole::core:
+      return "core";
+    case ThreadRole::events:
+      return "events";
+    case ThreadRole::handler:
+      return "handler";
+    case ThreadRole::async:
+      return "async";
+    case ThreadRole::deadman:
+      return "deadman";
+    case ThreadRole::video:
+      return "video";
+    case ThreadRole::pacer:
+      return "pacer";
+    case ThreadRole::token:
+      return "token";
+    case ThreadRole::log:
+      return "log";
+    case ThreadRole::mcap:
+      return "mcap";
+  }
+  return "unknown";
+}
+
 namespace detail {
 
 using ThreadHook = std::function<void(ThreadRole, std::string_view)>;

@@ -87,7 +87,7 @@ struct VideoImage {
   std::uint32_t height = 0;                ///< as width
   std::uint32_t stride = 0;                ///< from row to row, bytes; of plane Y where there are planes; 0: no padding
   Bytes data = {};                         ///< what follows the last row is ignored
-  std::optional<Time> time = std::nullopt;  ///< when it was taken; default now
+  std::optional<Time> time = std::nullopt;  ///< when it was taken; before 1970 counts as 1970; default now
   bool key_frame = false;                   ///< for H.264: a decoder can start here
 };
 
@@ -97,20 +97,27 @@ struct VideoImage {
 /// Thread-safe: every method may be called from several threads at once, also from callbacks, and never blocks.
 class VideoSource {
  public:
-  /// Shows one picture to every viewer that watches or takes messages. It is checked in full whether somebody does or
-  /// not, and copied once if somebody does: about 0.1 ms per MB. Pictures for which conversion, encoder or network have
-  /// no time are dropped, the oldest first, and counted in the session's statistics.
+  /// Shows one picture to every viewer that watches or takes messages. Its size, stride and length are checked whether
+  /// somebody does or not, and it is copied once if somebody does: about 0.1 ms per MB. Pictures for which conversion,
+  /// encoder or network have no time are dropped, the oldest first, and counted in the session's statistics.
+  ///
+  /// What is compressed is not looked into here. JPEG is decoded later, for viewers who watch: a picture that cannot be
+  /// is left out and counted (VideoStats::failed), and after ten in a row the viewers are told with a status. H.264 is
+  /// never decoded here.
   ///
   /// @return Status::invalid_value for a picture that is too short for its size or of a wrong format; the message
-  ///         says what is wrong. Status::closed after close()
+  ///         says what is wrong. Status::closed after close(). Status::null_argument when the source was moved from, or
+  ///         for data of nullptr with a size
   Result<void> push(const VideoImage& image) const {
     telelink_video_image c;
     if (const auto status = telelink_video_image_init(&c, sizeof c); status != TELELINK_STATUS_OK) {
       return detail::last_error(status);
     }
-    const auto ns = image.time ? image.time->time_since_epoch().count() : 0;
     c.data = detail::byte_view(image.data);
-    c.time_ns = ns < 0 ? 0 : static_cast<std::uint64_t>(ns);
+    if (image.time) {  // 0 would be now
+      const auto ns = image.time->time_since_epoch().count();
+      c.time_ns = ns < 1 ? 1 : static_cast<std::uint64_t>(ns);
+    }
     c.format = static_cast<std::int32_t>(image.format);
     c.width = image.width;
     c.height = image.height;

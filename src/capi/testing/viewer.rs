@@ -129,6 +129,30 @@ pub unsafe extern "C" fn telelink_test_viewer_free(viewer: *mut telelink_test_vi
     });
 }
 
+/// Starts or stops the viewer's heartbeat. A viewer pings the robot from its joining on, every 200 ms, and so keeps control
+/// that it has taken; a silent one loses control after the timeout of the control lease. Silent viewers ping only in the
+/// functions that return when the robot has handled something, telelink_test_viewer_publish() for example.
+///
+/// @param viewer  Borrowed.
+/// @param on      0 or 1.
+/// @return TELELINK_STATUS_OK             done
+///         TELELINK_STATUS_NULL_ARGUMENT  `viewer` is NULL
+///         TELELINK_STATUS_INVALID_VALUE  `on` is neither 0 nor 1
+/// @threading Any thread, never blocks.
+/// @since 0.1
+#[no_mangle]
+pub unsafe extern "C" fn telelink_test_viewer_set_heartbeat(
+    viewer: *const telelink_test_viewer,
+    on: i32,
+) -> telelink_status {
+    guard(|| {
+        // SAFETY: the header asks for a live viewer or NULL.
+        let viewer = unsafe { handle::borrow(viewer, "viewer") }?;
+        viewer.peer.set_heartbeat(view::flag(on, "on")?);
+        Ok(())
+    })
+}
+
 /// What the robot says of itself.
 ///
 /// @param viewer      Borrowed.

@@ -1,16 +1,21 @@
 //! What the viewer keeps of what the room and the robot tell it.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::MutexGuard;
 use tokio::task::JoinHandle;
 
 use super::{runtime, Answer, Message, Robot, Shared, State, Watcher, KEEP};
-use crate::protocol::{data_track, FetchAssetResponse, Frame, FrameDecoder, FrameKind, ToViewer, CONTROL_TOPIC};
+use crate::protocol::{
+    data_track, FetchAssetResponse, Frame, FrameDecoder, FrameKind, FromViewer, ToViewer, CONTROL_TOPIC,
+};
 use crate::room::memory::ChannelSource;
 use crate::room::{BoxFuture, ByteReader, FrameReceiver, Identity, RoomError, RoomEvent, RoomEvents, VideoReceiver};
 
+/// Real viewers ping every second. More often, so that the shortest timeout of a control lease, 0.5 s, can be tested.
+const HEARTBEAT: Duration = Duration::from_millis(200);
 /// JSON messages that are kept as they came.
 const KEEP_JSON: usize = 4096;
 /// Pictures that are kept; they are large.
@@ -74,6 +79,21 @@ pub(super) async fn follow(shared: Arc<Shared>, mut events: RoomEvents) {
     }
     shared.state.lock().left = true;
     shared.changed.notify_all();
+}
+
+/// Pings the robot, which keeps a control lease held. Never ends.
+pub(super) async fn heartbeat(shared: Arc<Shared>) {
+    let mut beats = tokio::time::interval(HEARTBEAT);
+    loop {
+        beats.tick().await;
+        let state = shared.state.lock();
+        if let (false, Some(robot)) = (state.silent, &state.robot) {
+            // The number 0 is no barrier's.
+            if let Ok(ping) = (FromViewer::Ping { app_timestamp: [0; 8] }).to_frame() {
+                let _ = robot.out.push(ping);
+            }
+        }
+    }
 }
 
 /// Opens our control stream to the robot and forgets what an earlier connection of it had said.

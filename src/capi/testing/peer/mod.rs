@@ -17,7 +17,7 @@ use crate::protocol::{frame, ChannelAdvertisement, FromViewer, ServerInfo, Servi
 use crate::room::memory::ChannelSource;
 use crate::room::{JoinRequest, Joined, RemoteDataTrack, RemoteVideoTrack, Room, RoomOptions, Sid, VideoFrame};
 
-use follow::{follow, read_track, watch_track};
+use follow::{follow, heartbeat, read_track, watch_track};
 
 /// Messages, statuses and answers that are kept for the test; beyond it the oldest go.
 const KEEP: usize = 65_536;
@@ -60,6 +60,8 @@ struct State {
     calls: u32,
     fetches: u32,
     pings: u64,
+    /// No heartbeat.
+    silent: bool,
     left: bool,
 }
 
@@ -117,7 +119,13 @@ impl Peer {
             .map_err(|error| error.message)?;
         let Joined { room, events, .. } = joined;
         let shared = Arc::new(Shared { room, state: Mutex::default(), changed: Condvar::new() });
-        let task = runtime.spawn(follow(shared.clone(), events));
+        let (following, beating) = (shared.clone(), shared.clone());
+        let task = runtime.spawn(async move {
+            tokio::select! {
+                () = follow(following, events) => {}
+                () = heartbeat(beating) => {}
+            }
+        });
         Ok(Self { shared, task })
     }
 
@@ -163,6 +171,11 @@ impl Peer {
         self.send(&FromViewer::Ping { app_timestamp: number.to_le_bytes() }, timeout)?;
         self.wait(timeout, |state| (state.pongs >= number).then_some(()))
             .map_err(|TooLate| "the robot did not answer".to_owned())
+    }
+
+    /// Whether pings go to the robot by themselves.
+    pub(super) fn set_heartbeat(&self, on: bool) {
+        self.shared.state.lock().silent = !on;
     }
 
     /// What the robot said of itself.
