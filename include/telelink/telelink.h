@@ -1170,7 +1170,8 @@ typedef struct telelink_channel_options {
  * TELELINK_STATUS_INVALID_VALUE.
  *
  * Control ends when its holder releases it or hands it over, leaves or is reset, or when its heartbeat stops: the ping
- * that viewers send every second.
+ * that viewers send every second. A viewer that lost control without giving it up (reset, silent) is refused like others
+ * until it takes control again: what it sent before may still be on its way.
  *
  * The callbacks run one after another, in order, on a thread of their own, `tl-deadman`: nothing but they themselves
  * can delay them, so they should return quickly. Each `on_taken` is followed by one `on_lost`, also when the session
@@ -1196,6 +1197,11 @@ typedef struct telelink_control_lease {
   /**
    * The viewer no longer holds control: stop what must not go on without it. Called within 100 ms after the reason
    * arose, which for a heartbeat that stops is the end of the timeout. May be NULL.
+   *
+   * Once it has been called, no `on_message` begins for a message that was published under the lease that ended: what
+   * its holder has published on the topics of `publish` and what still waits is discarded before, and counted
+   * (`discarded_incoming`). One `on_message` that has begun by then, or is just being called, may go on meanwhile, on
+   * the session's callback thread: what both do to the motors is for the application to order, with a lock of its own.
    */
   void (*on_lost)(void *context, const struct telelink_client *client, telelink_control_lost reason);
   /**
@@ -2151,7 +2157,8 @@ typedef struct telelink_session_callbacks {
                                 const struct telelink_client *client,
                                 const struct telelink_client_channel *channel);
   /**
-   * A viewer published a message. May be NULL.
+   * A viewer published a message. May be NULL. Messages that wait for it are discarded, and counted, when the session
+   * ends, and when the control lease under which they were published does (telelink_control_lease).
    */
   void (*on_message)(void *context,
                      const struct telelink_client *client,
@@ -2719,6 +2726,11 @@ typedef struct telelink_session_stats {
    * Messages from viewers dropped because `on_message` was too slow.
    */
   uint64_t dropped_incoming;
+  /**
+   * Messages from viewers discarded while they waited for `on_message`: the control under which they were sent was
+   * lost, or the session ended.
+   */
+  uint64_t discarded_incoming;
   /**
    * Viewers that had to be reset: `overflow_resets` + `write_failure_resets`.
    */

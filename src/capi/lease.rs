@@ -53,7 +53,8 @@ impl From<ControlLost> for telelink_control_lost {
 /// TELELINK_STATUS_INVALID_VALUE.
 ///
 /// Control ends when its holder releases it or hands it over, leaves or is reset, or when its heartbeat stops: the ping
-/// that viewers send every second.
+/// that viewers send every second. A viewer that lost control without giving it up (reset, silent) is refused like others
+/// until it takes control again: what it sent before may still be on its way.
 ///
 /// The callbacks run one after another, in order, on a thread of their own, `tl-deadman`: nothing but they themselves
 /// can delay them, so they should return quickly. Each `on_taken` is followed by one `on_lost`, also when the session
@@ -71,6 +72,11 @@ pub struct telelink_control_lease {
     pub on_taken: Option<unsafe extern "C" fn(context: *mut c_void, client: *const telelink_client)>,
     /// The viewer no longer holds control: stop what must not go on without it. Called within 100 ms after the reason
     /// arose, which for a heartbeat that stops is the end of the timeout. May be NULL.
+    ///
+    /// Once it has been called, no `on_message` begins for a message that was published under the lease that ended: what
+    /// its holder has published on the topics of `publish` and what still waits is discarded before, and counted
+    /// (`discarded_incoming`). One `on_message` that has begun by then, or is just being called, may go on meanwhile, on
+    /// the session's callback thread: what both do to the motors is for the application to order, with a lock of its own.
     pub on_lost: Option<
         unsafe extern "C" fn(context: *mut c_void, client: *const telelink_client, reason: telelink_control_lost),
     >,

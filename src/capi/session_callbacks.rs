@@ -77,7 +77,8 @@ pub struct telelink_session_callbacks {
             channel: *const telelink_client_channel,
         ),
     >,
-    /// A viewer published a message. May be NULL.
+    /// A viewer published a message. May be NULL. Messages that wait for it are discarded, and counted, when the session
+    /// ends, and when the control lease under which they were published does (telelink_control_lease).
     pub on_message: Option<
         unsafe extern "C" fn(
             context: *mut c_void,

@@ -49,6 +49,9 @@ pub struct telelink_session_stats {
     pub dropped_refused: u64,
     /// Messages from viewers dropped because `on_message` was too slow.
     pub dropped_incoming: u64,
+    /// Messages from viewers discarded while they waited for `on_message`: the control under which they were sent was
+    /// lost, or the session ended.
+    pub discarded_incoming: u64,
     /// Viewers that had to be reset: `overflow_resets` + `write_failure_resets`.
     pub viewer_resets: u64,
     /// Times that the transport lost its link and got it back without leaving the room.
@@ -87,6 +90,7 @@ sized_struct!(
         dropped_transport_full: 0,
         dropped_refused: 0,
         dropped_incoming: 0,
+        discarded_incoming: 0,
         viewer_resets: 0,
         reconnects: 0,
         overflow_resets: 0,
@@ -118,6 +122,7 @@ impl From<&SessionStats> for telelink_session_stats {
             dropped_transport_full: totals.transport_full,
             dropped_refused: totals.refused,
             dropped_incoming: stats.listener_messages_dropped,
+            discarded_incoming: stats.listener_messages_discarded,
             viewer_resets: stats.viewer_resets(),
             reconnects: stats.reconnects,
             overflow_resets: stats.overflow_resets,

@@ -1,6 +1,10 @@
 //! The session's own callback thread, `tl-events`: events run there one at a time, in order (design.md decision 6).
+//!
+//! `messages`: what viewers have published, its bounds, and what becomes of it when nobody wants it any more.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+mod messages;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,25 +21,18 @@ use super::one_call::OneCall;
 use super::panics::{contain, PanicSwitch};
 use super::{ClientId, ConnectionStatus, Error, Listener};
 
-/// Viewer messages that wait for a slow listener, per session (design.md decision 6).
-const MAX_MESSAGES: usize = 4096;
-/// Their bytes.
-const MAX_BYTES: usize = 64 << 20;
-/// Messages of one viewer's channel that wait.
-const MAX_PER_CHANNEL: usize = 1024;
+pub(crate) use messages::Overflow;
+
+use messages::Messages;
+
 /// From so many waiting lifecycle events on, undelivered begin/end pairs cancel out.
 const CANCEL_ABOVE: usize = 1024;
+
 enum Item {
     Status(ConnectionStatus, Option<Error>),
     Event(Event),
     /// Last item: wait for all other callbacks, then say Shutdown.
     Finish(Arc<HandlerPool>, Option<Error>),
-}
-
-/// A message was dropped because the listener is too slow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Overflow {
-    pub(crate) client: ClientId,
 }
 
 /// The queue of undelivered events, and the thread that delivers them.
@@ -49,6 +46,7 @@ pub(crate) struct Callbacks {
     /// So does this.
     pub(crate) token_call: Arc<OneCall>,
     dropped: AtomicU64,
+    discarded: AtomicU64,
     panics: Arc<AtomicU64>,
     pub(crate) panic_switch: PanicSwitch,
 }
@@ -61,9 +59,7 @@ struct State {
     /// Number of the next item.
     next: u64,
     lifecycle: usize,
-    messages: usize,
-    bytes: usize,
-    waiting: HashMap<(ClientId, u32), Waiting>,
+    messages: Messages,
     /// Begin events whose end has not come yet, by what they begin: the owner's word is not needed to end them (S-36).
     begun: HashMap<Span, Begun>,
     /// The same for parameters: the numbers of first subscriptions by name.
@@ -73,12 +69,6 @@ struct State {
 struct Begun {
     number: u64,
     end: Event,
-}
-
-#[derive(Default)]
-struct Waiting {
-    numbers: VecDeque<u64>,
-    bytes: usize,
 }
 
 #[derive(PartialEq, Eq, Hash, Clone, Copy)]
@@ -104,6 +94,7 @@ impl Callbacks {
             deadman,
             token_call: Arc::default(),
             dropped: AtomicU64::new(0),
+            discarded: AtomicU64::new(0),
             panics,
             panic_switch: PanicSwitch::default(),
         });
@@ -125,11 +116,15 @@ impl Callbacks {
         }
         drop(state);
         self.work.notify_one();
+        if status == ConnectionStatus::ShuttingDown {
+            self.end_messages();
+        }
     }
 
     /// Ends the thread after all that waits: waits for running handlers, `tl-deadman` and a token callback, then delivers
     /// Shutdown as the last event (S-13).
     pub(crate) fn finish(&self, pool: Arc<HandlerPool>, reason: Option<Error>) {
+        self.end_messages();
         if let Some(deadman) = &self.deadman {
             // At once: whoever holds control has lost it, and nothing that waits here may delay that.
             deadman.finish();
@@ -202,46 +197,9 @@ impl Callbacks {
         self.work.notify_one();
     }
 
-    fn message(&self, key: (ClientId, u32), bytes: usize, event: Event) -> Option<Overflow> {
-        let mut state = self.state.lock();
-        let number = state.push(Item::Event(event));
-        let waiting = state.waiting.entry(key).or_default();
-        waiting.numbers.push_back(number);
-        waiting.bytes += bytes;
-        let own = waiting.numbers.len();
-        state.messages += 1;
-        state.bytes += bytes;
-        let mut overflow = None;
-        // The oldest goes: a stale velocity command is worse than none (design.md decision 6).
-        if own > MAX_PER_CHANNEL {
-            state.drop_oldest(key);
-            overflow = Some(Overflow { client: key.0 });
-        }
-        while state.messages > MAX_MESSAGES || state.bytes > MAX_BYTES {
-            let Some(heaviest) = state.waiting.iter().max_by_key(|(_, w)| (w.bytes, w.numbers.len())).map(|(k, _)| *k)
-            else {
-                break;
-            };
-            state.drop_oldest(heaviest);
-            overflow = Some(Overflow { client: heaviest.0 });
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-        if own > MAX_PER_CHANNEL {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-        drop(state);
-        self.work.notify_one();
-        overflow
-    }
-
     fn push(&self, item: Item) {
         self.state.lock().push(item);
         self.work.notify_one();
-    }
-
-    /// Viewer messages dropped because the listener was too slow.
-    pub(crate) fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
     }
 
     /// Items that wait.
@@ -412,48 +370,11 @@ impl State {
         }
     }
 
-    fn drop_oldest(&mut self, key: (ClientId, u32)) {
-        let Some(number) = self.waiting.get_mut(&key).and_then(|w| w.numbers.pop_front()) else { return };
-        let item = self.items.remove(&number);
-        if let Some(Item::Event(Event::Message(_, _, message))) = item {
-            self.forget_message(key, message.payload.len());
-        }
-    }
-
-    /// Drops the messages of a channel that came after its advertisement of this number, and says how many.
-    fn drop_messages_after(&mut self, key: (ClientId, u32), begin: u64) -> u64 {
-        let mut dropped = 0;
-        while let Some(waiting) = self.waiting.get_mut(&key) {
-            let Some(&number) = waiting.numbers.back().filter(|number| **number > begin) else { break };
-            waiting.numbers.pop_back();
-            if let Some(Item::Event(Event::Message(_, _, message))) = self.items.remove(&number) {
-                self.forget_message(key, message.payload.len());
-            }
-            dropped += 1;
-        }
-        dropped
-    }
-
-    fn forget_message(&mut self, key: (ClientId, u32), bytes: usize) {
-        self.messages -= 1;
-        self.bytes -= bytes;
-        if let Some(waiting) = self.waiting.get_mut(&key) {
-            waiting.bytes -= bytes;
-            if waiting.numbers.is_empty() {
-                self.waiting.remove(&key);
-            }
-        }
-    }
-
     fn delivered(&mut self, item: &Item) {
         let Item::Event(event) = item else { return };
         match event {
             Event::Message(client, channel, message) => {
-                let key = (client.id, channel.id);
-                if let Some(waiting) = self.waiting.get_mut(&key) {
-                    waiting.numbers.pop_front();
-                }
-                self.forget_message(key, message.payload.len());
+                self.message_delivered((client.id, channel.id), message.payload.len());
             }
             Event::ParametersSubscribe(names) | Event::ParametersUnsubscribe(names) => {
                 self.lifecycle -= names_weight(names);

@@ -39,6 +39,10 @@ use room::{next_event, InRoom};
 /// Messages of viewers handled before room events and calls get their turn again.
 const MESSAGES_PER_TURN: usize = 64;
 
+/// Turns and calls after which the other tasks of the runtime get their turn: with a mailbox that is never empty the
+/// owner would wait for nothing, and what it has woken itself waits behind it.
+const WORK_PER_YIELD: usize = 128;
+
 /// Everything the driver shares with the rest of the session.
 pub(crate) struct Shared {
     pub(crate) inputs: Arc<Inputs>,
@@ -82,6 +86,8 @@ pub(crate) struct Driver {
     overflow_resets: u64,
     write_failure_resets: u64,
     next_stats: Instant,
+    /// Turns, and calls handled, since the other tasks had their turn.
+    worked: usize,
 }
 
 struct Viewer {
@@ -125,6 +131,7 @@ impl Driver {
             overflow_resets: 0,
             write_failure_resets: 0,
             next_stats: Instant::now() + stats::PERIOD,
+            worked: 0,
             shared,
         }
     }
@@ -143,8 +150,12 @@ impl Driver {
             if more {
                 // Viewers have more to say; room events and calls come first, then they go on.
                 self.take_room_events();
-                tokio::task::yield_now().await;
+                self.let_others_run().await;
                 continue;
+            }
+            self.worked += 1;
+            if self.worked >= WORK_PER_YIELD {
+                self.let_others_run().await;
             }
             let deadline = self.deadline();
             let inputs = self.shared.inputs.clone();
@@ -165,6 +176,11 @@ impl Driver {
         // What they hold of the application is destroyed before the last callback.
         drop((core, authorizer));
         shared.callbacks.finish(shared.pool.clone(), end_reason);
+    }
+
+    async fn let_others_run(&mut self) {
+        self.worked = 0;
+        tokio::task::yield_now().await;
     }
 
     fn deadline(&self) -> Instant {
@@ -216,6 +232,7 @@ impl Driver {
         if !taken.parameters.is_empty() {
             self.tell(Input::PublishParameters(taken.parameters));
         }
+        self.worked += taken.calls.len();
         for call in taken.calls {
             match call {
                 Call::Core(input, reply) => {
@@ -242,6 +259,8 @@ impl Driver {
                     let held = self.room.as_ref().map_or((0, 0), |room| room.inboxes.held());
                     let _ = reply.try_send(held);
                 }
+                #[cfg(test)]
+                Call::Run(work) => work(),
                 Call::Status(status, reason) => self.set_status(status, reason),
                 Call::Enter(joined, end) => self.enter(*joined, end),
                 Call::Leave(done) => self.leave(done),

@@ -48,6 +48,9 @@ pub(crate) enum Call {
     /// Tests: messages and bytes of viewers that wait for the owner.
     #[cfg(test)]
     Held(SyncSender<(usize, usize)>),
+    /// Tests: run this on the owner task.
+    #[cfg(test)]
+    Run(Box<dyn FnOnce() + Send>),
     /// The gateway: the connection changed.
     Status(ConnectionStatus, Option<Error>),
     /// The gateway: here is a room. Answers when it ended.

@@ -30,7 +30,8 @@ pub const CONTROL_STATUS: &str = "telelink-control";
 /// everything else.
 ///
 /// Control ends when the holder releases it or hands it over, leaves, is reset, or when its heartbeat stops: the
-/// protocol's ping, which viewers send every second.
+/// protocol's ping, which viewers send every second. A viewer that lost control without giving it up (reset, silent) is
+/// refused like others until it takes control again: what it sent before may still be on its way.
 #[derive(Clone)]
 pub struct ControlLeaseOptions {
     /// How old the holder's last ping may become, 0.5 s to 60 s. Default 3 s.
@@ -118,6 +119,12 @@ pub trait ControlListener: Send + Sync + 'static {
     fn on_control_taken(&self, client: &Client) {}
     /// The viewer no longer holds control: stop what must not go on without it. Called within 100 ms after the reason
     /// arose, which for [`ControlLost::Silent`] is the end of the timeout.
+    ///
+    /// Once it has been called, no [`Listener::on_message`](super::Listener::on_message) begins for a message that was
+    /// published under the lease that ended: what its holder has published where control is needed and what still waits
+    /// is discarded before, and counted ([`SessionStats::listener_messages_discarded`](super::SessionStats)). One that
+    /// has begun by then, or is just being called, may go on meanwhile, on the session's callback thread: what both do
+    /// to the motors is for the application to order, with a lock of its own.
     fn on_control_lost(&self, client: &Client, reason: ControlLost) {}
 }
 

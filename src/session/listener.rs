@@ -112,7 +112,8 @@ pub trait Listener: Send + Sync + 'static {
     fn on_client_advertise(&self, client: &Client, channel: &ClientChannel) {}
     /// A channel of a viewer is gone.
     fn on_client_unadvertise(&self, client: &Client, channel: &ClientChannel) {}
-    /// A viewer published a message.
+    /// A viewer published a message. Messages that wait for it are discarded, and counted, when the session ends, and
+    /// when the control lease under which they were published does ([`ControlListener`](super::ControlListener)).
     fn on_message(&self, client: &Client, channel: &ClientChannel, message: &ClientMessage) {}
     /// The first viewer follows the connection graph: from now on publishing it is worth the work.
     fn on_connection_graph_subscribe(&self, client: &Client) {}

@@ -63,8 +63,10 @@ impl SessionStats {
         page.head("viewer_resets_total", "counter", "Viewers that had to be reset, by cause.");
         page.sample("viewer_resets_total", &[("cause", "queue_overflow")], self.overflow_resets);
         page.sample("viewer_resets_total", &[("cause", "write_failure")], self.write_failure_resets);
-        let dropped = self.listener_messages_dropped;
-        page.counter("listener_dropped_messages_total", "Viewers' messages that a slow listener lost.", dropped);
+        let name = "listener_dropped_messages_total";
+        page.head(name, "counter", "Viewers' messages that waited for the listener and never reached it, by cause.");
+        page.sample(name, &[("cause", "slow_listener")], self.listener_messages_dropped);
+        page.sample(name, &[("cause", "discarded")], self.listener_messages_discarded);
         page.counter(
             "callback_panics_total",
             "Panics that were stopped, of callbacks of the application and of the library.",

@@ -41,6 +41,9 @@ pub struct SessionStats {
     pub quality: Option<ConnectionQuality>,
     /// Viewer messages dropped because the listener was too slow.
     pub listener_messages_dropped: u64,
+    /// Viewer messages discarded while they waited for the listener: the control under which they were sent was lost, or
+    /// the session ended.
+    pub listener_messages_discarded: u64,
     /// Panics that were stopped: of the application's callbacks, and of the library's own tasks and threads, those of
     /// the room among them.
     pub callback_panics: u64,

@@ -379,7 +379,7 @@ AT(telelink_mcap_channel_stats, messages, 8);
 AT(telelink_mcap_channel_stats, bytes, 16);
 AT(telelink_mcap_channel_stats, dropped_messages, 24);
 
-SIZE(telelink_session_stats, 184);
+SIZE(telelink_session_stats, 192);
 AT(telelink_session_stats, struct_size, 0);
 AT(telelink_session_stats, uptime_ms, 8);
 AT(telelink_session_stats, joins, 16);
@@ -398,12 +398,13 @@ AT(telelink_session_stats, dropped_oversize, 112);
 AT(telelink_session_stats, dropped_transport_full, 120);
 AT(telelink_session_stats, dropped_refused, 128);
 AT(telelink_session_stats, dropped_incoming, 136);
-AT(telelink_session_stats, viewer_resets, 144);
-AT(telelink_session_stats, reconnects, 152);
-AT(telelink_session_stats, overflow_resets, 160);
-AT(telelink_session_stats, write_failure_resets, 168);
-AT(telelink_session_stats, reconnecting, 176);
-AT(telelink_session_stats, reserved, 180);
+AT(telelink_session_stats, discarded_incoming, 144);
+AT(telelink_session_stats, viewer_resets, 152);
+AT(telelink_session_stats, reconnects, 160);
+AT(telelink_session_stats, overflow_resets, 168);
+AT(telelink_session_stats, write_failure_resets, 176);
+AT(telelink_session_stats, reconnecting, 184);
+AT(telelink_session_stats, reserved, 188);
 
 SIZE(telelink_viewer_stats, 104);
 AT(telelink_viewer_stats, struct_size, 0);

@@ -158,6 +158,81 @@ TEST(ControlLease, IsLostWithTheSession) {
   EXPECT_EQ(told.wait(2), (std::vector<std::string>{"taken ann", "lost ann 5"})) << "before the destructor returned";
 }
 
+TEST(ControlLease, MessagesThatWaitAreNotDeliveredAfterOnLost) {
+  telelink::testing::Server server;
+  telelink::Context context;
+  Told told, messages;
+  Count go_on;
+  auto options = leasing(server, told);
+  options.control_lease->publish = {"/cmd_vel"};
+  options.callbacks.on_message = [&](telelink::ClientView, telelink::ClientChannelView channel,
+                                     const telelink::ClientMessage& message) {
+    messages.add(std::string{channel.topic()} + " " + std::string{message.payload.text()});
+    go_on.wait();
+  };
+  const auto session = Session::start(context, std::move(options));
+  ASSERT_TRUE(session) << session.error().message;
+  auto ann = server.viewer("yard", "ann");
+  ASSERT_TRUE(ann);
+  EXPECT_TRUE(ann->advertise(1, "/cmd_vel"));
+  EXPECT_TRUE(ann->advertise(2, "/note"));
+  EXPECT_EQ(call(*ann, take), R"({"holder":"ann","you":true,"timeout_ms":60000})");
+  for (int i = 0; i < 600; ++i)
+    EXPECT_TRUE(ann->publish(1, "old"));
+  EXPECT_TRUE(ann->publish(2, "needs no control"));
+  messages.wait(1);
+  EXPECT_EQ(call(*ann, release), R"({"holder":null,"you":false,"timeout_ms":60000})");
+  EXPECT_EQ(told.wait(2), (std::vector<std::string>{"taken ann", "lost ann 0"}));
+  EXPECT_EQ(call(*ann, take), R"({"holder":"ann","you":true,"timeout_ms":60000})");
+  EXPECT_TRUE(ann->publish(1, "new"));
+  EXPECT_EQ(call(*ann, "/drive"), "1") << "the robot has got all that";
+  const auto stats = session->stats();
+  ASSERT_TRUE(stats) << stats.error().message;
+  EXPECT_EQ(stats->discarded_incoming, 599U);
+  EXPECT_EQ(stats->dropped_incoming, 0U);
+  const auto page = session->prometheus();
+  ASSERT_TRUE(page) << page.error().message;
+  EXPECT_NE(page->find("telelink_listener_dropped_messages_total{cause=\"discarded\"} 599"), std::string::npos)
+      << *page;
+  go_on.add();
+  const std::vector<std::string> expected{"/cmd_vel old", "/note needs no control", "/cmd_vel new"};
+  EXPECT_EQ(messages.wait(3), expected);
+}
+
+TEST(ControlLease, MessagesThatWaitAreNotDeliveredWhenTheSessionEnds) {
+  telelink::testing::Server server;
+  telelink::Context context;
+  Told told, messages;
+  Count go_on;
+  auto options = leasing(server, told);
+  options.control_lease->publish = {"/cmd_vel"};
+  options.control_lease->on_lost = [&](telelink::ClientView, ControlLost) { go_on.add(); };
+  options.callbacks.on_client_advertise = [&](telelink::ClientView, telelink::ClientChannelView) { told.add("+"); };
+  options.callbacks.on_client_unadvertise = [&](telelink::ClientView, telelink::ClientChannelView) { told.add("-"); };
+  options.callbacks.on_message = [&](telelink::ClientView, telelink::ClientChannelView,
+                                     const telelink::ClientMessage&) {
+    messages.add("message");
+    go_on.wait();
+  };
+  std::optional<telelink::testing::Viewer> viewer;
+  {
+    const auto session = Session::start(context, std::move(options));
+    ASSERT_TRUE(session) << session.error().message;
+    auto ann = server.viewer("yard", "ann");
+    ASSERT_TRUE(ann);
+    viewer.emplace(std::move(*ann));
+    EXPECT_EQ(call(*viewer, take), R"({"holder":"ann","you":true,"timeout_ms":60000})");
+    told.wait(1);
+    EXPECT_TRUE(viewer->advertise(2, "/note"));
+    for (int i = 0; i < 600; ++i)
+      EXPECT_TRUE(viewer->publish(2, "{}"));
+    EXPECT_EQ(call(*viewer, "/drive"), "1") << "the robot has got all that";
+    messages.wait(1);
+  }
+  EXPECT_EQ(messages.wait(1).size(), 1U);
+  EXPECT_EQ(told.wait(3), (std::vector<std::string>{"taken ann", "+", "-"}));
+}
+
 TEST(ControlLease, TheRobotHearsOfASilentHolderAlthoughItsListenerIsStuck) {
   telelink::testing::Server server;
   telelink::Context context;

@@ -15,10 +15,9 @@ namespace {
 class Controller {
  public:
   void set_gain(double value) {
-    {
-      const std::lock_guard lock{mutex_};
-      gain_ = value;
-    }
+    const std::lock_guard lock{mutex_};
+    gain_ = value;
+    // Under the lock: whoever waits may destroy this as soon as it has seen the value.
     changed_.notify_all();
   }
 
@@ -66,8 +65,9 @@ bool declare(telelink::SessionOptions& options, Controller& controller) {
 }
 
 TEST(Parameters, AreDeclaredReadAndSet) {
-  Page page;
+  // Before the page, whose session calls it as long as it lives.
   Controller controller;
+  Page page;
   ASSERT_TRUE(declare(page.options, controller));
   EXPECT_TRUE(controller.becomes(0.5));
   page.start();

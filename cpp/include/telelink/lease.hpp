@@ -56,7 +56,8 @@ constexpr std::string_view to_string(ControlLost reason) noexcept {
 /// the lease is on, names of services below `/telelink/` are telelink's own: Status::invalid_value.
 ///
 /// Control ends when its holder releases it or hands it over, leaves or is reset, or when its heartbeat stops: the ping
-/// that viewers send every second.
+/// that viewers send every second. A viewer that lost control without giving it up (reset, silent) is refused like
+/// others until it takes control again: what it sent before may still be on its way.
 ///
 /// The callbacks run one after another, in order, on a thread of their own: nothing but they themselves can delay them,
 /// so they should return quickly. Each on_taken is followed by one on_lost, also when the session ends. What they throw
@@ -71,6 +72,12 @@ struct ControlLease {
   std::function<void(ClientView client)> on_taken = {};
   /// The viewer no longer holds control: stop what must not go on without it. Called within 100 ms after the reason
   /// arose, which for a heartbeat that stops is the end of the timeout.
+  ///
+  /// Once it has been called, no on_message begins for a message that was published under the lease that ended: what
+  /// its holder has published on the topics of `publish` and what still waits is discarded before, and counted
+  /// (SessionStats::discarded_incoming). One on_message that has begun by then, or is just being called, may go on
+  /// meanwhile, on the session's callback thread: what both do to the motors is for the application to order, with a
+  /// lock of its own.
   std::function<void(ClientView client, ControlLost reason)> on_lost = {};
 };
 

@@ -83,7 +83,8 @@ struct SessionCallbacks {
   std::function<void(ClientView client, ClientChannelView channel)> on_client_advertise = {};
   /// A channel of a viewer is gone.
   std::function<void(ClientView client, ClientChannelView channel)> on_client_unadvertise = {};
-  /// A viewer published a message.
+  /// A viewer published a message. Messages that wait for it are discarded, and counted, when the session ends, and
+  /// when the control lease under which they were published does (ControlLease::on_lost).
   std::function<void(ClientView client, ClientChannelView channel, const ClientMessage& message)> on_message = {};
   /// The first viewer follows the connection graph: from now on publishing it is worth the work.
   std::function<void(ClientView client)> on_connection_graph_subscribe = {};

@@ -94,6 +94,7 @@ struct SessionStats {
   std::uint64_t dropped_transport_full = 0;          ///< the network had no room
   std::uint64_t dropped_refused = 0;                 ///< the network refused them for another reason
   std::uint64_t dropped_incoming = 0;                ///< messages from viewers: on_message was too slow
+  std::uint64_t discarded_incoming = 0;              ///< the same: waiting when control was lost, or the session ended
   std::uint64_t viewer_resets = 0;                   ///< viewers that had to be reset, for both causes
   std::uint64_t overflow_resets = 0;                 ///< of these, viewers that were too slow
   std::uint64_t write_failure_resets = 0;            ///< of these, viewers whose stream broke or stood still for 30 s
@@ -173,6 +174,7 @@ class SessionSnapshot {
     stats.dropped_transport_full = c.dropped_transport_full;
     stats.dropped_refused = c.dropped_refused;
     stats.dropped_incoming = c.dropped_incoming;
+    stats.discarded_incoming = c.discarded_incoming;
     stats.viewer_resets = c.viewer_resets;
     stats.overflow_resets = c.overflow_resets;
     stats.write_failure_resets = c.write_failure_resets;

@@ -1,6 +1,6 @@
 //! The control lease: who holds it, its services, its end (issue 4).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::context::Schema;
 use crate::protocol::{texts, FromViewer, ServiceCall, Status, StatusLevel, ToViewer};
+use crate::room::Sid;
 use crate::session::deadman::ControlEvent;
 use crate::session::lease::{
     LeaseRules, CONTROL_STATE, CONTROL_STATUS, HAND_OVER_CONTROL, RELEASE_CONTROL, TAKE_CONTROL,
@@ -39,6 +40,9 @@ pub(super) struct Lease {
     rules: LeaseRules,
     services: [(Operation, Service); 4],
     held: Option<Held>,
+    /// Connections in the room that lost control without giving it up: what they sent under that lease may still be on
+    /// its way, and the robot has been told to stop. They act again once they have taken control again.
+    lapsed: HashSet<Sid>,
 }
 
 struct Held {
@@ -64,6 +68,9 @@ struct HandOver {
     identity: String,
 }
 
+const LAPSED: &str =
+    "You lost control without giving it up; take it again with /telelink/control/take before you go on";
+
 const NO_REQUEST: &str = r#"{"type":"object"}"#;
 const HAND_OVER_REQUEST: &str =
     r#"{"type":"object","properties":{"identity":{"type":"string"}},"required":["identity"]}"#;
@@ -88,7 +95,7 @@ impl Lease {
             service(Operation::Release, RELEASE_CONTROL, "telelink.ReleaseControl", NO_REQUEST),
             service(Operation::State, CONTROL_STATE, "telelink.ControlState", NO_REQUEST),
         ];
-        Self { rules, services, held: None }
+        Self { rules, services, held: None, lapsed: HashSet::new() }
     }
 
     pub(super) fn services(&self) -> impl Iterator<Item = &Service> {
@@ -112,6 +119,11 @@ impl Core {
     /// Who holds control.
     pub(crate) fn control_holder(&self) -> Option<&Arc<Client>> {
         Some(&self.lease.as_ref()?.held.as_ref()?.client)
+    }
+
+    /// Whether only the holder of control may publish there.
+    pub(crate) fn publishing_needs_control(&self, topic: &str) -> bool {
+        self.lease.as_ref().is_some_and(|lease| lease.rules.publish_needs(topic))
     }
 
     /// Lets a message go on unless another viewer holds the control that it needs. The services of the lease are
@@ -151,10 +163,16 @@ impl Core {
     /// Why this message is refused, if it is.
     fn refusal_of_control(&self, id: ClientId, message: &FromViewer) -> Option<String> {
         let lease = self.lease.as_ref()?;
-        let held = lease.held.as_ref().filter(|held| held.client.id != id)?;
+        let registration = self.clients.get(&id)?;
+        let text = match &lease.held {
+            Some(held) if held.client.id == id => return None,
+            Some(held) => held_by(&held.client),
+            None if lease.lapsed.contains(&registration.client.sid) => LAPSED.into(),
+            None => return None,
+        };
         let needs = match message {
             FromViewer::MessageData { channel_id, .. } => {
-                let channel = self.clients.get(&id)?.channels.get(channel_id)?;
+                let channel = registration.channels.get(channel_id)?;
                 lease.rules.publish_needs(&channel.topic)
             }
             FromViewer::ServiceCallRequest(call) => lease.rules.call_needs(self.service_name(call.service_id)?),
@@ -163,7 +181,7 @@ impl Core {
             }
             _ => false,
         };
-        needs.then(|| held_by(&held.client))
+        needs.then_some(text)
     }
 
     fn refuse_control(&mut self, id: ClientId, message: &FromViewer, text: String, now: Now) {
@@ -249,6 +267,7 @@ impl Core {
         let Some(lease) = &mut self.lease else { return };
         tracing::info!(client = %client.id, identity = %client.identity, "control taken");
         lease.held = Some(Held { client: client.clone(), heartbeat: now.mono });
+        lease.lapsed.remove(&client.sid);
         // Before the viewers hear of it: the robot is told first.
         self.effects.push(Effect::Control(ControlEvent::Taken(client.clone())));
         self.publish_status(Status {
@@ -274,15 +293,33 @@ impl Core {
 
     /// Takes control away and tells the robot; whether somebody held it.
     fn lose_control(&mut self, reason: ControlLost) -> bool {
-        let Some(held) = self.lease.as_mut().and_then(|lease| lease.held.take()) else { return false };
+        let Some(lease) = &mut self.lease else { return false };
+        let Some(held) = lease.held.take() else { return false };
+        if matches!(reason, ControlLost::Silent | ControlLost::Reset | ControlLost::RoomLost) {
+            lease.lapsed.insert(held.client.sid.clone());
+        }
         tracing::info!(client = %held.client.id, identity = %held.client.identity, %reason, "control lost");
         self.effects.push(Effect::Control(ControlEvent::Lost(held.client, reason)));
         true
     }
 
-    /// The robot's room is gone, and every viewer with it.
+    /// The robot's room is gone, or every stream in it.
     pub(super) fn end_control_with_room(&mut self) {
         self.end_control(ControlLost::RoomLost);
+    }
+
+    /// A connection has left, and nothing more comes of it.
+    pub(super) fn forget_lapsed(&mut self, sid: &Sid) {
+        if let Some(lease) = &mut self.lease {
+            lease.lapsed.remove(sid);
+        }
+    }
+
+    /// So have all.
+    pub(super) fn forget_all_lapsed(&mut self) {
+        if let Some(lease) = &mut self.lease {
+            lease.lapsed.clear();
+        }
     }
 
     fn answer_state(&mut self, id: ClientId, call: &ServiceCall) {

@@ -87,6 +87,7 @@ impl Core {
         self.refused.clear();
         self.resets.clear();
         self.recalls.left();
+        self.forget_all_lapsed();
     }
 
     /// Every stream is void: all viewers start anew, outside the rate limit of resets (S-27).
@@ -143,6 +144,7 @@ impl Core {
         if let Some(&client) = self.by_sid.get(sid) {
             self.remove(client);
         }
+        self.forget_lapsed(sid);
     }
 
     /// Records who is in the room; `false` if the event is about an older connection than the one known.

@@ -12,6 +12,7 @@ use crate::fanout::{LossySlot, QueueLimits, ResetCause, Route, VideoTap, ViewerQ
 use crate::protocol::CONTROL_TOPIC;
 use crate::room::{Identity, RoomError};
 use crate::session::core::{Effect, Question};
+use crate::session::deadman::ControlEvent;
 use crate::session::handlers::{Lane, QUESTIONS};
 use crate::session::panics::contain_task;
 use crate::session::sink::RouteOutput;
@@ -73,6 +74,14 @@ impl Driver {
             Effect::Call { client, request, work, held } => self.run_request(client, request, work, held),
             Effect::Authorize(question) => self.authorize(question),
             Effect::Control(event) => {
+                if let ControlEvent::Lost(client, _) = &event {
+                    // First: once the robot has been told, nothing that was sent under this lease may begin.
+                    let needs = |topic: &str| self.core.publishing_needs_control(topic);
+                    let discarded = self.shared.callbacks.discard_controlled(client.id, needs);
+                    if discarded > 0 {
+                        tracing::info!(client = %client.id, discarded, "messages that waited for the listener were discarded with control");
+                    }
+                }
                 if let Some(deadman) = &self.shared.deadman {
                     deadman.tell(event);
                 }

@@ -58,6 +58,7 @@ impl Driver {
             ice_rtt: self.room.as_ref().and_then(|room| room.measured.lock().ice.stats()),
             quality: self.room.as_ref().and_then(|room| room.quality),
             listener_messages_dropped: self.shared.callbacks.dropped(),
+            listener_messages_discarded: self.shared.callbacks.discarded(),
             callback_panics: self.shared.panics.load(Ordering::Relaxed),
             overflow_resets: self.overflow_resets,
             write_failure_resets: self.write_failure_resets,

@@ -71,11 +71,16 @@ impl Queue {
 
     /// Lets the listener go on and gives back all it was told since.
     async fn finish(self) -> Vec<String> {
-        self.callbacks.finish(self.pool.clone(), None);
         self.go.send(()).unwrap();
+        // What waits when the session ends is not delivered.
+        self.callbacks.status(ConnectionStatus::Connecting, None);
+        self.log.wait("status connecting").await;
+        self.callbacks.finish(self.pool.clone(), None);
         self.log.wait("status shutdown").await;
         self.log.assert_balanced();
-        self.log.lines().split_off(2)
+        let mut lines = self.log.lines().split_off(2);
+        lines.retain(|line| line != "status connecting");
+        lines
     }
 }
 
@@ -258,6 +263,98 @@ async fn a_cancelled_pair_takes_only_its_own_messages_with_it() {
     assert_eq!(queue.callbacks.dropped(), 1);
     let lines = queue.finish().await;
     assert_eq!(times(&lines), [1], "the first span keeps its message");
+}
+
+#[tokio::test]
+async fn lease_that_is_lost_takes_what_waits_of_its_holder_with_it_and_nothing_else() {
+    let queue = Queue::stuck().await;
+    let (ann, bob) = (client(1), client(2));
+    let on =
+        |id, topic: &str| Arc::new(ClientChannel { id, topic: topic.into(), encoding: "json".into(), schema: None });
+    let (drive, note, renamed) = (on(1, "/cmd_vel"), on(2, "/note"), on(1, "/note"));
+    let say = |client: &Arc<Client>, channel: &Arc<ClientChannel>, time| {
+        queue.callbacks.event(Event::Message(client.clone(), channel.clone(), message(time, 100)));
+    };
+    for (client, channel) in [(&ann, &drive), (&ann, &note), (&bob, &drive)] {
+        queue.callbacks.event(Event::ClientAdvertise(client.clone(), channel.clone()));
+    }
+    say(&ann, &drive, 1);
+    say(&bob, &drive, 2);
+    say(&ann, &note, 3);
+    say(&ann, &drive, 4);
+    // The same number, another topic.
+    queue.callbacks.event(Event::ClientUnadvertise(ann.clone(), drive.clone()));
+    queue.callbacks.event(Event::ClientAdvertise(ann.clone(), renamed.clone()));
+    say(&ann, &renamed, 5);
+    let lose = || queue.callbacks.discard_controlled(ann.id, |topic| topic == "/cmd_vel");
+    assert_eq!((lose(), lose(), queue.callbacks.discarded()), (2, 0, 2));
+    // She takes control again, and all the room there is is free again.
+    queue.callbacks.event(Event::ClientUnadvertise(ann.clone(), renamed));
+    queue.callbacks.event(Event::ClientAdvertise(ann.clone(), drive.clone()));
+    (6..6 + 1023).for_each(|time| say(&ann, &drive, time));
+    assert_eq!(queue.callbacks.dropped(), 0);
+    queue.callbacks.event(Event::ClientUnadvertise(ann.clone(), drive.clone()));
+    queue.callbacks.event(Event::ClientUnadvertise(ann.clone(), note));
+    queue.callbacks.event(Event::ClientUnadvertise(bob, drive));
+    let expected: Vec<u64> = [2, 3, 5].into_iter().chain(6..6 + 1023).collect();
+    assert_eq!(times(&queue.finish().await), expected);
+}
+
+/// Counts messages that begin after the robot was told that control is lost.
+#[derive(Default)]
+struct Late {
+    lost: std::sync::atomic::AtomicBool,
+    late: AtomicU64,
+    rounds: Arc<Log>,
+}
+
+impl Listener for Late {
+    fn on_status(&self, status: ConnectionStatus, reason: Option<&Error>) {
+        self.rounds.on_status(status, reason);
+    }
+    fn on_message(&self, _: &Client, _: &ClientChannel, _: &ClientMessage) {
+        self.late.fetch_add(u64::from(self.lost.load(Ordering::SeqCst)), Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn lease_that_is_lost_lets_no_message_begin_but_the_one_that_is_being_called() {
+    let late = Arc::<Late>::default();
+    let callbacks = Callbacks::start(Some(late.clone()), None, Arc::default()).unwrap();
+    let (ann, one) = (client(1), channel(1));
+    for round in 0..200 {
+        late.lost.store(false, Ordering::SeqCst);
+        for _ in 0..100 {
+            callbacks.event(Event::Message(ann.clone(), one.clone(), message(round, 1)));
+        }
+        callbacks.discard_controlled(ann.id, |_| true);
+        // What `on_control_lost` does.
+        late.lost.store(true, Ordering::SeqCst);
+        callbacks.status(ConnectionStatus::Connected, None);
+        late.rounds.wait("status connected").await;
+        late.rounds.lines.lock().clear();
+        assert!(late.late.swap(0, Ordering::SeqCst) <= 1);
+    }
+    callbacks.finish(HandlerPool::new(Arc::default()), None);
+}
+
+/// S-36: what has begun is ended all the same. S-13: nothing comes after.
+#[tokio::test]
+async fn s_36_a_session_that_ends_discards_messages_and_no_other_event() {
+    let queue = Queue::stuck().await;
+    let (ann, one) = (client(1), channel(1));
+    let say = |time| {
+        queue.callbacks.event(Event::Message(ann.clone(), one.clone(), message(time, 1)));
+    };
+    queue.callbacks.event(Event::ClientAdvertise(ann.clone(), one.clone()));
+    say(1);
+    say(2);
+    queue.callbacks.status(ConnectionStatus::ShuttingDown, None);
+    say(3);
+    assert_eq!(queue.callbacks.discarded(), 3);
+    queue.callbacks.event(Event::ClientUnadvertise(ann.clone(), one.clone()));
+    let lines = queue.finish().await;
+    assert_eq!(lines, ["+ S1 client 1", "status shutting down", "- S1 client 1", "status shutdown"]);
 }
 
 /// S-13.

@@ -2,6 +2,8 @@
 
 use super::*;
 
+use std::sync::atomic::AtomicBool;
+
 use crate::session::inputs::{Call, Inputs};
 
 fn call() -> Call {
@@ -76,4 +78,43 @@ fn what_a_closed_mailbox_still_held_may_use_it_when_it_ends() {
     std::thread::spawn(move || closed.close());
     let error = told.recv_timeout(Duration::from_secs(60)).expect("close lets go of its lock");
     assert_eq!(error.kind, ErrorKind::Closed);
+}
+
+/// Posts a call that posts itself again, until `others_ran` or so many times. Answers how many were left.
+fn again(inputs: Arc<Inputs>, others_ran: Arc<AtomicBool>, left: usize, done: oneshot::Sender<usize>) {
+    let next = inputs.clone();
+    let work = move || {
+        if left == 0 || others_ran.load(Ordering::Relaxed) {
+            done.send(left).unwrap();
+        } else {
+            again(next, others_ran, left - 1, done);
+        }
+    };
+    inputs.post(Call::Run(Box::new(work)));
+}
+
+async fn other_tasks_run_between_calls() {
+    const CALLS: usize = 20_000;
+    let stage = Stage::new().await;
+    let ((done, left), others_ran) = (oneshot::channel(), Arc::<AtomicBool>::default());
+    let (inputs, other) = (stage.control.inputs.clone(), others_ran.clone());
+    // Woken by the owner itself, while it runs: its own worker keeps such a task.
+    let first = move || {
+        tokio::spawn(async move { other.store(true, Ordering::Relaxed) });
+        again(inputs, others_ran, CALLS, done);
+    };
+    stage.control.inputs.post(Call::Run(Box::new(first)));
+    let calls = CALLS - left.await.unwrap();
+    assert!(calls <= 1000, "{calls} calls came first");
+    stage.finish().await;
+}
+
+#[tokio::test]
+async fn calls_without_end_do_not_starve_other_tasks() {
+    other_tasks_run_between_calls().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn calls_without_end_do_not_starve_other_tasks_of_a_worker() {
+    other_tasks_run_between_calls().await;
 }

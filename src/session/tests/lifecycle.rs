@@ -37,6 +37,8 @@ async fn s_36_stopping_leaves_the_room_and_ends_every_event() {
     viewer.say(&FromViewer::MessageData { channel_id: 5, data: Bytes::new() });
     viewer.barrier().await;
     let sid = viewer.sid.clone();
+    // One that waits is discarded with the session.
+    stage.log.wait(&format!("message {sid} client 5")).await;
     let log = stage.finish().await;
     let expected = [
         format!("+ {sid} /r"),

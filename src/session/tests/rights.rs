@@ -4,6 +4,7 @@ use std::sync::mpsc::{channel, Receiver, Sender};
 
 use super::*;
 
+use crate::protocol::frame::text_frame;
 use crate::protocol::ServiceCall;
 
 /// An authorizer that says who is asked and, for `ann`, waits until the other end of `gate` is dropped.
@@ -109,11 +110,11 @@ impl Listener for Stuck {
 }
 
 impl ControlLog {
-    async fn wait(self: &Arc<Self>, line: &'static str) {
-        let log = self.clone();
+    async fn wait(self: &Arc<Self>, line: &str) {
+        let (log, line) = (self.clone(), line.to_owned());
         let wait = move || {
             let mut lines = log.0.lines.lock();
-            while !lines.iter().any(|l| l == line) {
+            while !lines.contains(&line) {
                 let timeout = log.0.changed.wait_for(&mut lines, Duration::from_secs(60)).timed_out();
                 assert!(!timeout, "no {line:?} in {lines:?}");
             }
@@ -253,4 +254,114 @@ async fn lease_ends_when_the_connection_of_its_holder_is_lost() {
     ann.room.close().await;
     control.wait("lost ann: its holder left").await;
     stage.finish().await;
+}
+
+/// Stands still in its first message until the other end of the gate is dropped.
+struct Driving {
+    log: Arc<Log>,
+    gate: Mutex<Receiver<()>>,
+}
+
+impl Listener for Driving {
+    fn on_status(&self, status: ConnectionStatus, reason: Option<&Error>) {
+        self.log.on_status(status, reason);
+    }
+    fn on_client_advertise(&self, client: &Client, channel: &ClientChannel) {
+        self.log.on_client_advertise(client, channel);
+    }
+    fn on_client_unadvertise(&self, client: &Client, channel: &ClientChannel) {
+        self.log.on_client_unadvertise(client, channel);
+    }
+    fn on_message(&self, client: &Client, channel: &ClientChannel, message: &ClientMessage) {
+        self.log.on_message(client, channel, message);
+        let text = std::str::from_utf8(&message.payload).unwrap();
+        self.log.add(format!("{} {} {text}", client.identity, channel.topic));
+        let _ = self.gate.lock().recv();
+    }
+}
+
+impl Viewer {
+    /// Advertises /cmd_vel as 1 and /note as 2.
+    async fn advertise_both(&mut self) {
+        let channel = |id, topic| format!(r#"{{"id":{id},"topic":"{topic}","encoding":"json","schemaName":""}}"#);
+        let json = format!(r#"{{"op":"advertise","channels":[{},{}]}}"#, channel(1, "/cmd_vel"), channel(2, "/note"));
+        self.raw(text_frame(json.as_bytes()).unwrap());
+        self.barrier().await;
+    }
+
+    async fn publish(&mut self, channel_id: u32, text: &'static str) {
+        self.say(&FromViewer::MessageData { channel_id, data: Bytes::from_static(text.as_bytes()) });
+        self.barrier().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lease_messages_that_wait_do_not_begin_once_the_robot_heard_that_control_is_lost() {
+    for reason in [ControlLost::Released, ControlLost::HandedOver, ControlLost::Left, ControlLost::Silent] {
+        let (control, (open, gate)) = (Arc::<ControlLog>::default(), channel::<()>());
+        let log = Arc::<Log>::default();
+        let listener = Driving { log: log.clone(), gate: Mutex::new(gate) };
+        let stage = Stage::with(|options| {
+            options.listener = Some(Arc::new(listener));
+            let publish = vec!["/cmd_vel".into()];
+            options.control_lease =
+                Some(ControlLeaseOptions { publish, listener: Some(control.clone()), ..Default::default() });
+        })
+        .await;
+        let (mut ann, mut bob) = (Viewer::join(&stage.server, "ann").await, Viewer::join(&stage.server, "bob").await);
+        ann.open().await;
+        bob.open().await;
+        let take = ann.service(TAKE_CONTROL).await;
+        let give_up = give_up_services(&mut bob).await;
+        ann.advertise_both().await;
+        bob.advertise_both().await;
+        ann.call(take).await.unwrap();
+        for text in ["1", "2", "3"] {
+            ann.publish(1, text).await;
+        }
+        ann.publish(2, "4").await;
+        log.wait("ann /cmd_vel 1").await;
+        match reason {
+            ControlLost::Released => drop(ann.call(give_up[0]).await.unwrap()),
+            ControlLost::HandedOver => {
+                let payload = Bytes::from_static(br#"{"identity":"bob"}"#);
+                let call = ServiceCall { service_id: give_up[1], call_id: 2, encoding: "json".into(), payload };
+                ann.say(&FromViewer::ServiceCallRequest(call));
+            }
+            ControlLost::Left => ann.room.close().await,
+            _ => tokio::time::sleep(Duration::from_millis(3050)).await,
+        }
+        control.wait(&format!("lost ann: {reason}")).await;
+        // The next lease, of her or of another: its messages are delivered.
+        let again = matches!(reason, ControlLost::Released | ControlLost::Silent);
+        let next = if again { &mut ann } else { &mut bob };
+        if reason != ControlLost::HandedOver {
+            next.call(take).await.unwrap();
+        }
+        next.publish(1, "5").await;
+        assert_eq!(stage.stats().await.listener_messages_discarded, 2, "{reason}");
+        drop(open);
+        let last = if again { "ann /cmd_vel 5" } else { "bob /cmd_vel 5" };
+        log.wait(last).await;
+        let lines: Vec<_> = log.lines().into_iter().filter(|line| line.contains(" /")).collect();
+        assert_eq!(lines, ["ann /cmd_vel 1", "ann /note 4", last], "{reason}");
+        stage.control.leave().await;
+        stage.control.finish(None);
+        stage.driver.await.unwrap();
+        log.wait("status shutdown").await;
+        log.assert_balanced();
+    }
+}
+
+/// The ids of releasing and of handing over.
+async fn give_up_services(viewer: &mut Viewer) -> [u32; 2] {
+    viewer
+        .until(|message| match message {
+            ToViewer::AdvertiseServices { services } => {
+                let id = |name: &str| services.iter().find(|service| service.name == name).map(|service| service.id);
+                Some([id(RELEASE_CONTROL)?, id(HAND_OVER_CONTROL)?])
+            }
+            _ => None,
+        })
+        .await
 }

@@ -310,6 +310,57 @@ fn lease_ends_with_its_holder_and_with_the_room() {
     }
 }
 
+const LAPSED: &str =
+    "You lost control without giving it up; take it again with /telelink/control/take before you go on";
+
+#[test]
+fn lease_that_was_not_given_up_keeps_what_is_still_on_its_way_out() {
+    type End = fn(&mut Robot, ClientId);
+    let ends: [(&str, End); 3] = [
+        ("silent", |robot, _| robot.pass(seconds(3))),
+        ("reset", |robot, ann| robot.reset(ann)),
+        ("reconnected", |robot, _| {
+            let participants = vec![who("ann", "S1", 1000), who("bob", "S2", 1000)];
+            robot.input(Input::Reconnected { participants });
+            robot.pass(seconds(30));
+        }),
+    ];
+    for (name, end) in ends {
+        let mut robot = leasing(|options| options.control_lease.as_mut().unwrap().publish = vec!["/t1".into()]);
+        let ann = robot.viewer("ann", "S1");
+        robot.viewer("bob", "S2");
+        robot.says("S1", advertise(&[1, 2]));
+        robot.says("S2", advertise(&[1]));
+        robot.control("S1", TAKE_CONTROL).unwrap();
+        robot.says("S1", publish(1));
+        end(&mut robot, ann);
+        let (ann, bob) = (robot.current("S1").unwrap(), robot.current("S2").unwrap());
+        // Those who are registered anew have no channels.
+        for sid in ["S1", "S2"] {
+            robot.says(sid, advertise(&[1, 2]));
+        }
+        robot.take();
+        robot.says("S1", publish(1));
+        assert_eq!(robot.take(), [Step::Sent(ann, error(LAPSED))], "{name}");
+        robot.says("S1", publish(2));
+        robot.says("S2", publish(1));
+        assert_eq!(robot.events(), [Told::Message(ann, 2), Told::Message(bob, 1)], "{name}");
+        // The next lease, of whomever.
+        robot.control("S2", TAKE_CONTROL).unwrap();
+        robot.control("S2", RELEASE_CONTROL).unwrap();
+        robot.pass(seconds(1));
+        robot.take();
+        robot.says("S1", publish(1));
+        assert_eq!(robot.take(), [Step::Sent(ann, error(LAPSED))], "{name}");
+        robot.control("S1", TAKE_CONTROL).unwrap();
+        robot.take();
+        robot.says("S1", publish(1));
+        robot.control("S1", RELEASE_CONTROL).unwrap();
+        robot.says("S1", publish(1));
+        assert_eq!(robot.events(), [Told::Message(ann, 1), Told::Message(ann, 1)], "{name}: given up, all may act");
+    }
+}
+
 #[test]
 fn lease_is_shown_to_viewers_that_come_later() {
     let mut robot = leasing(|_| {});
