@@ -2356,7 +2356,8 @@ typedef struct telelink_session_options {
    */
   uint64_t session_backlog_bytes;
   /**
-   * Largest message of a lossy channel, bytes, 1,200 to 16 MiB. Default 102,400.
+   * Largest message of a lossy channel, bytes, 1,200 to 16 MiB. Default 102,400. A larger one is dropped, counted, and its
+   * subscribers are warned; so is one of a reliable channel over 16 MiB - 17 bytes.
    */
   uint64_t max_data_track_message_size;
   /**
@@ -2570,7 +2571,7 @@ typedef struct telelink_channel_stats {
    */
   uint64_t dropped_not_ready;
   /**
-   * Lossy messages over max_data_track_message_size.
+   * Messages that were too large: lossy ones over max_data_track_message_size, reliable ones over 16 MiB - 17 bytes.
    */
   uint64_t dropped_oversize;
   /**
@@ -2697,7 +2698,7 @@ typedef struct telelink_session_stats {
    */
   uint64_t dropped_not_ready;
   /**
-   * Lossy messages over max_data_track_message_size.
+   * Messages that were too large: lossy ones over max_data_track_message_size, reliable ones over 16 MiB - 17 bytes.
    */
   uint64_t dropped_oversize;
   /**
@@ -2938,7 +2939,9 @@ telelink_status telelink_channel_create(const struct telelink_context *context,
  * Logs one message with the time now, for every viewer that wants it.
  *
  * While nobody is subscribed this costs a few nanoseconds and drops the message. A message that a viewer's queue or
- * the network has no room for is dropped and counted in the session's statistics; this call does not say so.
+ * the network has no room for is dropped and counted in the session's statistics; one that is too large (lossy: over
+ * max_data_track_message_size; reliable: over 16 MiB - 17 bytes) too, and the channel's subscribers are warned. This call
+ * does not say so: another session or recording may have taken the message.
  *
  * @param channel  Borrowed.
  * @param payload  Borrowed for the call and copied before it returns, if somebody wants it.

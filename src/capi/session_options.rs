@@ -120,7 +120,8 @@ pub struct telelink_session_options {
     pub message_backlog_bytes: u64,
     /// Bytes that wait for all viewers together, at least message_backlog_bytes. Default 256 MiB.
     pub session_backlog_bytes: u64,
-    /// Largest message of a lossy channel, bytes, 1,200 to 16 MiB. Default 102,400.
+    /// Largest message of a lossy channel, bytes, 1,200 to 16 MiB. Default 102,400. A larger one is dropped, counted, and its
+    /// subscribers are warned; so is one of a reliable channel over 16 MiB - 17 bytes.
     pub max_data_track_message_size: u64,
     /// Lossy channels whose data track is published before anybody subscribes. Default 64.
     pub eager_data_tracks: u64,

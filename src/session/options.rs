@@ -101,7 +101,8 @@ pub struct Limits {
     pub message_backlog_bytes: usize,
     /// Bytes that wait for all viewers together, at least `message_backlog_bytes`. Default 256 MiB.
     pub session_backlog_bytes: usize,
-    /// Largest message on a data track, bytes, from 1200. Default 102,400 (P-156).
+    /// Largest message on a data track, bytes, from 1200. Default 102,400 (P-156). A larger one is dropped, counted, and its
+    /// subscribers are warned; so is one of a reliable channel over 16 MiB - 17 bytes (P-133).
     pub max_data_track_message_size: usize,
     /// Lossy channels whose data track is published before anybody subscribes. Default 64; the others get theirs with
     /// the first subscriber (S-228).

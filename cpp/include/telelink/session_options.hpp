@@ -118,7 +118,9 @@ struct Limits {
   std::size_t message_backlog_size = 16'384;          ///< control frames that wait for one viewer: 16 to 1,048,576
   std::size_t message_backlog_bytes = 32u << 20;      ///< bytes that wait for one viewer: from 1 MiB
   std::size_t session_backlog_bytes = 256u << 20;     ///< bytes that wait for all viewers together
-  std::size_t max_data_track_message_size = 102'400;  ///< largest message of a lossy channel: 1,200 to 16 MiB
+  /// Largest message of a lossy channel: 1,200 to 16 MiB. A larger one is dropped, counted, and its subscribers are
+  /// warned; so is one of a reliable channel over 16 MiB - 17 bytes.
+  std::size_t max_data_track_message_size = 102'400;
   std::size_t eager_data_tracks = 64;                 ///< lossy channels published before anybody subscribes
   /// Keep the newest message of a lossy channel that is logged while its data track is being published, and send it
   /// first. Without it such messages are dropped and counted.

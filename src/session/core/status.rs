@@ -1,12 +1,12 @@
-//! Statuses: what the application publishes (S-40, S-261) and the drop warnings of lossy channels (P-118 to P-120, S-226).
+//! Statuses: what the application publishes (S-40, S-261) and the drop warnings of channels (P-118 to P-120, S-226).
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
-use crate::context::ChannelId;
-use crate::protocol::{texts, Status, StatusLevel, ToViewer};
+use crate::context::{ChannelId, Qos};
+use crate::protocol::{texts, Status, StatusLevel, ToViewer, MAX_MESSAGE_DATA};
 
 use super::{ClientId, Core, Now};
 
@@ -72,7 +72,7 @@ impl Core {
         }
     }
 
-    /// Messages of a channel were over the data-track limit.
+    /// Messages of a channel were over the limit of its path.
     pub(super) fn oversize(&mut self, id: ChannelId, dropped: u64, now: Now) {
         if dropped == 0 || !self.channels.contains_key(&id) {
             return;
@@ -93,8 +93,11 @@ impl Core {
 
     fn report_oversize(&mut self, id: ChannelId, count: u64, now: Now) {
         let Some(state) = self.channels.get(&id) else { return };
-        let limit = self.config.limits.max_data_track_message_size as u64;
-        let message = texts::dropped_oversize(count, state.channel.topic(), limit);
+        let limit = match state.qos {
+            Qos::Lossy => self.config.limits.max_data_track_message_size,
+            Qos::Reliable => MAX_MESSAGE_DATA,
+        };
+        let message = texts::dropped_oversize(count, state.channel.topic(), limit as u64);
         tracing::warn!(channel = %id, message, "oversize messages");
         let status = Status { level: StatusLevel::Warning, message, id: Some(texts::oversize_status_id(id.get())) };
         let subscribers = state.data_subscribers.clone();
