@@ -258,10 +258,10 @@ TEST_F(Video, ChecksItsOptions) {
   robot.options.video_max_framerate = 15;
   refused("needs options.video_max_bitrate");
   robot.options.video_max_bitrate = 9'999;
-  refused("outside 10,000");
+  refused("video max_bitrate is 9999 bit/s, outside 10,000 to 1,000,000,000");
   robot.options.video_max_bitrate = 2'000'000;
   robot.options.video_max_framerate = 241;
-  refused("1 to 240");
+  refused("video max_framerate is 241 frames/s, outside 1 to 240");
   robot.options.video_max_framerate = 15;
   robot.options.video_capture_times = 3;
   refused("options.video_capture_times is 3");
