@@ -146,7 +146,8 @@ TEST_F(Video, RefusesPicturesThatContradictThemselves) {
   EXPECT_EQ(push(data), TELELINK_STATUS_INVALID_VALUE);
   EXPECT_STREQ(telelink_last_error_message(), "image.format is 77, which is no telelink_video_format");
   image.format = TELELINK_VIDEO_FORMAT_MJPEG;
-  EXPECT_EQ(push(data), TELELINK_STATUS_INVALID_VALUE) << "a source of pixels";
+  EXPECT_EQ(push(data), TELELINK_STATUS_INVALID_VALUE);
+  EXPECT_STREQ(telelink_last_error_message(), "a source of kind PIXELS takes no picture of format MJPEG");
   image.format = TELELINK_VIDEO_FORMAT_RGB8;
   EXPECT_EQ(push({}), TELELINK_STATUS_INVALID_VALUE);
   for (const std::uint32_t side : {0u, 16'385u, 0xffffffffu}) {
