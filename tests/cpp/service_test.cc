@@ -381,7 +381,9 @@ TEST(ServiceLimits, ANegativeTimeoutIsRefused) {
   ASSERT_FALSE(requests);
   EXPECT_EQ(requests.error().message, "options.request_timeout is negative: -5000 ms");
 
-  const auto session = Session::start(context, support::robot(server));
+  options = support::robot(server);
+  options.capabilities = telelink::Capabilities::services;
+  const auto session = Session::start(context, std::move(options));
   ASSERT_TRUE(session) << session.error().message;
   EXPECT_EQ(session->add_service(dock).status(), Status::invalid_value);
   dock.timeout = std::chrono::milliseconds{0};
