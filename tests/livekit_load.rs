@@ -130,8 +130,17 @@ fn loads_from(path: &Path) {
     let library = Library::load(&LibraryOptions::default()).expect("loads");
     assert_eq!(library.path(), path);
     assert!(!library.is_private_copy());
-    let again = Library::load(&LibraryOptions { path: Some("/nowhere".into()) }).expect("is loaded already");
-    assert!(Arc::ptr_eq(&library, &again), "once per process");
+    // Once per process: the same file, under whatever name, or none.
+    let real = path.canonicalize().expect("a file");
+    for again in [None, Some(path.to_owned()), Some(real)] {
+        let again = Library::load(&LibraryOptions { path: again }).expect("is loaded already");
+        assert!(Arc::ptr_eq(&library, &again));
+    }
+    for other in ["/nowhere", "/proc/self/exe"] {
+        let text = load_error(LibraryOptions { path: Some(other.into()) });
+        assert!(text.contains(other) && text.contains(&format!("has loaded {}", path.display())), "{text}");
+        assert!(!text.contains("make tools"), "getting it is no cure: {text}");
+    }
 }
 
 fn wrong_paths() {

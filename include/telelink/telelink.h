@@ -2261,7 +2261,7 @@ typedef struct telelink_session_policy {
  */
 typedef struct telelink_ice_server {
   /**
-   * `stun:` and `turn:` URLs.
+   * `stun:`, `stuns:`, `turn:` and `turns:` URLs, at least one.
    */
   const struct telelink_str *urls;
   /**
@@ -2269,11 +2269,11 @@ typedef struct telelink_ice_server {
    */
   size_t urls_count;
   /**
-   * TURN user name; may be empty.
+   * User name, which TURN needs; may be empty for STUN.
    */
   struct telelink_str username;
   /**
-   * TURN password; may be empty; never logged.
+   * Password, which TURN needs; may be empty for STUN; never logged.
    */
   struct telelink_str password;
 } telelink_ice_server;
@@ -2288,8 +2288,8 @@ typedef struct telelink_session_options {
    */
   size_t struct_size;
   /**
-   * `ws://` or `wss://` address of the LiveKit server, or the URL of a telelink_test_server. Empty: LIVEKIT_URL in
-   * the environment.
+   * `ws://` or `wss://` address of the LiveKit server (`http://` and `https://` mean the same), or the URL of a
+   * telelink_test_server. Empty: LIVEKIT_URL in the environment.
    */
   struct telelink_str url;
   /**
@@ -2306,15 +2306,15 @@ typedef struct telelink_session_options {
    */
   const struct telelink_api_key *api_key;
   /**
-   * Name of the robot, shown to viewers. Empty: TELELINK_NAME in the environment.
+   * Name of the robot, shown to viewers, at most 1,024 bytes. Empty: TELELINK_NAME in the environment.
    */
   struct telelink_str name;
   /**
-   * Session id, shown to viewers. Default empty.
+   * Session id, shown to viewers, at most 1,024 bytes. Default empty.
    */
   struct telelink_str session_id;
   /**
-   * Further information for viewers. Default none.
+   * Further information for viewers, keys and values together at most 64 KiB. Default none.
    */
   const struct telelink_pair *metadata;
   /**
@@ -2323,7 +2323,8 @@ typedef struct telelink_session_options {
   size_t metadata_count;
   /**
    * Encodings of messages and calls that the robot reads, for example "json": a hint for viewers, who may publish in
-   * others all the same, and what a service without `request` accepts. Default none.
+   * others all the same, and what a service without `request` accepts.
+   * Together at most 16 KiB, those of the services' requests included. Default none.
    */
   const struct telelink_str *supported_encodings;
   /**
@@ -2369,7 +2370,8 @@ typedef struct telelink_session_options {
    */
   uint64_t session_backlog_bytes;
   /**
-   * Largest message of a lossy channel, bytes, 1,200 to 16 MiB. Default 102,400.
+   * Largest message of a lossy channel, bytes, 1,200 to 16 MiB. Default 102,400. A larger one is dropped, counted, and its
+   * subscribers are warned; so is one of a reliable channel over 16 MiB - 17 bytes.
    */
   uint64_t max_data_track_message_size;
   /**
@@ -2390,7 +2392,8 @@ typedef struct telelink_session_options {
   size_t ice_servers_count;
   /**
    * File of the LiveKit library. Empty: TELELINK_LIVEKIT_LIBRARY or LIVEKIT_LIB_PATH in the environment; without them
-   * searched beside libtelelink, then in the usual places.
+   * searched beside libtelelink, then in the usual places. A process has one: another file than the one that is loaded
+   * is refused.
    */
   struct telelink_str livekit_library;
   /**
@@ -2583,7 +2586,7 @@ typedef struct telelink_channel_stats {
    */
   uint64_t dropped_not_ready;
   /**
-   * Lossy messages over max_data_track_message_size.
+   * Messages that were too large: lossy ones over max_data_track_message_size, reliable ones over 16 MiB - 17 bytes.
    */
   uint64_t dropped_oversize;
   /**
@@ -2711,7 +2714,7 @@ typedef struct telelink_session_stats {
    */
   uint64_t dropped_not_ready;
   /**
-   * Lossy messages over max_data_track_message_size.
+   * Messages that were too large: lossy ones over max_data_track_message_size, reliable ones over 16 MiB - 17 bytes.
    */
   uint64_t dropped_oversize;
   /**
@@ -2970,7 +2973,9 @@ telelink_status telelink_channel_create(const struct telelink_context *context,
  * Logs one message with the time now, for every viewer that wants it.
  *
  * While nobody is subscribed this costs a few nanoseconds and drops the message. A message that a viewer's queue or
- * the network has no room for is dropped and counted in the session's statistics; this call does not say so.
+ * the network has no room for is dropped and counted in the session's statistics; one that is too large (lossy: over
+ * max_data_track_message_size; reliable: over 16 MiB - 17 bytes) too, and the channel's subscribers are warned. This call
+ * does not say so: another session or recording may have taken the message.
  *
  * @param channel  Borrowed.
  * @param payload  Borrowed for the call and copied before it returns, if somebody wants it.
@@ -4279,12 +4284,12 @@ telelink_status telelink_session_remove_services(const struct telelink_session *
  *
  * @param session  Borrowed.
  * @param level    A telelink_status_level.
- * @param message  Borrowed. What to show.
- * @param id       Borrowed. Names the status, so that it can be replaced or removed; empty: no name.
+ * @param message  Borrowed. What to show, at most 8 KiB.
+ * @param id       Borrowed. Names the status, so that it can be replaced or removed, at most 256 bytes; empty: no name.
  * @return TELELINK_STATUS_OK             on its way
  *         TELELINK_STATUS_NULL_ARGUMENT  `session` is NULL, or a view has no data
  *         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8; the message names it
- *         TELELINK_STATUS_INVALID_VALUE  `level` is no telelink_status_level
+ *         TELELINK_STATUS_INVALID_VALUE  `level` is no telelink_status_level, or `message` or `id` is too long
  *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
  *         TELELINK_STATUS_CLOSED         the session is closed
  * @threading Any thread, blocks up to 5 s, allowed inside callbacks.
@@ -4301,10 +4306,11 @@ telelink_status telelink_session_publish_status(const struct telelink_session *s
  *
  * @param session  Borrowed.
  * @param ids      Borrowed. Unknown ones are ignored.
- * @param count    Number of ids.
+ * @param count    Number of ids, at most 1,024.
  * @return TELELINK_STATUS_OK             on its way
  *         TELELINK_STATUS_NULL_ARGUMENT  `session` or `ids` is NULL
  *         TELELINK_STATUS_INVALID_UTF8   an id is not UTF-8
+ *         TELELINK_STATUS_INVALID_VALUE  an id has more than 256 bytes, or there are more than 1,024
  *         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
  *         TELELINK_STATUS_CLOSED         the session is closed
  * @threading Any thread, blocks up to 5 s, allowed inside callbacks.

@@ -238,7 +238,9 @@ pub unsafe extern "C" fn telelink_channel_create(
 /// Logs one message with the time now, for every viewer that wants it.
 ///
 /// While nobody is subscribed this costs a few nanoseconds and drops the message. A message that a viewer's queue or
-/// the network has no room for is dropped and counted in the session's statistics; this call does not say so.
+/// the network has no room for is dropped and counted in the session's statistics; one that is too large (lossy: over
+/// max_data_track_message_size; reliable: over 16 MiB - 17 bytes) too, and the channel's subscribers are warned. This call
+/// does not say so: another session or recording may have taken the message.
 ///
 /// @param channel  Borrowed.
 /// @param payload  Borrowed for the call and copied before it returns, if somebody wants it.

@@ -2,7 +2,6 @@
 
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::callback::Context;
 use super::client::telelink_client;
@@ -153,7 +152,7 @@ impl Lease {
                 view::texts(table.set, table.set_count, "control_lease.set")?,
             )
         };
-        let timeout = Duration::from_millis(table.timeout_ms);
+        let timeout = view::duration(table.timeout_ms, "control_lease.timeout")?;
         Ok(ControlLeaseOptions { timeout, publish, call, set, listener: Some(Arc::new(self)) })
     }
 }

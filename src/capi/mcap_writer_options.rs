@@ -2,7 +2,6 @@
 
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::callback::{Context, Latch};
 use super::channel::telelink_channel_info;
@@ -215,7 +214,7 @@ pub(super) unsafe fn convert(
             compression: compression(options.compression)?,
             sync: sync(options.sync)?,
             chunk_size: options.chunk_size,
-            chunk_duration: Duration::from_millis(options.chunk_duration_ms),
+            chunk_duration: view::duration(options.chunk_duration_ms, "options.chunk_duration")?,
             queue_messages: size(options.queue_messages),
             queue_bytes: size(options.queue_bytes),
             profile: view::text(options.profile, "options.profile")?.to_owned(),

@@ -10,7 +10,6 @@ use super::channel::{read_schema, telelink_schema};
 use super::client::telelink_client;
 use super::guard::{guard, guard_or, is_exiting};
 use super::handle;
-use super::session_options::timeout;
 use super::sized;
 use super::status::{telelink_status, Failure};
 use super::view::{self, telelink_bytes, telelink_str};
@@ -202,7 +201,7 @@ impl PendingService {
         if let Some(schema) = response {
             service = service.response(schema);
         }
-        if let Some(limit) = timeout(table.timeout_ms) {
+        if let Some(limit) = view::timeout(table.timeout_ms, &format!("service.timeout of service {name}"))? {
             service = service.timeout(limit);
         }
         Ok(service)

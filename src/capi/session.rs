@@ -308,12 +308,12 @@ pub unsafe extern "C" fn telelink_session_remove_services(
 ///
 /// @param session  Borrowed.
 /// @param level    A telelink_status_level.
-/// @param message  Borrowed. What to show.
-/// @param id       Borrowed. Names the status, so that it can be replaced or removed; empty: no name.
+/// @param message  Borrowed. What to show, at most 8 KiB.
+/// @param id       Borrowed. Names the status, so that it can be replaced or removed, at most 256 bytes; empty: no name.
 /// @return TELELINK_STATUS_OK             on its way
 ///         TELELINK_STATUS_NULL_ARGUMENT  `session` is NULL, or a view has no data
 ///         TELELINK_STATUS_INVALID_UTF8   a text is not UTF-8; the message names it
-///         TELELINK_STATUS_INVALID_VALUE  `level` is no telelink_status_level
+///         TELELINK_STATUS_INVALID_VALUE  `level` is no telelink_status_level, or `message` or `id` is too long
 ///         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
 ///         TELELINK_STATUS_CLOSED         the session is closed
 /// @threading Any thread, blocks up to 5 s, allowed inside callbacks.
@@ -349,10 +349,11 @@ pub unsafe extern "C" fn telelink_session_publish_status(
 ///
 /// @param session  Borrowed.
 /// @param ids      Borrowed. Unknown ones are ignored.
-/// @param count    Number of ids.
+/// @param count    Number of ids, at most 1,024.
 /// @return TELELINK_STATUS_OK             on its way
 ///         TELELINK_STATUS_NULL_ARGUMENT  `session` or `ids` is NULL
 ///         TELELINK_STATUS_INVALID_UTF8   an id is not UTF-8
+///         TELELINK_STATUS_INVALID_VALUE  an id has more than 256 bytes, or there are more than 1,024
 ///         TELELINK_STATUS_TIMEOUT        the session did not answer within 5 s
 ///         TELELINK_STATUS_CLOSED         the session is closed
 /// @threading Any thread, blocks up to 5 s, allowed inside callbacks.

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::asset::{telelink_asset_callbacks, AssetCallbacks};
 use super::asset_folder::{asset_handler, telelink_asset_folder};
@@ -61,13 +60,13 @@ pub enum telelink_after_idle {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct telelink_ice_server {
-    /// `stun:` and `turn:` URLs.
+    /// `stun:`, `stuns:`, `turn:` and `turns:` URLs, at least one.
     pub urls: *const telelink_str,
     /// Number of URLs.
     pub urls_count: usize,
-    /// TURN user name; may be empty.
+    /// User name, which TURN needs; may be empty for STUN.
     pub username: telelink_str,
-    /// TURN password; may be empty; never logged.
+    /// Password, which TURN needs; may be empty for STUN; never logged.
     pub password: telelink_str,
 }
 
@@ -78,8 +77,8 @@ pub struct telelink_ice_server {
 pub struct telelink_session_options {
     /// Size of this struct as the caller knows it, bytes.
     pub struct_size: usize,
-    /// `ws://` or `wss://` address of the LiveKit server, or the URL of a telelink_test_server. Empty: LIVEKIT_URL in
-    /// the environment.
+    /// `ws://` or `wss://` address of the LiveKit server (`http://` and `https://` mean the same), or the URL of a
+    /// telelink_test_server. Empty: LIVEKIT_URL in the environment.
     pub url: telelink_str,
     /// One access token for every join; never logged. Without this and the next two: LIVEKIT_TOKEN, or else
     /// LIVEKIT_API_KEY, LIVEKIT_API_SECRET, TELELINK_ROOM and TELELINK_IDENTITY.
@@ -88,16 +87,17 @@ pub struct telelink_session_options {
     pub token_callbacks: *const telelink_token_callbacks,
     /// Or: a key pair to make tokens with.
     pub api_key: *const telelink_api_key,
-    /// Name of the robot, shown to viewers. Empty: TELELINK_NAME in the environment.
+    /// Name of the robot, shown to viewers, at most 1,024 bytes. Empty: TELELINK_NAME in the environment.
     pub name: telelink_str,
-    /// Session id, shown to viewers. Default empty.
+    /// Session id, shown to viewers, at most 1,024 bytes. Default empty.
     pub session_id: telelink_str,
-    /// Further information for viewers. Default none.
+    /// Further information for viewers, keys and values together at most 64 KiB. Default none.
     pub metadata: *const telelink_pair,
     /// Number of metadata entries.
     pub metadata_count: usize,
     /// Encodings of messages and calls that the robot reads, for example "json": a hint for viewers, who may publish in
-    /// others all the same, and what a service without `request` accepts. Default none.
+    /// others all the same, and what a service without `request` accepts.
+    /// Together at most 16 KiB, those of the services' requests included. Default none.
     pub supported_encodings: *const telelink_str,
     /// Number of encodings.
     pub supported_encodings_count: usize,
@@ -121,7 +121,8 @@ pub struct telelink_session_options {
     pub message_backlog_bytes: u64,
     /// Bytes that wait for all viewers together, at least message_backlog_bytes. Default 256 MiB.
     pub session_backlog_bytes: u64,
-    /// Largest message of a lossy channel, bytes, 1,200 to 16 MiB. Default 102,400.
+    /// Largest message of a lossy channel, bytes, 1,200 to 16 MiB. Default 102,400. A larger one is dropped, counted, and its
+    /// subscribers are warned; so is one of a reliable channel over 16 MiB - 17 bytes.
     pub max_data_track_message_size: u64,
     /// Lossy channels whose data track is published before anybody subscribes. Default 64.
     pub eager_data_tracks: u64,
@@ -132,7 +133,8 @@ pub struct telelink_session_options {
     /// Number of ICE servers.
     pub ice_servers_count: usize,
     /// File of the LiveKit library. Empty: TELELINK_LIVEKIT_LIBRARY or LIVEKIT_LIB_PATH in the environment; without them
-    /// searched beside libtelelink, then in the usual places.
+    /// searched beside libtelelink, then in the usual places. A process has one: another file than the one that is loaded
+    /// is refused.
     pub livekit_library: telelink_str,
     /// Optional: serves assets. Its context is consumed.
     pub asset_callbacks: *const telelink_asset_callbacks,
@@ -341,7 +343,7 @@ pub(super) unsafe fn convert(
     let assets = assets.map(AssetCallbacks::handler).transpose()?;
     // SAFETY: the caller's promise.
     session.asset_handler = unsafe { asset_handler(options.asset_folder, assets) }?;
-    session.request_timeout = timeout(options.request_timeout_ms);
+    session.request_timeout = view::timeout(options.request_timeout_ms, "options.request_timeout")?;
     for service in services {
         // SAFETY: the caller's promise.
         session.services.push(unsafe { service.build(latch) }?);
@@ -360,11 +362,6 @@ pub(super) unsafe fn convert(
         session.listener = Some(Arc::new(callbacks));
     }
     Ok((session, direct))
-}
-
-/// A time limit of C: 0 is none.
-pub(super) fn timeout(ms: u64) -> Option<Duration> {
-    (ms > 0).then(|| Duration::from_millis(ms))
 }
 
 /// Who answers requests about parameters, if the options name somebody.
@@ -438,7 +435,7 @@ unsafe fn direct_options(
             password: Some(password).filter(|text| !text.is_empty()).map(Secret::new),
         });
     }
-    direct.idle_window = Some(options.idle_window_ms).filter(|ms| *ms > 0).map(Duration::from_millis);
+    direct.idle_window = view::timeout(options.idle_window_ms, "options.idle_window")?;
     direct.after_idle = match options.after_idle {
         0 => AfterIdle::Wait,
         1 => AfterIdle::End,

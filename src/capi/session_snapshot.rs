@@ -119,7 +119,7 @@ pub struct telelink_channel_stats {
     pub dropped_overwritten: u64,
     /// Lossy messages logged before the data track was ready.
     pub dropped_not_ready: u64,
-    /// Lossy messages over max_data_track_message_size.
+    /// Messages that were too large: lossy ones over max_data_track_message_size, reliable ones over 16 MiB - 17 bytes.
     pub dropped_oversize: u64,
     /// Lossy messages that the network had no room for.
     pub dropped_transport_full: u64,

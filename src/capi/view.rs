@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::c_char;
+use std::time::Duration;
 
 use super::status::{telelink_status, Failure};
 
@@ -126,6 +127,19 @@ pub(super) fn flag(value: impl Into<i64>, name: &str) -> Result<bool, Failure> {
         1 => Ok(true),
         other => Err(Failure::new(telelink_status::InvalidValue, format!("{name} is {other}, neither 0 nor 1"))),
     }
+}
+
+/// A time limit of C: 0 is none.
+pub(super) fn timeout(ms: u64, name: &str) -> Result<Option<Duration>, Failure> {
+    Ok(Some(duration(ms, name)?).filter(|limit| !limit.is_zero()))
+}
+
+/// A duration of C. A negative one, such as a deadline that has passed already gives, arrives as a huge number.
+pub(super) fn duration(ms: u64, name: &str) -> Result<Duration, Failure> {
+    if ms > i64::MAX as u64 {
+        return Err(Failure::new(telelink_status::InvalidValue, format!("{name} is negative: {} ms", ms as i64)));
+    }
+    Ok(Duration::from_millis(ms))
 }
 
 #[inline]

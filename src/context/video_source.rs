@@ -197,8 +197,12 @@ impl VideoSource {
     /// not take; [`VideoPushError::Closed`].
     pub fn push(&self, image: &VideoImage<'_>) -> Result<(), VideoPushError> {
         if !self.info.kind.takes(image.format) {
-            let (format, kind) = (image.format, self.info.kind);
-            return Err(VideoPushError::Invalid(format!("a source of {kind:?} takes no picture of {format:?}")));
+            // As the enums of C name them.
+            let (format, kind) = (format!("{:?}", image.format), format!("{:?}", self.info.kind));
+            let (format, kind) = (format.to_uppercase(), kind.to_uppercase());
+            return Err(VideoPushError::Invalid(format!(
+                "a source of kind {kind} takes no picture of format {format}"
+            )));
         }
         image.check().map_err(VideoPushError::Invalid)?;
         let time_ns = if image.time_ns == 0 { super::now_ns() } else { image.time_ns };

@@ -35,7 +35,7 @@ pub struct DropCounts {
     pub overwritten: u64,
     /// Dropped while the data track was not published (P-150).
     pub not_ready: u64,
-    /// Dropped for being over the message limit (P-156).
+    /// Dropped for being over the message limit: of the data track (P-156), or of a frame (P-133).
     pub oversize: u64,
     /// Taken by the room, but its transport stayed full.
     pub transport_full: u64,

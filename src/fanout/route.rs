@@ -8,12 +8,13 @@ use smallvec::SmallVec;
 use crate::protocol::message_data_frame;
 
 use super::drops::ChannelCounters;
-use super::{LossySlot, PictureKind, VideoTap, ViewerQueue};
+use super::{LossySlot, PictureKind, Signals, VideoTap, ViewerQueue};
 
 /// The route of one channel. The session replaces it whole; `log` reads it without a lock.
 pub struct Route {
     channel: u64,
     counters: Arc<ChannelCounters>,
+    signals: Arc<Signals>,
     reliable: SmallVec<[Arc<ViewerQueue>; 4]>,
     lossy: Option<Arc<LossySlot>>,
     video: Option<Arc<dyn VideoTap>>,
@@ -25,11 +26,12 @@ impl Route {
     pub fn new(
         channel: u64,
         counters: Arc<ChannelCounters>,
+        signals: Arc<Signals>,
         reliable: impl IntoIterator<Item = Arc<ViewerQueue>>,
         lossy: Option<Arc<LossySlot>>,
         video: Option<Arc<dyn VideoTap>>,
     ) -> Self {
-        Self { channel, counters, reliable: reliable.into_iter().collect(), lossy, video }
+        Self { channel, counters, signals, reliable: reliable.into_iter().collect(), lossy, video }
     }
 
     /// Sends one message along the route. Never blocks. The payload is copied once per path, not per viewer.
@@ -70,6 +72,7 @@ impl Route {
         let Ok(frame) = message_data_frame(self.channel, log_time, payload) else {
             // Over 16 MiB: no peer would take the frame (P-133).
             ChannelCounters::add(&self.counters.oversize, 1);
+            self.signals.oversize(self.channel);
             return None;
         };
         ChannelCounters::add(&self.counters.reliable_messages, 1);

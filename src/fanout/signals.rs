@@ -1,6 +1,6 @@
 //! What the hot path has to tell the session's owner: rare, coalesced, bounded by viewers and channels.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::btree_map::{BTreeMap, Entry};
 
 use super::sync::{Mutex, Notify};
 
@@ -38,8 +38,8 @@ pub struct Signals {
 pub struct SignalsTaken {
     /// Registrations to reset, each with its first cause.
     pub resets: BTreeMap<u32, ResetCause>,
-    /// Channels with oversize messages to report.
-    pub oversize: BTreeSet<u64>,
+    /// Channels with oversize messages to report, and how many each dropped.
+    pub oversize: BTreeMap<u64, u64>,
 }
 
 impl Signals {
@@ -51,7 +51,16 @@ impl Signals {
 
     /// Says that a channel dropped an oversize message.
     pub fn oversize(&self, channel: u64) {
-        self.state.lock().oversize.insert(channel);
+        match self.state.lock().oversize.entry(channel) {
+            // The owner has been told, and has not looked yet.
+            Entry::Occupied(mut dropped) => {
+                *dropped.get_mut() += 1;
+                return;
+            }
+            Entry::Vacant(place) => {
+                place.insert(1);
+            }
+        }
         self.notify.notify_one();
     }
 

@@ -1,7 +1,6 @@
 //! The newest-wins slot between `log` and a channel's data track (design.md section 4, P-150 to P-156).
 
 use std::collections::VecDeque;
-use std::sync::atomic::Ordering;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use crate::protocol::data_track;
 use crate::room::{DataFrame, DataTrack, DropCause, FrameSource};
 
 use super::drops::ChannelCounters;
-use super::sync::{AtomicBool, AtomicU64, Mutex};
+use super::sync::Mutex;
 use super::Signals;
 
 /// Frames that may wait, so that an application that catches up after a late wake-up loses nothing.
@@ -34,9 +33,6 @@ pub struct LossySlot {
     state: Mutex<State>,
     counters: Arc<ChannelCounters>,
     signals: Arc<Signals>,
-    /// Oversize drops not yet taken by the owner, and whether it was told that there are some.
-    oversize: AtomicU64,
-    oversize_told: AtomicBool,
 }
 
 #[derive(Default)]
@@ -79,16 +75,7 @@ impl State {
 impl LossySlot {
     /// The slot of `channel`, for messages of at most `limit` bytes.
     pub fn new(channel: u64, limit: usize, counters: Arc<ChannelCounters>, signals: Arc<Signals>) -> Self {
-        Self {
-            channel,
-            limit,
-            latch: false,
-            state: Mutex::default(),
-            counters,
-            signals,
-            oversize: AtomicU64::new(0),
-            oversize_told: AtomicBool::new(false),
-        }
+        Self { channel, limit, latch: false, state: Mutex::default(), counters, signals }
     }
 
     /// Keeps the newest message that comes before the track is published, and sends it first (S-227).
@@ -101,10 +88,7 @@ impl LossySlot {
     pub fn log(&self, payload: &[u8], log_time: u64) {
         if payload.len() > self.limit {
             ChannelCounters::add(&self.counters.oversize, 1);
-            self.oversize.fetch_add(1, Ordering::Relaxed);
-            if !self.oversize_told.swap(true, Ordering::AcqRel) {
-                self.signals.oversize(self.channel);
-            }
+            self.signals.oversize(self.channel);
             return;
         }
         // Allocated and filled outside the lock; only the number is written inside.
@@ -181,12 +165,6 @@ impl LossySlot {
     #[cfg(test)]
     pub(super) fn set_next_sequence(&self, next: u32) {
         self.state.lock().next_sequence = next;
-    }
-
-    /// Oversize drops since the last call; the next one signals again.
-    pub fn take_oversize(&self) -> u64 {
-        self.oversize_told.store(false, Ordering::Release);
-        self.oversize.swap(0, Ordering::AcqRel)
     }
 }
 

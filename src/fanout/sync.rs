@@ -6,12 +6,12 @@
 #[cfg(not(telelink_loom))]
 pub(crate) use parking_lot::{Condvar, Mutex};
 #[cfg(not(telelink_loom))]
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+pub(crate) use std::sync::atomic::{AtomicU64, AtomicUsize};
 #[cfg(not(telelink_loom))]
 pub(crate) use tokio::sync::Notify;
 
 #[cfg(telelink_loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
+pub(crate) use loom::sync::atomic::{AtomicU64, AtomicUsize};
 #[cfg(telelink_loom)]
 pub(crate) use model::{Condvar, Mutex, Notify};
 

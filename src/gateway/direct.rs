@@ -7,7 +7,10 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::Variable;
-use crate::room::{Connector, DisconnectReason, JoinError, JoinErrorKind, JoinRequest, Joined, RoomOptions, Secret};
+use crate::room::{
+    is_ice_url, shown_url, Connector, DisconnectReason, IceServer, JoinError, JoinErrorKind, JoinRequest, Joined,
+    RoomOptions, Secret,
+};
 use crate::session::{ConnectionStatus, Control, EndReason, Error, ErrorKind, RoomEnd};
 
 use super::environment::complete;
@@ -50,8 +53,10 @@ impl Direct {
         complete(&mut options, &Variable::text)?;
         token::check(&options.token)?;
         if options.idle_window.is_some_and(|window| window < MIN_IDLE) {
-            return Err(Error::new(ErrorKind::InvalidValue, "the idle window is less than 1 s"));
+            let window = options.idle_window.unwrap_or_default().as_secs_f64();
+            return Err(invalid(format!("options.idle_window is {window} s, less than 1 s")));
         }
+        check_ice_servers(&options.ice_servers)?;
         let connector = match &options.connector {
             Some(connector) => connector.clone(),
             None => {
@@ -163,13 +168,17 @@ impl Direct {
             Ok(Err(error)) => Err(self.after_join_error(error)),
             Err(_) => Err(Next::Retry(Error::new(
                 ErrorKind::ConnectFailed,
-                format!("no answer from {} within {} s", self.options.url, ATTEMPT.as_secs()),
+                format!("no answer from {} within {} s", shown_url(&self.options.url), ATTEMPT.as_secs()),
             ))),
         }
     }
 
     fn after_join_error(&self, error: JoinError) -> Next {
-        let message = format!("cannot join at {}: {}", self.options.url, error.message);
+        let message = match error.kind {
+            // What is wrong may be the URL itself, and then nobody knows what in it is a password.
+            JoinErrorKind::Invalid => format!("cannot join: {}", error.message),
+            _ => format!("cannot join at {}: {}", shown_url(&self.options.url), error.message),
+        };
         match error.kind {
             // The same token would be rejected again; a new one may do (S-46).
             JoinErrorKind::Unauthorized if matches!(self.options.token, TokenSource::Static(_)) => {
@@ -209,7 +218,7 @@ impl Direct {
                 ErrorKind::Removed,
                 "the robot was removed from the room by the server's operator",
             )),
-            reason => Next::Retry(Error::new(ErrorKind::ConnectFailed, format!("the room was lost: {reason:?}"))),
+            reason => Next::Retry(Error::new(ErrorKind::ConnectFailed, format!("the room was lost: {reason}"))),
         }
     }
 }
@@ -218,11 +227,35 @@ fn check_url(url: &str) -> Result<(), Error> {
     let rest = ["ws://", "wss://", "http://", "https://"].iter().find_map(|scheme| url.strip_prefix(scheme));
     match rest {
         Some(host) if !host.is_empty() && !host.starts_with('/') => Ok(()),
-        _ => Err(Error::new(
-            ErrorKind::InvalidValue,
-            format!("the url {url:?} is not ws://host[:port] or wss://host[:port]"),
+        // Not quoted: nobody knows what in it is a password.
+        _ => Err(invalid(
+            "options.url is not ws://host[:port] or wss://host[:port], nor the same with http:// or https://",
         )),
     }
+}
+
+/// The library says of a wrong one nothing but that something has failed, at every join.
+fn check_ice_servers(servers: &[IceServer]) -> Result<(), Error> {
+    for (index, server) in servers.iter().enumerate() {
+        let wrong = |what: String| invalid(format!("options.ice_servers[{index}]{what}"));
+        if server.urls.is_empty() {
+            return Err(wrong(".urls is empty".into()));
+        }
+        if let Some(at) = server.urls.iter().position(|url| !is_ice_url(url)) {
+            let text = format!(".urls[{at}] is not stun:host[:port], or the same with stuns:, turn: or turns:");
+            return Err(wrong(text));
+        }
+        let password = server.password.as_ref().map_or("", Secret::expose);
+        let named = server.username.as_ref().is_some_and(|name| !name.is_empty()) && !password.is_empty();
+        if !named && server.urls.iter().any(|url| url.starts_with("turn")) {
+            return Err(wrong(" is a TURN server without username or password".into()));
+        }
+    }
+    Ok(())
+}
+
+fn invalid(text: impl Into<String>) -> Error {
+    Error::new(ErrorKind::InvalidValue, text)
 }
 
 /// ±20 %, so that a fleet does not come back in one instant (S-46).

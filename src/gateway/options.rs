@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::room::{Connector, IceServer, Secret};
+use crate::room::{shown_url, Connector, IceServer, Secret};
 
 /// Called before every join, on a thread of its own; may block up to 30 s. An error text is reported and retried. A later
 /// answer is dropped, and until it has returned attempts fail without a call: there is one at a time.
@@ -62,7 +62,7 @@ pub enum AfterIdle {
 /// How to reach a room.
 #[derive(Clone)]
 pub struct DirectOptions {
-    /// `ws://` or `wss://` address of the LiveKit server. Empty: `LIVEKIT_URL`.
+    /// `ws://` or `wss://` address of the LiveKit server; `http://` and `https://` mean the same. Empty: `LIVEKIT_URL`.
     pub url: String,
     /// Token.
     pub token: TokenSource,
@@ -75,7 +75,7 @@ pub struct DirectOptions {
     pub after_idle: AfterIdle,
     /// ICE servers that replace those the server names. Default none.
     pub ice_servers: Vec<IceServer>,
-    /// The LiveKit library file. Default: searched, see [`crate::room::livekit`]; with the feature `livekit-static` the
+    /// The LiveKit library file. A process has one: another file than the one that is loaded is refused. Default: searched, see [`crate::room::livekit`]; with the feature `livekit-static` the
     /// LiveKit that is linked in, unless an environment variable names a file.
     pub livekit_library: Option<PathBuf>,
     /// Another way to rooms than the LiveKit library: the in-memory server of the tests. Default none.
@@ -118,7 +118,7 @@ impl fmt::Debug for TokenSource {
 impl fmt::Debug for DirectOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DirectOptions")
-            .field("url", &self.url)
+            .field("url", &shown_url(&self.url))
             .field("token", &self.token)
             .field("auto_reconnect", &self.auto_reconnect)
             .field("idle_window", &self.idle_window)

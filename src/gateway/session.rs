@@ -133,13 +133,23 @@ impl Session {
         self.control.publish_parameters(parameters)
     }
 
-    /// Shows a status to every viewer. One with an id replaces the one of the same id, and is kept for later viewers.
+    /// Shows a status to every viewer. One with an id replaces the one of the same id, and is kept for later viewers
+    /// (the newest 64).
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidValue`] for a message over 8 KiB or an id over 256 bytes; [`ErrorKind::Closed`];
+    /// [`ErrorKind::Timeout`] when the session was too busy to take it for 5 s.
     pub fn publish_status(&self, level: StatusLevel, message: &str, id: Option<&str>) -> Result<(), Error> {
         let status = Status { level, message: message.to_owned(), id: id.map(str::to_owned) };
         self.control.publish_status(status)
     }
 
-    /// Withdraws statuses by id.
+    /// Withdraws statuses by id, at most 1,024 at once. Unknown ones are ignored.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish_status`](Self::publish_status).
     pub fn remove_status(&self, ids: &[&str]) -> Result<(), Error> {
         self.control.remove_status(ids)
     }

@@ -1,6 +1,7 @@
 //! The direct gateway on the memory room, with tokio's clock paused (S-10, S-12, S-14, S-28 to S-31, S-45 to S-48).
 
 mod abandoned;
+mod options;
 mod token;
 
 use std::collections::VecDeque;
@@ -269,7 +270,10 @@ fn an_idle_window_that_nobody_could_meet_is_refused() {
     let mut direct = DirectOptions::new("ws://x", TokenSource::Static(Secret::new("t")));
     direct.idle_window = Some(Duration::from_millis(999));
     let Err(error) = Direct::new(direct) else { panic!("accepted") };
-    assert_eq!((error.kind, error.message.as_str()), (ErrorKind::InvalidValue, "the idle window is less than 1 s"));
+    assert_eq!(
+        (error.kind, error.message.as_str()),
+        (ErrorKind::InvalidValue, "options.idle_window is 0.999 s, less than 1 s")
+    );
 }
 
 /// S-17.

@@ -47,5 +47,5 @@ pub use playback::{PlaybackCommand, PlaybackControl, PlaybackState, PlaybackStat
 pub use schema::{SchemaError, CONTROL_TOPIC};
 pub use server_info::{Capability, ServerInfo, Timestamp};
 pub use services::{MessageSchema, ServiceAdvertisement, ServiceCall};
-pub use to_viewer::{message_data_frame, FetchAssetResponse, Status, StatusLevel, ToViewer};
+pub use to_viewer::{message_data_frame, FetchAssetResponse, Status, StatusLevel, ToViewer, MAX_MESSAGE_DATA};
 pub use version::{VersionMismatch, ViewerVersion};

@@ -9,7 +9,7 @@ use super::advertise;
 pub use super::advertise::{Advertise, AdvertisedSchema, ChannelAdvertisement, InlineSchema, SchemaEntry};
 use super::cursor::Cursor;
 use super::error::{DecodeError, EncodeError};
-use super::frame::{begin_frame, eight_byte_frame, Frame, FrameKind};
+use super::frame::{begin_frame, eight_byte_frame, Frame, FrameKind, MAX_PAYLOAD};
 use super::graph;
 pub use super::graph::{ConnectionGraphUpdate, GraphEntry};
 use super::json::{self, ChannelIds, ParametersIn};
@@ -301,13 +301,19 @@ impl ToViewer {
     }
 }
 
+/// Opcode, channel id and log time before the message.
+const MESSAGE_DATA_HEADER: usize = 17;
+
+/// Largest message that [`message_data_frame`] takes, bytes (P-133).
+pub const MAX_MESSAGE_DATA: usize = MAX_PAYLOAD - MESSAGE_DATA_HEADER;
+
 /// The whole frame of a [`ToViewer::MessageData`]: one allocation, one copy of `data`. The hot path of Reliable channels (7.6).
 ///
 /// # Errors
 ///
-/// [`EncodeError::TooLarge`] if `data` is longer than 16 MiB − 17 bytes (P-133).
+/// [`EncodeError::TooLarge`] if `data` is longer than [`MAX_MESSAGE_DATA`].
 pub fn message_data_frame(channel_id: u64, log_time: u64, data: &[u8]) -> Result<Bytes, EncodeError> {
-    let mut frame = begin_frame(FrameKind::Binary, 17 + data.len())?;
+    let mut frame = begin_frame(FrameKind::Binary, MESSAGE_DATA_HEADER + data.len())?;
     frame.push(opcode::MESSAGE_DATA);
     frame.extend_from_slice(&channel_id.to_le_bytes());
     frame.extend_from_slice(&log_time.to_le_bytes());

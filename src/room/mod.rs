@@ -7,6 +7,7 @@
 //! Adapters: `livekit` (the official prebuilt LiveKit library), `livekit_static` (LiveKit's Rust crates, behind the feature of
 //! that name) and `memory` (an in-process room with faults).
 
+mod address;
 pub mod livekit;
 mod livekit_common;
 #[cfg(feature = "livekit-static")]
@@ -16,6 +17,7 @@ mod pipe;
 mod types;
 mod video;
 
+pub(crate) use address::{host_and_port, is_ice_url, shown_url};
 pub use pipe::{byte_pipe, frame_pipe, ByteReader, ByteSink, FrameReceiver, FrameSink, PipeFull};
 pub use types::{
     ConnectionQuality, DataFrame, DisconnectReason, DropCause, IceServer, Identity, JoinError, JoinErrorKind,

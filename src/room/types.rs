@@ -107,11 +107,11 @@ impl Default for RoomOptions {
 /// One STUN or TURN server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IceServer {
-    /// `stun:` and `turn:` URLs.
+    /// `stun:`, `stuns:`, `turn:` and `turns:` URLs, at least one.
     pub urls: Vec<String>,
-    /// TURN user name.
+    /// TURN user name; a TURN server needs one.
     pub username: Option<String>,
-    /// TURN password.
+    /// TURN password; a TURN server needs one.
     pub password: Option<Secret>,
 }
 
@@ -285,7 +285,7 @@ pub enum ConnectionQuality {
     Lost,
 }
 
-/// Why a room ended.
+/// Why a room ended. Shown as words for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DisconnectReason {
     /// We left.
@@ -302,6 +302,20 @@ pub enum DisconnectReason {
     ConnectionLost,
     /// Anything else.
     Other,
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ClientInitiated => "it was left",
+            Self::DuplicateIdentity => "the same identity joined elsewhere",
+            Self::ServerShutdown => "the server shuts down",
+            Self::ParticipantRemoved => "the server's operator removed the robot",
+            Self::RoomDeleted => "the room was deleted or closed",
+            Self::ConnectionLost => "the link could not be brought back",
+            Self::Other => "the server gave no reason",
+        })
+    }
 }
 
 /// Room statistics; a field is `None` where the adapter cannot measure it.

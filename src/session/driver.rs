@@ -298,12 +298,8 @@ impl Driver {
             }
             self.tell(Input::Reset { client, cause, discarded });
         }
-        for channel in taken.oversize {
-            let channel = ChannelId::from(channel);
-            let slot = self.channels.get(&channel).and_then(|io| io.slot.clone());
-            if let Some(slot) = slot {
-                self.tell(Input::Oversize { channel, dropped: slot.take_oversize() });
-            }
+        for (channel, dropped) in taken.oversize {
+            self.tell(Input::Oversize { channel: ChannelId::from(channel), dropped });
         }
     }
 

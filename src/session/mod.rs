@@ -87,7 +87,7 @@ pub(crate) use inputs::{EndReason, RoomEnd};
 pub(crate) use one_call::{Busy, OneCall};
 pub(crate) use panics::contain_task;
 
-use self::core::{Config, Input, ParameterSource};
+use self::core::{check_status, check_status_ids, Config, Input, ParameterSource};
 use callbacks::Callbacks;
 use deadman::DeadMan;
 use driver::{Driver, Shared};
@@ -293,10 +293,12 @@ impl Control {
     }
 
     pub(crate) fn publish_status(&self, status: Status) -> Result<(), Error> {
+        check_status(&status)?;
         self.inputs.call(Call::Core(Input::PublishStatus(status), None), Instant::now() + CALL_TIMEOUT)
     }
 
     pub(crate) fn remove_status(&self, ids: &[&str]) -> Result<(), Error> {
+        check_status_ids(ids)?;
         let ids = ids.iter().map(|&id| id.to_owned()).collect();
         self.inputs.call(Call::Core(Input::RemoveStatus(ids), None), Instant::now() + CALL_TIMEOUT)
     }

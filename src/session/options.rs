@@ -50,16 +50,17 @@ impl SessionCapability {
 /// Options of a session. Every field has a usable default.
 #[derive(Clone, Default)]
 pub struct SessionOptions {
-    /// Robot name in `serverInfo`. Empty: `TELELINK_NAME` in the environment.
+    /// Robot name in `serverInfo`, at most 1,024 bytes. Empty: `TELELINK_NAME` in the environment.
     pub name: String,
-    /// Further `serverInfo` metadata. `fg-library` is set by the library and overwrites an entry of that name (S-77).
+    /// Further `serverInfo` metadata, names and values together at most 64 KiB. `fg-library` is set by the library and overwrites an entry of that name (S-77).
     pub metadata: BTreeMap<String, String>,
     /// What viewers may do. Duplicates are ignored.
     pub capabilities: Vec<SessionCapability>,
     /// Encodings of messages and calls that the robot reads, for example `json`: a hint for viewers, who may publish in
-    /// others all the same, and what a service without a request encoding accepts.
+    /// others all the same, and what a service without a request encoding accepts. At most 16 KiB together, those of the
+    /// services' requests included.
     pub supported_encodings: Vec<String>,
-    /// Session id in `serverInfo`. Default empty.
+    /// Session id in `serverInfo`, at most 1,024 bytes. Default empty.
     pub session_id: String,
     /// Services offered from the start; more come by [`add_services`](crate::gateway::Session::add_services). One that
     /// viewers cannot be shown (a text schema that is not UTF-8, more than a message of 16 MiB holds) is left out, with an
@@ -102,7 +103,8 @@ pub struct Limits {
     pub message_backlog_bytes: usize,
     /// Bytes that wait for all viewers together, at least `message_backlog_bytes`. Default 256 MiB.
     pub session_backlog_bytes: usize,
-    /// Largest message on a data track, bytes, from 1200. Default 102,400 (P-156).
+    /// Largest message on a data track, bytes, from 1200. Default 102,400 (P-156). A larger one is dropped, counted, and its
+    /// subscribers are warned; so is one of a reliable channel over 16 MiB - 17 bytes (P-133).
     pub max_data_track_message_size: usize,
     /// Lossy channels whose data track is published before anybody subscribes. Default 64; the others get theirs with
     /// the first subscriber (S-228).
@@ -164,7 +166,7 @@ impl SessionOptions {
         if self.asset_handler.is_some() {
             self.capabilities.push(SessionCapability::Assets);
         } else if self.capabilities.contains(&SessionCapability::Assets) {
-            return Err(Error::new(ErrorKind::InvalidValue, "the assets capability needs an asset handler (P-67)"));
+            return Err(Error::new(ErrorKind::InvalidValue, "the assets capability needs an asset handler"));
         }
         // In order of first mention, no duplicates (P-66).
         let mut seen = Vec::new();
@@ -190,8 +192,32 @@ impl SessionOptions {
         if self.supported_encodings.iter().any(String::is_empty) {
             return Err(Error::new(ErrorKind::InvalidValue, "supported_encodings contains an empty string"));
         }
+        self.check_server_info()?;
         Ok(self)
     }
+
+    /// What a viewer is told first has to fit the smallest backlog, whatever JSON makes of it (S-51, P-33).
+    fn check_server_info(&self) -> Result<(), Error> {
+        let metadata = self.metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+        let encodings = self.supported_encodings.iter().map(String::len).sum();
+        check_size("name", self.name.len(), MAX_NAME)?;
+        check_size("session_id", self.session_id.len(), MAX_NAME)?;
+        check_size("metadata", metadata, MAX_METADATA)?;
+        check_size("supported_encodings", encodings, MAX_ENCODINGS)
+    }
+}
+
+/// Bytes of a name and of a session id, of all metadata, of all encodings.
+const MAX_NAME: usize = 1024;
+const MAX_METADATA: usize = 64 << 10;
+const MAX_ENCODINGS: usize = 16 << 10;
+
+/// Refuses a text that would not fit what it is sent in.
+pub(super) fn check_size(what: &str, bytes: usize, most: usize) -> Result<(), Error> {
+    if bytes <= most {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::InvalidValue, format!("{what} has {bytes} bytes, more than {most}")))
 }
 
 impl Limits {
@@ -205,9 +231,13 @@ impl Limits {
             ("max_viewers", self.max_viewers, 1, 1024),
         ];
         for (name, value, min, max) in ranges {
-            if value < min || value > max {
-                return Err(Error::new(ErrorKind::InvalidValue, format!("{name} is {value}, outside {min} to {max}")));
-            }
+            let wrong = match name {
+                _ if (min..=max).contains(&value) => continue,
+                "session_backlog_bytes" => format!("less than message_backlog_bytes, which is {min}"),
+                _ if max == usize::MAX => format!("less than {min}"),
+                _ => format!("outside {min} to {max}"),
+            };
+            return Err(Error::new(ErrorKind::InvalidValue, format!("{name} is {value}, {wrong}")));
         }
         Ok(())
     }

@@ -82,7 +82,7 @@ impl SessionStats {
         for (path, _, bytes) in paths(&totals) {
             page.sample("message_bytes_total", &[("path", path)], bytes);
         }
-        page.head("dropped_messages_total", "counter", "Lossy messages that reached no viewer, by cause.");
+        page.head("dropped_messages_total", "counter", "Messages dropped here, by cause.");
         for (cause, dropped) in causes(&totals) {
             page.sample("dropped_messages_total", &[("cause", cause)], dropped);
         }
@@ -172,7 +172,7 @@ fn write_channels(page: &mut Page, channels: &[ChannelStats]) {
         ("channel_message_bytes_total", "counter", "Bytes of these messages, by path.", "path", |channel| {
             paths(&channel.counts).map(|(path, _, bytes)| (path, bytes)).into()
         }),
-        ("channel_dropped_messages_total", "counter", "Lossy messages that reached no viewer.", "cause", |channel| {
+        ("channel_dropped_messages_total", "counter", "Messages dropped here.", "cause", |channel| {
             causes(&channel.counts).into()
         }),
         ("channel_subscribers", "gauge", "Viewers subscribed to the channel, by mode.", "mode", |channel| {

@@ -92,16 +92,14 @@ const CAPTURE_TIMES: [(&str, CaptureTimes); 3] =
 impl VideoOptions {
     pub(crate) fn check(&self) -> Result<(), Error> {
         let Some(limits) = self.limits else { return Ok(()) };
-        let bitrate = (10_000..=1_000_000_000).contains(&limits.max_bitrate);
-        // A comparison that not-a-number fails.
-        let framerate = (1.0..=240.0).contains(&limits.max_framerate);
-        if bitrate && framerate {
+        let text = if !(10_000..=1_000_000_000).contains(&limits.max_bitrate) {
+            format!("video max_bitrate is {} bit/s, outside 10,000 to 1,000,000,000", limits.max_bitrate)
+        } else if !(1.0..=240.0).contains(&limits.max_framerate) {
+            // Not-a-number is in no range.
+            format!("video max_framerate is {} frames/s, outside 1 to 240", limits.max_framerate)
+        } else {
             return Ok(());
-        }
-        let text = format!(
-            "a video limit of {} bit/s and {} frames/s is outside 10,000 to 1,000,000,000 and 1 to 240",
-            limits.max_bitrate, limits.max_framerate
-        );
+        };
         Err(Error::new(ErrorKind::InvalidValue, text))
     }
 

@@ -305,7 +305,7 @@ TEST_F(Assets, CapabilityAndHandlerBelongTogether) {
   robot.options.asset_callbacks = nullptr;
   robot.options.capabilities = TELELINK_CAPABILITY_ASSETS;
   EXPECT_EQ(telelink_session_create(robot.context, &robot.options, &robot.session), TELELINK_STATUS_INVALID_VALUE);
-  EXPECT_STREQ(telelink_last_error_message(), "the assets capability needs an asset handler (P-67)");
+  EXPECT_STREQ(telelink_last_error_message(), "the assets capability needs an asset handler");
   robot.options.capabilities = 0;
   start();
   fetch();

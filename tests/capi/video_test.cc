@@ -146,7 +146,8 @@ TEST_F(Video, RefusesPicturesThatContradictThemselves) {
   EXPECT_EQ(push(data), TELELINK_STATUS_INVALID_VALUE);
   EXPECT_STREQ(telelink_last_error_message(), "image.format is 77, which is no telelink_video_format");
   image.format = TELELINK_VIDEO_FORMAT_MJPEG;
-  EXPECT_EQ(push(data), TELELINK_STATUS_INVALID_VALUE) << "a source of pixels";
+  EXPECT_EQ(push(data), TELELINK_STATUS_INVALID_VALUE);
+  EXPECT_STREQ(telelink_last_error_message(), "a source of kind PIXELS takes no picture of format MJPEG");
   image.format = TELELINK_VIDEO_FORMAT_RGB8;
   EXPECT_EQ(push({}), TELELINK_STATUS_INVALID_VALUE);
   for (const std::uint32_t side : {0u, 16'385u, 0xffffffffu}) {
@@ -258,10 +259,10 @@ TEST_F(Video, ChecksItsOptions) {
   robot.options.video_max_framerate = 15;
   refused("needs options.video_max_bitrate");
   robot.options.video_max_bitrate = 9'999;
-  refused("outside 10,000");
+  refused("video max_bitrate is 9999 bit/s, outside 10,000 to 1,000,000,000");
   robot.options.video_max_bitrate = 2'000'000;
   robot.options.video_max_framerate = 241;
-  refused("1 to 240");
+  refused("video max_framerate is 241 frames/s, outside 1 to 240");
   robot.options.video_max_framerate = 15;
   robot.options.video_capture_times = 3;
   refused("options.video_capture_times is 3");

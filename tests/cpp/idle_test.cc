@@ -88,13 +88,15 @@ TEST(Idle, OrEndsTheSession) {
 TEST(Idle, RefusesWindowsAndChoicesThatCannotBe) {
   telelink::testing::Server server;
   telelink::Context context;
-  for (const auto window : {std::chrono::milliseconds{999}, std::chrono::milliseconds{-1}}) {
+  const std::pair<int, const char*> windows[] = {{999, "options.idle_window is 0.999 s, less than 1 s"},
+                                                 {-1, "options.idle_window is negative: -1 ms"}};
+  for (const auto& [window, message] : windows) {
     auto options = support::robot(server);
-    options.idle_window = window;
+    options.idle_window = std::chrono::milliseconds{window};
     const auto refused = Session::start(context, std::move(options));
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().status, Status::invalid_value);
-    EXPECT_EQ(refused.error().message, "the idle window is less than 1 s");
+    EXPECT_EQ(refused.error().message, message);
   }
   auto options = support::robot(server);
   options.after_idle = static_cast<AfterIdle>(2);

@@ -349,6 +349,11 @@ TEST(ControlLease, RefusesWhatCannotWork) {
   options.control_lease->on_taken = [end = support::counts_its_end(ended)](telelink::ClientView) {};
   EXPECT_EQ(Session::start(context, std::move(options)).status(), telelink::Status::invalid_value);
   EXPECT_EQ(ended.get(), 1) << "the callbacks are destroyed all the same";
+  auto past = leasing(server, told);
+  past.control_lease->timeout = milliseconds{-5};
+  const auto refused = Session::start(context, std::move(past));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "control_lease.timeout is negative: -5 ms");
   const auto session = Session::start(context, leasing(server, told));
   ASSERT_TRUE(session) << session.error().message;
   const auto added = session->add_service(

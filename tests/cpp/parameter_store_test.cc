@@ -113,7 +113,7 @@ TEST(ParameterStore, FunctionsTakeTheValueInManyForms) {
 
   const auto wrong = store.declare("/w", "text", ParameterOptions{}.on_change([](double) {}));
   ASSERT_FALSE(wrong);
-  EXPECT_EQ(wrong.error().message, "a function of /w takes another type");
+  EXPECT_EQ(wrong.error().message, "on_change of /w takes another type than its value, which is a string");
 
   ASSERT_TRUE(store.declare("/even", 0, ParameterOptions{}.validate([](std::int64_t v) { return v % 2 == 0; })));
   EXPECT_EQ(store.set("/even", 1).error().message, "/even was refused: the robot does not accept it");

@@ -359,4 +359,35 @@ TEST(Service, OneThatCannotBeShownIsLeftOutAtTheStartWithAReason) {
   EXPECT_EQ(errors.find('\n'), errors.size() - 1) << "one line: " << errors;
 }
 
+// A deadline that has passed already must not become none at all.
+TEST(ServiceLimits, ANegativeTimeoutIsRefused) {
+  telelink::testing::Server server;
+  telelink::Context context;
+  Service dock;
+  dock.name = "/dock";
+  dock.request = telelink::json();
+  dock.handler = [](const ServiceRequest&, ServiceResponder) {};
+  dock.timeout = std::chrono::milliseconds{-5};
+  auto options = support::robot(server);
+  options.services.push_back(dock);
+  const auto offered = Session::start(context, std::move(options));
+  ASSERT_FALSE(offered);
+  EXPECT_EQ(offered.error().status, Status::invalid_value);
+  EXPECT_EQ(offered.error().message, "service.timeout of service /dock is negative: -5 ms");
+
+  options = support::robot(server);
+  options.request_timeout = std::chrono::seconds{-5};
+  const auto requests = Session::start(context, std::move(options));
+  ASSERT_FALSE(requests);
+  EXPECT_EQ(requests.error().message, "options.request_timeout is negative: -5000 ms");
+
+  options = support::robot(server);
+  options.capabilities = telelink::Capabilities::services;
+  const auto session = Session::start(context, std::move(options));
+  ASSERT_TRUE(session) << session.error().message;
+  EXPECT_EQ(session->add_service(dock).status(), Status::invalid_value);
+  dock.timeout = std::chrono::milliseconds{0};
+  EXPECT_TRUE(session->add_service(dock));
+}
+
 }  // namespace

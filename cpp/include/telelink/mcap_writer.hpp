@@ -176,13 +176,13 @@ class McapWriter {
   /// `timeout`; 0 does not wait. Status::timeout when it took longer (it goes on), Status::io when the recording has
   /// failed.
   Result<void> close(std::chrono::milliseconds timeout = std::chrono::seconds{10}) const {
-    return detail::check(telelink_mcap_writer_close(handle_.get(), detail::milliseconds(timeout)));
+    return detail::check(telelink_mcap_writer_close(handle_.get(), detail::wait_milliseconds(timeout)));
   }
 
   /// Ends the chunk under way, and waits until all that was logged before is in the file. Status::timeout, Status::io,
   /// Status::closed.
   Result<void> flush(std::chrono::milliseconds timeout = std::chrono::seconds{10}) const {
-    return detail::check(telelink_mcap_writer_flush(handle_.get(), detail::milliseconds(timeout)));
+    return detail::check(telelink_mcap_writer_flush(handle_.get(), detail::wait_milliseconds(timeout)));
   }
 
   /// What it is doing now.

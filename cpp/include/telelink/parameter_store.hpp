@@ -23,6 +23,23 @@ namespace telelink {
 /// @cond
 namespace detail {
 
+/// A kind of value, for people.
+inline std::string_view kind_text(ParameterKind kind) noexcept {
+  constexpr std::array<std::string_view, 12> texts = {"unset",
+                                                      "a bool",
+                                                      "an integer",
+                                                      "a double",
+                                                      "a string",
+                                                      "bytes",
+                                                      "an array of bools",
+                                                      "an array of integers",
+                                                      "an array of doubles",
+                                                      "an array of strings",
+                                                      "a mixed or empty array",
+                                                      "a dict"};
+  return texts[static_cast<std::size_t>(kind)];
+}
+
 /// The type of the one argument of a function.
 template <class F, class = void>
 struct ArgumentOf {
@@ -376,10 +393,12 @@ Result<ParameterHandle<detail::ParameterType<T>>> ParameterStore::declare(std::s
                 "float, double, std::string or ParameterValue, or a ParameterValue::Dict");
   using Held = detail::ParameterType<T>;
   const auto initial = ParameterValue{std::move(value)};
-  for (const auto takes : {options.validate_takes_, options.on_change_takes_}) {
-    if (takes != nullptr && !takes(initial)) {
-      return Error{Status::invalid_value, "a function of " + std::string{name} + " takes another type"};
-    }
+  const auto fits = [&initial](auto takes) { return takes == nullptr || takes(initial); };
+  const bool validate_fits = fits(options.validate_takes_);
+  if (!validate_fits || !fits(options.on_change_takes_)) {
+    return Error{Status::invalid_value, std::string{validate_fits ? "on_change" : "validate"} + " of " +
+                                            std::string{name} + " takes another type than its value, which is " +
+                                            std::string{detail::kind_text(initial.kind())}};
   }
   auto held = initial.to<Held>();
   if (!held) return other_type(name);

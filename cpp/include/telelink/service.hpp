@@ -72,7 +72,7 @@ struct Service {
   std::optional<Format> request = std::nullopt;   ///< what requests look like; others are refused
   std::optional<Format> response = std::nullopt;  ///< what responses look like
   /// A call that is unanswered for so long fails; its place is free again, and a later answer goes nowhere. 0: no
-  /// limit.
+  /// limit; a negative one is refused.
   std::chrono::milliseconds timeout{0};
 };
 

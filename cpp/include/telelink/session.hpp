@@ -98,8 +98,7 @@ class Session {
   /// not wait. Status::timeout when it took longer (it goes on) and, at once, inside a callback of telelink, of
   /// whatever session: that callback may be what the end waits for.
   Result<void> close(std::chrono::milliseconds timeout = std::chrono::seconds{10}) const {
-    const auto ms = timeout.count();
-    return detail::check(telelink_session_close(handle_.get(), ms < 0 ? 0 : static_cast<std::uint64_t>(ms)));
+    return detail::check(telelink_session_close(handle_.get(), detail::wait_milliseconds(timeout)));
   }
 
   /// Joins again after the idle window has ended the room; in a room, starts the countdown anew. Does not wait for the
@@ -134,7 +133,8 @@ class Session {
     return detail::check(telelink_session_remove_services(handle_.get(), views.data(), views.size()));
   }
 
-  /// Shows a status text to every viewer. With an `id` it replaces the one of that id, and can be removed.
+  /// Shows a status text of up to 8 KiB to every viewer. With an `id`, of up to 256 bytes, it replaces the one of that
+  /// id, and can be removed. Status::invalid_value for longer ones.
   Result<void> publish_status(StatusLevel level, std::string_view message, std::string_view id = {}) const {
     return detail::check(telelink_session_publish_status(handle_.get(), static_cast<std::int32_t>(level),
                                                          detail::view(message), detail::view(id)));

@@ -115,9 +115,9 @@ struct ApiKey {
 
 /// One STUN or TURN server.
 struct IceServer {
-  std::vector<std::string> urls = {};  ///< `stun:` and `turn:` URLs
-  std::string username = {};           ///< for TURN
-  std::string password = {};           ///< for TURN; never logged
+  std::vector<std::string> urls = {};  ///< `stun:`, `stuns:`, `turn:` and `turns:` URLs, at least one
+  std::string username = {};           ///< required for TURN
+  std::string password = {};           ///< required for TURN; never logged
 };
 
 /// What a session does when SessionOptions::idle_window has passed and it has left its room.
@@ -128,11 +128,13 @@ enum class AfterIdle : std::int32_t {
 
 /// What a slow or hostile viewer can cost.
 struct Limits {
-  std::size_t message_backlog_size = 16'384;          ///< control frames that wait for one viewer: 16 to 1,048,576
-  std::size_t message_backlog_bytes = 32u << 20;      ///< bytes that wait for one viewer: from 1 MiB
-  std::size_t session_backlog_bytes = 256u << 20;     ///< bytes that wait for all viewers together
-  std::size_t max_data_track_message_size = 102'400;  ///< largest message of a lossy channel: 1,200 to 16 MiB
-  std::size_t eager_data_tracks = 64;                 ///< lossy channels published before anybody subscribes
+  std::size_t message_backlog_size = 16'384;       ///< control frames that wait for one viewer: 16 to 1,048,576
+  std::size_t message_backlog_bytes = 32u << 20;   ///< bytes that wait for one viewer: from 1 MiB
+  std::size_t session_backlog_bytes = 256u << 20;  ///< bytes that wait for all viewers together
+  /// Largest message of a lossy channel: 1,200 to 16 MiB. A larger one is dropped, counted, and its subscribers are
+  /// warned; so is one of a reliable channel over 16 MiB - 17 bytes.
+  std::size_t max_data_track_message_size = 102'400;
+  std::size_t eager_data_tracks = 64;  ///< lossy channels published before anybody subscribes
   /// Keep the newest message of a lossy channel that is logged while its data track is being published, and send it
   /// first. Without it such messages are dropped and counted.
   bool latch_data_tracks = false;
@@ -142,7 +144,8 @@ struct Limits {
 /// How to start a session. Needed are `url` and one of `token`, `token_callback` and `api_key`, here or in the
 /// environment (docs/environment.md). What is set here wins over the environment.
 struct SessionOptions {
-  /// `ws://` or `wss://` address of the LiveKit server, or telelink::testing::Server::url(). Empty: LIVEKIT_URL.
+  /// `ws://` or `wss://` address of the LiveKit server (`http://` and `https://` mean the same), or
+  /// telelink::testing::Server::url(). Empty: LIVEKIT_URL.
   std::string url = {};
 
   /// One access token for every join. Never logged. Without this and the next two: LIVEKIT_TOKEN, or else
@@ -154,13 +157,14 @@ struct SessionOptions {
   /// Or: a key pair to make tokens with.
   std::optional<ApiKey> api_key = std::nullopt;
 
-  std::string name = {};                             ///< of the robot, shown to viewers; empty: TELELINK_NAME
-  std::string session_id = {};                       ///< shown to viewers
-  std::map<std::string, std::string> metadata = {};  ///< shown to viewers
+  std::string name = {};        ///< of the robot, shown to viewers, up to 1,024 bytes; empty: TELELINK_NAME
+  std::string session_id = {};  ///< shown to viewers, up to 1,024 bytes
+  std::map<std::string, std::string> metadata = {};  ///< shown to viewers; names and values together up to 64 KiB
 
   Capabilities capabilities = Capabilities::none;  ///< what viewers may do
   /// Encodings of messages and calls that the robot reads, for example "json": a hint for viewers, who may publish in
-  /// others all the same, and what a service without `request` accepts.
+  /// others all the same, and what a service without `request` accepts. Together up to 16 KiB, those of the services'
+  /// requests included.
   std::vector<std::string> supported_encodings = {};
   /// Offered from the start. Of equal names the last counts, with a warning in the log. One that viewers cannot be
   /// shown is left out, and the log says why: add_services().
@@ -173,7 +177,7 @@ struct SessionOptions {
   /// standard error, and the viewer gets an error.
   std::function<void(const AssetRequest&, AssetResponder)> asset_handler = {};
   /// A parameter or asset request that is unanswered for so long fails; its place is free again, and a later answer
-  /// goes nowhere. 0: no limit. Services have their own, Service::timeout.
+  /// goes nowhere. 0: no limit; a negative one is refused. Services have their own, Service::timeout.
   std::chrono::milliseconds request_timeout{0};
 
   SessionCallbacks callbacks = {};  ///< events
@@ -206,7 +210,9 @@ struct SessionOptions {
   Limits limits = {};                       ///< what a slow or hostile viewer can cost
   bool auto_reconnect = true;               ///< join again, with back-off, when the room is lost
   std::vector<IceServer> ice_servers = {};  ///< replace those that the LiveKit server names
-  std::string livekit_library = {};         ///< file of the LiveKit library; empty: searched, see docs/environment.md
+  /// File of the LiveKit library; empty: searched, see docs/environment.md. A process has one: another file than the
+  /// one that is loaded is refused.
+  std::string livekit_library = {};
 
   /// Answers viewers' requests about parameters by itself. Implies Capabilities::parameters.
   std::optional<ParameterStore> parameter_store = std::nullopt;

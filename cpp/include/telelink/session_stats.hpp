@@ -64,7 +64,8 @@ struct ChannelStats {
   std::uint64_t lossy_bytes = 0;             ///< their bytes
   std::uint64_t dropped_overwritten = 0;     ///< a newer message came before the network took them
   std::uint64_t dropped_not_ready = 0;       ///< logged before the data track was ready
-  std::uint64_t dropped_oversize = 0;        ///< over Limits::max_data_track_message_size
+  /// Lossy messages over Limits::max_data_track_message_size, reliable ones over 16 MiB - 17 bytes.
+  std::uint64_t dropped_oversize = 0;
   std::uint64_t dropped_transport_full = 0;  ///< the network had no room
   std::uint64_t dropped_refused = 0;         ///< the network refused them for another reason
   VideoStats video = {};                     ///< its video
@@ -90,7 +91,8 @@ struct SessionStats {
   std::uint64_t lossy_bytes = 0;                     ///< their bytes
   std::uint64_t dropped_overwritten = 0;             ///< a newer message came before the network took them
   std::uint64_t dropped_not_ready = 0;               ///< logged before their data track was ready
-  std::uint64_t dropped_oversize = 0;                ///< over Limits::max_data_track_message_size
+  /// Lossy messages over Limits::max_data_track_message_size, reliable ones over 16 MiB - 17 bytes.
+  std::uint64_t dropped_oversize = 0;
   std::uint64_t dropped_transport_full = 0;          ///< the network had no room
   std::uint64_t dropped_refused = 0;                 ///< the network refused them for another reason
   std::uint64_t dropped_incoming = 0;                ///< messages from viewers: on_message was too slow

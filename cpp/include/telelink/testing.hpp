@@ -79,7 +79,7 @@ using telelink::detail::last_error;
 using telelink::detail::view;
 
 inline std::uint64_t ms(std::chrono::milliseconds time) noexcept {
-  return time.count() < 0 ? 0 : static_cast<std::uint64_t>(time.count());
+  return telelink::detail::wait_milliseconds(time);
 }
 
 inline std::string string(telelink_str text) {

@@ -63,7 +63,7 @@ fn s_144_signals_are_a_set_and_keep_the_first_cause() {
     let taken = signals.take();
     let resets: Vec<_> = taken.resets.into_iter().collect();
     assert_eq!(resets, [(1, ResetCause::WriteFailure), (3, ResetCause::QueueOverflow)]);
-    assert_eq!(taken.oversize.into_iter().collect::<Vec<_>>(), [9]);
+    assert_eq!(taken.oversize.into_iter().collect::<Vec<_>>(), [(9, 2)]);
     assert!(signals.take().resets.is_empty());
 }
 
@@ -118,7 +118,7 @@ fn a_route_copies_the_payload_once_and_skips_queues_that_are_closed() {
     let (a, b, gone) = (queue(1), queue(2), queue(3));
     gone.close();
     let counters = Arc::<ChannelCounters>::default();
-    let route = Route::new(7, counters.clone(), [a.clone(), gone.clone(), b.clone()], None, None);
+    let route = Route::new(7, counters.clone(), signals.clone(), [a.clone(), gone.clone(), b.clone()], None, None);
     route.log(b"payload", 42);
     let woken = Arc::<Woken>::default();
     let expected = crate::protocol::message_data_frame(7, 42, b"payload").unwrap();
@@ -133,8 +133,9 @@ fn a_route_copies_the_payload_once_and_skips_queues_that_are_closed() {
     assert_eq!(route.log_keeping(b"kept", 43, true).as_deref(), Some(&b"kept"[..]));
     assert_eq!(route.log_keeping(b"kept", 44, false), None);
     fill(&a, 1000, &woken).unwrap();
-    // P-133: what no peer would take is counted and sent to nobody.
+    // P-133: what no peer would take is counted, reported and sent to nobody.
     route.log(&vec![0; 16 << 20], 1);
+    assert_eq!(signals.take().oversize.into_iter().collect::<Vec<_>>(), [(7, 1)]);
     assert_eq!((counters.read().oversize, counters.read().reliable_messages), (1, 3));
     assert!(fill(&a, 1000, &woken).unwrap().is_empty());
 }

@@ -67,7 +67,7 @@ async fn join(library: Arc<Library>, request: JoinRequest) -> Result<Joined, Joi
     match await_answer(rx, "joining", limit).await {
         Ok(Ok(joined)) => Ok(joined),
         Ok(Err(text)) => Err(failure(&url, &error_text(&text, token.expose()))),
-        Err(_) => Err(no_answer(&url, options.connect_timeout)),
+        Err(_) => Err(no_answer(options.connect_timeout)),
     }
 }
 

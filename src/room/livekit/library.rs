@@ -93,13 +93,23 @@ pub struct Library {
 }
 
 impl Library {
-    /// Loads the library, or returns the one that is loaded already (then `options` are not looked at). Load after
+    /// Loads the library, or returns the one that is loaded already, unless `options` name another file. Load after
     /// forking: in a child of the process that loaded it every call fails as closed.
     ///
     /// If somebody else in this process has loaded the same file (another LiveKit SDK, a second telelink), a private
     /// copy is loaded instead, because the library keeps one event callback per loaded copy (design.md decision 11).
     pub fn load(options: &LibraryOptions) -> Result<Arc<Self>, LibraryError> {
-        LIBRARY.get_or_try_init(|| Self::open_first(options)).cloned()
+        let library = LIBRARY.get_or_try_init(|| Self::open_first(options))?;
+        match &options.path {
+            Some(asked) if !library.is_file(asked) => Err(LibraryError::another(asked.clone(), library.path.clone())),
+            _ => Ok(library.clone()),
+        }
+    }
+
+    /// Whether it was loaded from that file; a plain name was found by the dynamic loader, which knows the file.
+    fn is_file(&self, path: &Path) -> bool {
+        let found = || file_of(self.request as *const libc::c_void);
+        same_file(path, &self.path) || found().is_some_and(|file| same_file(path, &file))
     }
 
     /// The file that was loaded.
@@ -115,7 +125,9 @@ impl Library {
     fn open_first(options: &LibraryOptions) -> Result<Arc<Self>, LibraryError> {
         malloc_arenas_of_environment();
         let mut tried = Vec::new();
-        for candidate in search::candidates(options.path.as_deref(), own_file().as_deref()) {
+        for candidate in
+            search::candidates(options.path.as_deref(), file_of(Self::open as *const libc::c_void).as_deref())
+        {
             match Self::open(&candidate.path) {
                 Ok(library) => return Ok(Arc::new(library)),
                 Err(why) => tried.push((candidate, why)),
@@ -358,12 +370,12 @@ fn mapped_file(path: &Path) -> Option<PathBuf> {
 }
 
 /// The file this code was loaded from: libtelelink.so, or the program if telelink is linked into it.
-fn own_file() -> Option<PathBuf> {
+fn file_of(function: *const libc::c_void) -> Option<PathBuf> {
     use std::os::unix::ffi::OsStrExt;
 
     let mut info = std::mem::MaybeUninit::<libc::Dl_info>::zeroed();
     // SAFETY: `dladdr` only looks the address up and fills `info`, which is valid for writing.
-    if unsafe { libc::dladdr(own_file as *const libc::c_void, info.as_mut_ptr()) } == 0 {
+    if unsafe { libc::dladdr(function, info.as_mut_ptr()) } == 0 {
         return None;
     }
     // SAFETY: all-zero is a valid `Dl_info`, and a call that succeeded has filled it.
@@ -371,9 +383,17 @@ fn own_file() -> Option<PathBuf> {
     if info.dli_fname.is_null() {
         return None;
     }
-    // SAFETY: the loader gives a NUL-terminated name that lives as long as the object, here the object we run in.
+    // SAFETY: the loader gives a NUL-terminated name that lives as long as the object, which is never unloaded.
     let name = unsafe { CStr::from_ptr(info.dli_fname) };
     Path::new(std::ffi::OsStr::from_bytes(name.to_bytes())).canonicalize().ok()
+}
+
+/// Whether both paths name one file.
+fn same_file(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let id = |path: &Path| path.metadata().map(|file| (file.dev(), file.ino())).ok();
+    one == other || id(one).is_some_and(|file| id(other) == Some(file))
 }
 
 #[cfg(test)]

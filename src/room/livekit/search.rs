@@ -17,6 +17,9 @@ pub(super) const FILE_NAME: &str = if cfg!(target_os = "macos") {
 /// Our own environment variable, and the one LiveKit's Python binding reads.
 const VARIABLES: [Variable; 2] = [TELELINK_LIVEKIT_LIBRARY, LIVEKIT_LIB_PATH];
 
+/// The origin of a path that the options name.
+const OPTION: &str = "the library path option";
+
 /// How to get the file; the version is the one messages.rs is checked against.
 const HOW_TO_GET: &str =
     "Copy lib/telelink/liblivekit_ffi.so of telelink's archive or package beside the program, get it with `make tools` in \
@@ -36,7 +39,7 @@ pub(super) struct Candidate {
 /// The place that a person named, if any: the option, then the variables.
 pub(super) fn named(explicit: Option<&Path>) -> Option<Candidate> {
     if let Some(path) = explicit {
-        return Some(Candidate { path: path.to_owned(), origin: "the library path option" });
+        return Some(Candidate { path: path.to_owned(), origin: OPTION });
     }
     VARIABLES.into_iter().find_map(|variable| Some(Candidate { path: variable.raw()?.into(), origin: variable.name() }))
 }
@@ -72,11 +75,19 @@ pub(super) fn candidates(explicit: Option<&Path>, own_file: Option<&Path>) -> Ve
 #[derive(Debug, Clone)]
 pub struct LibraryError {
     tried: Vec<(Candidate, String)>,
+    /// The file that the process has loaded already, when another was asked for.
+    loaded: Option<PathBuf>,
 }
 
 impl LibraryError {
     pub(super) fn new(tried: Vec<(Candidate, String)>) -> Self {
-        Self { tried }
+        Self { tried, loaded: None }
+    }
+
+    /// Another file than the one that is loaded was asked for.
+    pub(super) fn another(asked: PathBuf, loaded: PathBuf) -> Self {
+        let candidate = Candidate { path: asked, origin: OPTION };
+        Self { tried: vec![(candidate, "another one is loaded".into())], loaded: Some(loaded) }
     }
 
     /// The paths that were tried, in order.
@@ -92,7 +103,10 @@ impl fmt::Display for LibraryError {
             let separator = if index == 0 { "" } else { "; " };
             write!(f, "{separator}{} ({}): {why}", candidate.path.display(), candidate.origin)?;
         }
-        write!(f, ". {HOW_TO_GET}")
+        match &self.loaded {
+            Some(path) => write!(f, ". This process has loaded {}, and can have one only", path.display()),
+            None => write!(f, ". {HOW_TO_GET}"),
+        }
     }
 }
 

@@ -44,7 +44,7 @@ async fn join(request: JoinRequest) -> Result<Joined, JoinError> {
     match runtime::carry_out(runtime, "joining", options.connect_timeout + GRACE, connecting).await {
         Ok(Ok(joined)) => Ok(joined),
         Ok(Err(error)) => Err(failure(&url, &error_text(&error.to_string(), token.expose()))),
-        Err(RoomError::Timeout(_)) => Err(no_answer(&url, options.connect_timeout)),
+        Err(RoomError::Timeout(_)) => Err(no_answer(options.connect_timeout)),
         Err(error) => Err(failure(&url, &error.to_string())),
     }
 }

@@ -71,7 +71,7 @@ pub(crate) enum Input {
     },
     /// What the conversions had to say since the last input of this kind.
     VideoNews(Vec<VideoNews>),
-    /// `dropped` messages of a channel were over the data-track limit.
+    /// `dropped` messages of a channel were over the limit of its path.
     Oversize {
         channel: ChannelId,
         dropped: u64,

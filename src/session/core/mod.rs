@@ -58,6 +58,7 @@ pub(crate) use parameters::ParameterSource;
 pub(crate) use ping::RttTracker;
 pub(crate) use requests::{Outcome, RequestId, Work};
 pub(crate) use rights::{Question, QuestionKey, MAX_LATE};
+pub(crate) use status::{check_status, check_status_ids};
 pub(crate) use video::{PublisherId, VideoMetadata, VideoNews};
 
 use channels::ChannelState;

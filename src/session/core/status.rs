@@ -1,17 +1,24 @@
-//! Statuses: what the application publishes (S-40, S-261) and the drop warnings of lossy channels (P-118 to P-120, S-226).
+//! Statuses: what the application publishes (S-40, S-261) and the drop warnings of channels (P-118 to P-120, S-226).
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use indexmap::IndexMap;
 
-use crate::context::ChannelId;
-use crate::protocol::{texts, Status, StatusLevel, ToViewer};
+use crate::context::{ChannelId, Qos};
+use crate::protocol::{texts, Status, StatusLevel, ToViewer, MAX_MESSAGE_DATA};
 
-use super::{ClientId, Core, Now};
+use super::{ClientId, Core, Error, Now};
+use crate::session::options::check_size;
+use crate::session::ErrorKind;
 
 /// Statuses with an id kept for viewers that come later (S-40).
 const MAX_RETAINED: usize = 64;
+/// Bytes of a status text and of its id: as many as are kept fit the smallest backlog (S-51).
+const MAX_TEXT: usize = 8 << 10;
+const MAX_ID: usize = 256;
+/// Ids that are withdrawn at once.
+const MAX_REMOVED: usize = 1024;
 /// Between two reports of one channel (P-118).
 const REPORT_INTERVAL: Duration = Duration::from_secs(30);
 /// A warning without a new report for so long is cleared (P-120).
@@ -32,6 +39,21 @@ struct Warning {
     reported_at: Instant,
     /// Dropped since the last report.
     unreported: u64,
+}
+
+/// Refuses a status that would not fit what it is sent in.
+pub(crate) fn check_status(status: &Status) -> Result<(), Error> {
+    check_size("message", status.message.len(), MAX_TEXT)?;
+    check_size("id", status.id.as_ref().map_or(0, String::len), MAX_ID)
+}
+
+/// The same for ids that are withdrawn.
+pub(crate) fn check_status_ids(ids: &[&str]) -> Result<(), Error> {
+    if ids.len() > MAX_REMOVED {
+        let text = format!("{} ids at once, more than {MAX_REMOVED}", ids.len());
+        return Err(Error::new(ErrorKind::InvalidValue, text));
+    }
+    ids.iter().try_for_each(|id| check_size("an id", id.len(), MAX_ID))
 }
 
 impl StatusBoard {
@@ -72,7 +94,7 @@ impl Core {
         }
     }
 
-    /// Messages of a channel were over the data-track limit.
+    /// Messages of a channel were over the limit of its path.
     pub(super) fn oversize(&mut self, id: ChannelId, dropped: u64, now: Now) {
         if dropped == 0 || !self.channels.contains_key(&id) {
             return;
@@ -93,8 +115,11 @@ impl Core {
 
     fn report_oversize(&mut self, id: ChannelId, count: u64, now: Now) {
         let Some(state) = self.channels.get(&id) else { return };
-        let limit = self.config.limits.max_data_track_message_size as u64;
-        let message = texts::dropped_oversize(count, state.channel.topic(), limit);
+        let limit = match state.qos {
+            Qos::Lossy => self.config.limits.max_data_track_message_size,
+            Qos::Reliable => MAX_MESSAGE_DATA,
+        };
+        let message = texts::dropped_oversize(count, state.channel.topic(), limit as u64);
         tracing::warn!(channel = %id, message, "oversize messages");
         let status = Status { level: StatusLevel::Warning, message, id: Some(texts::oversize_status_id(id.get())) };
         let subscribers = state.data_subscribers.clone();

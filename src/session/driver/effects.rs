@@ -206,10 +206,10 @@ impl Driver {
             None
         } else {
             let slot = lossy.then(|| self.slot(channel));
-            let counters = self.io(channel).counters.clone();
+            let (counters, signals) = (self.io(channel).counters.clone(), self.signals.clone());
             let video = video.map(|publisher| publisher as Arc<dyn VideoTap>);
             let queues = reliable.iter().filter_map(|id| self.viewers.get(id)).map(|viewer| viewer.queue.clone());
-            Some(Arc::new(RouteOutput(Route::new(channel.id().get(), counters, queues, slot, video))))
+            Some(Arc::new(RouteOutput(Route::new(channel.id().get(), counters, signals, queues, slot, video))))
         };
         channel.set_output(self.shared.sink, output);
     }

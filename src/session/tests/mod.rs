@@ -12,6 +12,7 @@ mod inputs;
 mod interleavings;
 mod kept;
 mod lifecycle;
+mod options;
 mod panics;
 mod races;
 mod requests;

@@ -1,8 +1,10 @@
 //! The life of data tracks (P-149, P-150, S-160 to S-162, S-276).
 
+use super::captured::Captured;
 use super::*;
 
 use crate::protocol::data_track::data_track_name;
+use crate::protocol::MAX_MESSAGE_DATA;
 use crate::room::memory::{Gate, TrackAction};
 use crate::room::{PublishError, RoomError};
 
@@ -201,6 +203,35 @@ async fn p_118_oversize_messages_are_reported_to_subscribers() {
     let text = viewer.status(StatusLevel::Warning).await;
     assert_eq!(text, "Dropped 1 message on topic /big: exceeds 100 KiB per-message size limit");
     assert_eq!(stage.stats().await.channels[0].counts.oversize, 1);
+    stage.finish().await;
+}
+
+/// P-133, S-226: OK, because another sink may take it; what no viewer gets, the viewers and the log are told.
+#[tokio::test(start_paused = true)]
+async fn p_118_a_reliable_message_over_the_frame_limit_is_reported_like_a_lossy_one() {
+    let log = Captured::start();
+    let stage = Stage::new().await;
+    let channel = stage.reliable("/map");
+    let mut viewer = stage.viewer("ann").await;
+    viewer.subscribe(&[&channel]);
+    viewer.barrier().await;
+    let big = vec![b' '; MAX_MESSAGE_DATA + 1];
+    channel.log(&big[1..]).unwrap();
+    assert_eq!(viewer.barrier().await.len(), 1, "exactly the limit passes");
+    channel.log(&big).unwrap();
+    let text = "Dropped 1 message on topic /map: exceeds 16 MiB per-message size limit";
+    assert_eq!(viewer.status(StatusLevel::Warning).await, text);
+    assert_eq!(stage.stats().await.channels[0].counts.oversize, 1);
+    channel.log(&big).unwrap();
+    assert_eq!(viewer.barrier().await, [], "not again within 30 s");
+    // Whoever comes now is told too (P-77).
+    let mut late = stage.viewer("bob").await;
+    late.subscribe(&[&channel]);
+    assert_eq!(late.status(StatusLevel::Warning).await, text);
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    assert_eq!(viewer.status(StatusLevel::Warning).await, text, "what gathered");
+    let said = log.lines("WARN").into_iter().filter(|line| line.contains("oversize messages")).count();
+    assert_eq!(said, 2, "one line of the log for each report");
     stage.finish().await;
 }
 

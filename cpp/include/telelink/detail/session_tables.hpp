@@ -247,9 +247,7 @@ class SessionTables {
     c_.supported_encodings_count = encodings_.size();
     c_.capabilities = static_cast<std::uint32_t>(options_.capabilities);
     c_.auto_reconnect = options_.auto_reconnect ? 1 : 0;
-    // A negative window is as wrong as one of a millisecond: that is what C refuses.
-    const auto idle = options_.idle_window.count();
-    c_.idle_window_ms = idle < 0 ? 1 : static_cast<std::uint64_t>(idle);
+    c_.idle_window_ms = milliseconds(options_.idle_window);
     c_.after_idle = static_cast<std::int32_t>(options_.after_idle);
     c_.video_codec = static_cast<std::int32_t>(options_.video.codec);
     c_.video_encoder = static_cast<std::int32_t>(options_.video.encoder);

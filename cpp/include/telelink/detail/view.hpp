@@ -28,8 +28,13 @@ inline Bytes bytes(telelink_bytes view) noexcept {
   return Bytes{view.data, view.len};
 }
 
-/// A time limit as C takes it: 0 is none, and so is what is negative.
+/// A duration of the options as C takes it, which knows what is negative by its size and refuses it.
 inline std::uint64_t milliseconds(std::chrono::milliseconds limit) noexcept {
+  return static_cast<std::uint64_t>(limit.count());
+}
+
+/// How long to wait: not at all when the time has passed already.
+inline std::uint64_t wait_milliseconds(std::chrono::milliseconds limit) noexcept {
   return limit.count() < 0 ? 0 : static_cast<std::uint64_t>(limit.count());
 }
 

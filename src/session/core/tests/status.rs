@@ -76,6 +76,20 @@ fn p_118_the_first_drop_is_reported_at_once_and_then_every_thirty_seconds() {
     assert_eq!(robot.view(bob).count(|frame| matches!(frame, ToViewer::Status(_))), 0);
 }
 
+/// P-133.
+#[test]
+fn p_118_the_warning_names_the_limit_of_the_path_that_was_taken() {
+    let mut robot = Robot::new();
+    let (map, scan) = (robot.reliable("/map"), robot.lossy("/scan"));
+    let ann = robot.viewer("ann", "S1");
+    robot.subscribe("S1", &[&map, &scan]);
+    oversize(&mut robot, &scan, 1);
+    assert_eq!(robot.last(ann), &drops(&scan, "1 message"));
+    oversize(&mut robot, &map, 1);
+    let ToViewer::Status(status) = robot.last(ann) else { panic!("no status") };
+    assert_eq!(status.message, "Dropped 1 message on topic /map: exceeds 16 MiB per-message size limit");
+}
+
 #[test]
 fn p_118_what_gathered_is_reported_even_if_no_further_drop_comes() {
     let mut robot = Robot::new();
