@@ -78,9 +78,9 @@ class Channel {
   /// Logs one message with the time now, for every viewer that wants it.
   ///
   /// While nobody is subscribed this costs a few nanoseconds. Dropped messages are counted in the session's statistics,
-  /// and viewers are warned of those that were too large, so that a robot's loop need not look at the answer: Status::ok;
-  /// Status::closed after close(); Status::null_argument when the channel was moved from, or for a payload of nullptr
-  /// with a size.
+  /// and viewers are warned of those that were too large, so that a robot's loop need not look at the answer:
+  /// Status::ok; Status::closed after close(); Status::null_argument when the channel was moved from, or for a payload
+  /// of nullptr with a size.
   Status log(Bytes payload) const noexcept {
     return static_cast<Status>(telelink_channel_log(handle_.get(), detail::byte_view(payload)));
   }

@@ -54,16 +54,16 @@ struct VideoStats {
 
 /// Figures of one channel since it was created.
 struct ChannelStats {
-  std::uint64_t channel_id = 0;              ///< as ChannelView::id()
-  std::string topic = {};                    ///< topic of the channel
-  std::uint64_t data_subscribers = 0;        ///< viewers subscribed to its messages
-  std::uint64_t video_subscribers = 0;       ///< viewers subscribed to its video
-  std::uint64_t reliable_messages = 0;       ///< given to control streams, once each
-  std::uint64_t reliable_bytes = 0;          ///< their bytes
-  std::uint64_t lossy_messages = 0;          ///< given to the data track
-  std::uint64_t lossy_bytes = 0;             ///< their bytes
-  std::uint64_t dropped_overwritten = 0;     ///< a newer message came before the network took them
-  std::uint64_t dropped_not_ready = 0;       ///< logged before the data track was ready
+  std::uint64_t channel_id = 0;           ///< as ChannelView::id()
+  std::string topic = {};                 ///< topic of the channel
+  std::uint64_t data_subscribers = 0;     ///< viewers subscribed to its messages
+  std::uint64_t video_subscribers = 0;    ///< viewers subscribed to its video
+  std::uint64_t reliable_messages = 0;    ///< given to control streams, once each
+  std::uint64_t reliable_bytes = 0;       ///< their bytes
+  std::uint64_t lossy_messages = 0;       ///< given to the data track
+  std::uint64_t lossy_bytes = 0;          ///< their bytes
+  std::uint64_t dropped_overwritten = 0;  ///< a newer message came before the network took them
+  std::uint64_t dropped_not_ready = 0;    ///< logged before the data track was ready
   /// Lossy messages over Limits::max_data_track_message_size, reliable ones over 16 MiB - 17 bytes.
   std::uint64_t dropped_oversize = 0;
   std::uint64_t dropped_transport_full = 0;  ///< the network had no room
@@ -93,15 +93,15 @@ struct SessionStats {
   std::uint64_t dropped_not_ready = 0;               ///< logged before their data track was ready
   /// Lossy messages over Limits::max_data_track_message_size, reliable ones over 16 MiB - 17 bytes.
   std::uint64_t dropped_oversize = 0;
-  std::uint64_t dropped_transport_full = 0;          ///< the network had no room
-  std::uint64_t dropped_refused = 0;                 ///< the network refused them for another reason
-  std::uint64_t dropped_incoming = 0;                ///< messages from viewers: on_message was too slow
-  std::uint64_t discarded_incoming = 0;              ///< the same: waiting when control was lost, or the session ended
-  std::uint64_t viewer_resets = 0;                   ///< viewers that had to be reset, for both causes
-  std::uint64_t overflow_resets = 0;                 ///< of these, viewers that were too slow
-  std::uint64_t write_failure_resets = 0;            ///< of these, viewers whose stream broke or stood still for 30 s
-  std::vector<ViewerStats> by_viewer = {};           ///< each registered viewer
-  std::vector<ChannelStats> by_channel = {};         ///< each channel that exists and had a subscriber
+  std::uint64_t dropped_transport_full = 0;   ///< the network had no room
+  std::uint64_t dropped_refused = 0;          ///< the network refused them for another reason
+  std::uint64_t dropped_incoming = 0;         ///< messages from viewers: on_message was too slow
+  std::uint64_t discarded_incoming = 0;       ///< the same: waiting when control was lost, or the session ended
+  std::uint64_t viewer_resets = 0;            ///< viewers that had to be reset, for both causes
+  std::uint64_t overflow_resets = 0;          ///< of these, viewers that were too slow
+  std::uint64_t write_failure_resets = 0;     ///< of these, viewers whose stream broke or stood still for 30 s
+  std::vector<ViewerStats> by_viewer = {};    ///< each registered viewer
+  std::vector<ChannelStats> by_channel = {};  ///< each channel that exists and had a subscriber
 };
 
 namespace detail {

@@ -176,7 +176,9 @@ async fn watch<R: Watched>(room: Weak<R>) {
             if idle % IDLE_LOOKS != 0 {
                 continue;
             }
-            match room.look().await {
+            let looked = room.look().await;
+            tracing::trace!(target: "telelink::livekit", ?looked, "a look at the link");
+            match looked {
                 Some(counters) => judge.seen(counters, started.elapsed()),
                 None => judge.unseen(started.elapsed()),
             }
