@@ -363,6 +363,8 @@ TEST_F(Services, DropMayCallTheSession) {
     telelink_status closed = TELELINK_STATUS_INTERNAL;
     Event dropped;
   } asking;
+  telelink_str robot_name = {};
+  ASSERT_EQ(telelink_test_viewer_robot_name(robot.viewer, wait_ms, &robot_name), TELELINK_STATUS_OK);
   asking.session = robot.session;
   ASSERT_EQ(telelink_session_stats_init(&asking.stats, sizeof asking.stats), TELELINK_STATUS_OK);
   service.context = &asking;

@@ -35,6 +35,8 @@ pub(in crate::room) struct Core {
     pub(in crate::room) epoch: AtomicU64,
     /// Counts writes on streams: whether the room sends anything.
     pub(in crate::room) writes: AtomicU64,
+    /// How many of them have ended.
+    pub(in crate::room) writes_ended: AtomicU64,
     pub(in crate::room) open_streams: Arc<OpenCounts>,
     pub(in crate::room) readers: Box<dyn Readers>,
     pub(in crate::room) pacer: Arc<Pacer>,
@@ -62,6 +64,7 @@ impl Core {
             life: watch::Sender::default(),
             epoch: AtomicU64::new(0),
             writes: AtomicU64::new(0),
+            writes_ended: AtomicU64::new(0),
             open_streams: Arc::default(),
             readers,
             pacer: Arc::new(Pacer::new(meter, panics.clone())),

@@ -110,7 +110,9 @@ impl<W: Writer + Sync> Pump<W> {
         // The request borrows the buffer's memory and gives it back: no copy but the encoding itself.
         let bytes = Bytes::from(std::mem::take(buffer));
         self.core.writes.fetch_add(1, Ordering::Relaxed);
+        let under_way = UnderWay(&self.core);
         let result = self.writer.write(&bytes).await;
+        drop(under_way);
         if let Ok(memory) = bytes.try_into_mut() {
             *buffer = memory.into();
         }
@@ -119,6 +121,15 @@ impl<W: Writer + Sync> Pump<W> {
             _ if self.core.check_open().is_err() => RoomError::Closed,
             other => other,
         })
+    }
+}
+
+/// A write, until it is answered or given up.
+struct UnderWay<'a>(&'a Core);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.writes_ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 
