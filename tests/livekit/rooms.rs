@@ -143,7 +143,7 @@ pub async fn bad_tokens_are_unauthorized_and_not_quoted(rig: &Rig) {
         let error = rig.try_join(url(), token.clone()).await.err().expect("a bad token is refused");
         assert_eq!(error.kind, JoinErrorKind::Unauthorized, "{error}");
         assert!(!error.to_string().contains(&token) && !error.to_string().contains("eyJ"), "{error}");
-        assert!(error.to_string().contains(url()), "{error}");
+        assert!(error.to_string().contains("refused the access token"), "{error}");
     }
 }
 
