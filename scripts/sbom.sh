@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The bill of materials of libtelelink in CycloneDX form: sbom.sh FILE. The crates by cargo-cyclonedx from Cargo.lock, and
-# LiveKit's library, which no crate names.
+# The bill of materials of the packages in CycloneDX form: sbom.sh FILE. The crates of libtelelink and of telelink-view by
+# cargo-cyclonedx from Cargo.lock, and LiveKit's library, which no crate names.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 file="$(realpath -m "${1:?usage: sbom.sh FILE}")"
@@ -19,15 +19,31 @@ livekit_pins Linux-x86_64
 x86_64="$LIVEKIT_LIBRARY_SHA256"
 livekit_pins Linux-aarch64
 aarch64="$LIVEKIT_LIBRARY_SHA256"
-python3 - "$name.json" "$file" "$LIVEKIT_VERSION" "$x86_64" "$aarch64" <<'EOF'
+python3 - "$name.json" "client/$name.json" "$file" "$LIVEKIT_VERSION" "$x86_64" "$aarch64" <<'EOF'
 import json, re, sys
 
-source, target, version, x86_64, aarch64 = sys.argv[1:]
-with open(source, encoding="utf-8") as file:
-    text = file.read()
-# Where this checkout lies is nobody's business, and would make two builds differ.
-text = re.sub(r"path\+file://[^#\"]*#", "pkg:cargo/", text).replace("?download_url=file://.", "")
-bill = json.loads(text)
+source, view, target, version, x86_64, aarch64 = sys.argv[1:]
+
+
+def read(path):
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    # Where this checkout lies is nobody's business, and would make two builds differ.
+    return json.loads(re.sub(r"path\+file://[^#\"]*#", "pkg:cargo/", text).replace("?download_url=file://.", ""))
+
+
+bill, view = read(source), read(view)
+# The viewer needs crates that the library does not, and some of the library's with more features.
+present = {bill["metadata"]["component"]["bom-ref"]} | {entry["bom-ref"] for entry in bill["components"]}
+parts = [view["metadata"]["component"], *view["components"]]
+bill["components"] += [part for part in parts if part["bom-ref"] not in present]
+needs = {entry["ref"]: entry for entry in bill["dependencies"]}
+for entry in view["dependencies"]:
+    known = needs.setdefault(entry["ref"], entry)
+    if known is entry:
+        bill["dependencies"].append(entry)
+    elif further := set(entry.get("dependsOn", [])) - set(known.get("dependsOn", [])):
+        known["dependsOn"] = sorted({*known.get("dependsOn", []), *further})
 library = f"pkg:pypi/livekit@{version}"
 bill["components"].append({
     "type": "library",
