@@ -799,6 +799,26 @@ enum telelink_video_format
    * An access unit of H.264, Annex B, parameter sets before each key frame.
    */
   TELELINK_VIDEO_FORMAT_H264 = 5,
+  /**
+   * Red, green, blue and alpha, which is ignored, four bytes per pixel.
+   */
+  TELELINK_VIDEO_FORMAT_RGBA8 = 6,
+  /**
+   * Blue, green, red and alpha, which is ignored, four bytes per pixel.
+   */
+  TELELINK_VIDEO_FORMAT_BGRA8 = 7,
+  /**
+   * Luma, one byte per pixel, 0 to 255.
+   */
+  TELELINK_VIDEO_FORMAT_MONO8 = 8,
+  /**
+   * 4:2:2, Y0 U Y1 V for each two pixels: YUY2, what most raw USB cameras give.
+   */
+  TELELINK_VIDEO_FORMAT_YUYV = 9,
+  /**
+   * 4:2:2, U Y0 V Y1 for each two pixels.
+   */
+  TELELINK_VIDEO_FORMAT_UYVY = 10,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -817,7 +837,7 @@ enum telelink_video_source_kind
 #endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
  {
   /**
-   * Pixels: I420, NV12, RGB8 or BGR8, as each picture says. Who takes messages gets protobuf foxglove.RawImage, planar
+   * Pixels: any format but MJPEG and H264, as each picture says. Who takes messages gets protobuf foxglove.RawImage, planar
    * pictures as "nv12".
    */
   TELELINK_VIDEO_SOURCE_KIND_PIXELS = 0,

@@ -70,7 +70,7 @@ pub enum telelink_video_capture_times {
 #[repr(i32)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum telelink_video_source_kind {
-    /// Pixels: I420, NV12, RGB8 or BGR8, as each picture says. Who takes messages gets protobuf foxglove.RawImage, planar
+    /// Pixels: any format but MJPEG and H264, as each picture says. Who takes messages gets protobuf foxglove.RawImage, planar
     /// pictures as "nv12".
     Pixels = 0,
     /// JPEG files. Who takes messages gets protobuf foxglove.CompressedImage with format "jpeg".
@@ -95,6 +95,16 @@ pub enum telelink_video_format {
     Mjpeg = 4,
     /// An access unit of H.264, Annex B, parameter sets before each key frame.
     H264 = 5,
+    /// Red, green, blue and alpha, which is ignored, four bytes per pixel.
+    Rgba8 = 6,
+    /// Blue, green, red and alpha, which is ignored, four bytes per pixel.
+    Bgra8 = 7,
+    /// Luma, one byte per pixel, 0 to 255.
+    Mono8 = 8,
+    /// 4:2:2, Y0 U Y1 V for each two pixels: YUY2, what most raw USB cameras give.
+    Yuyv = 9,
+    /// 4:2:2, U Y0 V Y1 for each two pixels.
+    Uyvy = 10,
 }
 
 /// How to make a video source. Set up with telelink_video_source_options_init().
@@ -239,6 +249,11 @@ fn format(value: i32) -> Result<VideoFormat, Failure> {
         3 => Ok(VideoFormat::Bgr8),
         4 => Ok(VideoFormat::Mjpeg),
         5 => Ok(VideoFormat::H264),
+        6 => Ok(VideoFormat::Rgba8),
+        7 => Ok(VideoFormat::Bgra8),
+        8 => Ok(VideoFormat::Mono8),
+        9 => Ok(VideoFormat::Yuyv),
+        10 => Ok(VideoFormat::Uyvy),
         _ => Err(invalid(format!("image.format is {value}, which is no telelink_video_format"))),
     }
 }

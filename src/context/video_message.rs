@@ -53,25 +53,24 @@ pub(super) fn encode(image: &VideoImage<'_>, frame_id: &str, time_ns: u64) -> Ve
     match image.format {
         VideoFormat::I420 | VideoFormat::Nv12 => {
             let nv12 = nv12(image);
-            raw(&mut out, time_ns, (nv12.width, nv12.height), "nv12", nv12.width, &nv12.data, frame_id);
-        }
-        VideoFormat::Rgb8 | VideoFormat::Bgr8 => {
-            let name = if image.format == VideoFormat::Rgb8 { "rgb8" } else { "bgr8" };
-            let stride = image.stride();
-            let data = &image.data[..stride as usize * image.height as usize];
-            raw(&mut out, time_ns, (image.width, image.height), name, stride, data, frame_id);
+            raw(&mut out, time_ns, (nv12.width, nv12.height), image.format.name(), nv12.width, &nv12.data, frame_id);
         }
         VideoFormat::Mjpeg => {
             out.timestamp(1, time_ns);
             out.bytes(2, image.data);
-            out.bytes(3, b"jpeg");
+            out.bytes(3, image.format.name().as_bytes());
             out.bytes(4, frame_id);
         }
         VideoFormat::H264 => {
             out.timestamp(1, time_ns);
             out.bytes(2, frame_id);
             out.bytes(3, image.data);
-            out.bytes(4, b"h264");
+            out.bytes(4, image.format.name().as_bytes());
+        }
+        packed => {
+            let stride = image.stride();
+            let data = &image.data[..stride as usize * image.height as usize];
+            raw(&mut out, time_ns, (image.width, image.height), packed.name(), stride, data, frame_id);
         }
     }
     out.0

@@ -28,12 +28,50 @@ pub enum VideoFormat {
     Mjpeg,
     /// An access unit of H.264 for each picture, Annex B, parameter sets before each key frame. Sent as it is.
     H264,
+    /// Red, green, blue and alpha, which is ignored, four bytes per pixel.
+    Rgba8,
+    /// Blue, green, red and alpha, which is ignored, four bytes per pixel.
+    Bgra8,
+    /// Luma, one byte per pixel, 0 to 255.
+    Mono8,
+    /// 4:2:2, Y0 U Y1 V for each two pixels: YUY2, what most raw USB cameras give.
+    Yuyv,
+    /// 4:2:2, U Y0 V Y1 for each two pixels.
+    Uyvy,
+}
+
+impl VideoFormat {
+    /// What image messages call it; planar pictures become NV12.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::I420 | Self::Nv12 => "nv12",
+            Self::Rgb8 => "rgb8",
+            Self::Bgr8 => "bgr8",
+            Self::Rgba8 => "rgba8",
+            Self::Bgra8 => "bgra8",
+            Self::Mono8 => "mono8",
+            Self::Yuyv => "yuyv",
+            Self::Uyvy => "uyvy",
+            Self::Mjpeg => "jpeg",
+            Self::H264 => "h264",
+        }
+    }
+
+    /// What each pixel adds to a row, or to a row of the Y plane, in bytes; of no meaning for what is compressed.
+    fn bytes_per_pixel(self) -> u32 {
+        match self {
+            Self::I420 | Self::Nv12 | Self::Mono8 | Self::Mjpeg | Self::H264 => 1,
+            Self::Yuyv | Self::Uyvy => 2,
+            Self::Rgb8 | Self::Bgr8 => 3,
+            Self::Rgba8 | Self::Bgra8 => 4,
+        }
+    }
 }
 
 /// What a source is pushed. Fixed for its life, because it decides the schema that viewers of data see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum VideoSourceKind {
-    /// Pixels: I420, NV12, RGB8 or BGR8, as each picture says. Data subscribers get protobuf `foxglove.RawImage`, planar
+    /// Pixels: any format but MJPEG and H264, as each picture says. Data subscribers get protobuf `foxglove.RawImage`, planar
     /// pictures as `nv12`. Default.
     #[default]
     Pixels,
@@ -95,11 +133,16 @@ pub struct VideoImage<'a> {
 impl VideoImage<'_> {
     /// The stride, whether it was given or not.
     pub(crate) fn stride(&self) -> u32 {
-        match (self.stride, self.format) {
-            (0, VideoFormat::Rgb8 | VideoFormat::Bgr8) => self.width * 3,
-            (0, _) => self.width,
-            (stride, _) => stride,
+        if self.stride == 0 {
+            self.row()
+        } else {
+            self.stride
         }
+    }
+
+    /// Bytes of a row, or of one of the Y plane.
+    fn row(&self) -> u32 {
+        self.width * self.format.bytes_per_pixel()
     }
 
     fn check(&self) -> Result<(), String> {
@@ -113,12 +156,10 @@ impl VideoImage<'_> {
         if !sides.contains(&self.width) || !sides.contains(&self.height) {
             return Err(format!("a picture of {}×{} pixels is outside 1 to {MAX_SIDE}", self.width, self.height));
         }
-        let least = match self.format {
-            VideoFormat::H264 => return Ok(()),
-            VideoFormat::Rgb8 | VideoFormat::Bgr8 => self.width * 3,
-            _ => self.width,
-        };
-        let (stride, height) = (u64::from(self.stride()), u64::from(self.height));
+        if self.format == VideoFormat::H264 {
+            return Ok(());
+        }
+        let (least, stride, height) = (self.row(), u64::from(self.stride()), u64::from(self.height));
         if stride < u64::from(least) {
             return Err(format!("the stride is {stride}, less than a row of {least} bytes"));
         }

@@ -62,6 +62,16 @@ pub enum PixelLayout {
     Rgb8,
     /// Three bytes per pixel.
     Bgr8,
+    /// Four bytes per pixel.
+    Rgba8,
+    /// Four bytes per pixel.
+    Bgra8,
+    /// One byte per pixel.
+    Mono8,
+    /// 4:2:2, Y first.
+    Yuyv,
+    /// 4:2:2, U first.
+    Uyvy,
 }
 
 /// A picture taken out of the queue. Give its buffer back with [`VideoQueue::recycle`].

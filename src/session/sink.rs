@@ -101,6 +101,11 @@ fn picture_kind(image: &VideoImage<'_>) -> PictureKind {
         VideoFormat::Nv12 => pixels(PixelLayout::Nv12),
         VideoFormat::Rgb8 => pixels(PixelLayout::Rgb8),
         VideoFormat::Bgr8 => pixels(PixelLayout::Bgr8),
+        VideoFormat::Rgba8 => pixels(PixelLayout::Rgba8),
+        VideoFormat::Bgra8 => pixels(PixelLayout::Bgra8),
+        VideoFormat::Mono8 => pixels(PixelLayout::Mono8),
+        VideoFormat::Yuyv => pixels(PixelLayout::Yuyv),
+        VideoFormat::Uyvy => pixels(PixelLayout::Uyvy),
         VideoFormat::Mjpeg => PictureKind::Jpeg,
         VideoFormat::H264 => PictureKind::H264 { width, height, key_frame: image.key_frame },
     }

@@ -111,6 +111,9 @@ TEST_F(Video, TakesEveryFormatWithAndWithoutPadding) {
       {TELELINK_VIDEO_FORMAT_I420, 0, width * height * 3 / 2}, {TELELINK_VIDEO_FORMAT_I420, 40, 40 * height * 3 / 2},
       {TELELINK_VIDEO_FORMAT_NV12, 0, width * height * 3 / 2}, {TELELINK_VIDEO_FORMAT_NV12, 64, 64 * height * 3 / 2},
       {TELELINK_VIDEO_FORMAT_RGB8, 0, width * height * 3},     {TELELINK_VIDEO_FORMAT_BGR8, 100, 100 * height},
+      {TELELINK_VIDEO_FORMAT_RGBA8, 0, width * height * 4},    {TELELINK_VIDEO_FORMAT_BGRA8, 132, 132 * height},
+      {TELELINK_VIDEO_FORMAT_MONO8, 0, width * height},        {TELELINK_VIDEO_FORMAT_MONO8, 33, 33 * height},
+      {TELELINK_VIDEO_FORMAT_YUYV, 0, width * height * 2},     {TELELINK_VIDEO_FORMAT_UYVY, 70, 70 * height},
   };
   for (const auto& of : cases) {
     image.format = of.format;

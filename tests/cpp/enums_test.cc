@@ -55,6 +55,11 @@ static_assert(same(telelink::VideoFormat::rgb8, TELELINK_VIDEO_FORMAT_RGB8));
 static_assert(same(telelink::VideoFormat::bgr8, TELELINK_VIDEO_FORMAT_BGR8));
 static_assert(same(telelink::VideoFormat::mjpeg, TELELINK_VIDEO_FORMAT_MJPEG));
 static_assert(same(telelink::VideoFormat::h264, TELELINK_VIDEO_FORMAT_H264));
+static_assert(same(telelink::VideoFormat::rgba8, TELELINK_VIDEO_FORMAT_RGBA8));
+static_assert(same(telelink::VideoFormat::bgra8, TELELINK_VIDEO_FORMAT_BGRA8));
+static_assert(same(telelink::VideoFormat::mono8, TELELINK_VIDEO_FORMAT_MONO8));
+static_assert(same(telelink::VideoFormat::yuyv, TELELINK_VIDEO_FORMAT_YUYV));
+static_assert(same(telelink::VideoFormat::uyvy, TELELINK_VIDEO_FORMAT_UYVY));
 
 static_assert(same(telelink::McapCompression::zstd, TELELINK_MCAP_COMPRESSION_ZSTD));
 static_assert(same(telelink::McapCompression::lz4, TELELINK_MCAP_COMPRESSION_LZ4));

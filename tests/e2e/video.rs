@@ -14,13 +14,28 @@ use crate::watching::{
 
 const COLOURS: [[u8; 3]; 2] = [LEFT, RIGHT];
 
+/// A colour without its colour.
+fn grey([r, g, b]: [u8; 3]) -> [u8; 3] {
+    [(0.2126 * f64::from(r) + 0.7152 * f64::from(g) + 0.0722 * f64::from(b)).round() as u8; 3]
+}
+
 /// The pattern of `rgb` in another format.
 fn as_format(format: VideoFormat, width: u32, height: u32, rgb: &[u8]) -> Vec<u8> {
     let pixel = |x: u32, y: u32| {
         let at = ((y * width + x) * 3) as usize;
         [rgb[at], rgb[at + 1], rgb[at + 2]]
     };
+    let each = |bytes: &dyn Fn([u8; 3]) -> Vec<u8>| rgb.chunks(3).flat_map(|p| bytes([p[0], p[1], p[2]])).collect();
+    // Two pixels side by side share their colour.
+    let two = |bytes: &dyn Fn([u8; 3], [u8; 3]) -> [u8; 4]| {
+        rgb.chunks(6).flat_map(|p| bytes(yuv([p[0], p[1], p[2]]), yuv([p[3], p[4], p[5]]))).collect()
+    };
     match format {
+        VideoFormat::Rgba8 => each(&|[r, g, b]| vec![r, g, b, 7]),
+        VideoFormat::Bgra8 => each(&|[r, g, b]| vec![b, g, r, 7]),
+        VideoFormat::Mono8 => each(&|pixel| vec![grey(pixel)[0]]),
+        VideoFormat::Yuyv => two(&|a, b| [a[0], a[1], b[0], a[2]]),
+        VideoFormat::Uyvy => two(&|a, b| [a[1], a[0], a[2], b[0]]),
         VideoFormat::Bgr8 => rgb.chunks(3).flat_map(|p| [p[2], p[1], p[0]]).collect(),
         VideoFormat::I420 | VideoFormat::Nv12 => {
             let mut data: Vec<u8> = rgb.chunks(3).map(|p| yuv([p[0], p[1], p[2]])[0]).collect();
@@ -88,10 +103,16 @@ async fn a_viewer_of_livekits_own_sees_the_right_colours_in_order_and_soon() {
         (VideoFormat::Bgr8, 480, 272),
         (VideoFormat::I420, 400, 304),
         (VideoFormat::Nv12, 352, 288),
+        (VideoFormat::Rgba8, 416, 256),
+        (VideoFormat::Bgra8, 384, 240),
+        (VideoFormat::Mono8, 368, 224),
+        (VideoFormat::Yuyv, 336, 208),
+        (VideoFormat::Uyvy, 320, 192),
     ];
     for (format, width, height) in formats {
         *show.lock() = (format, width, height);
-        let right = |line: &serde_json::Value| size_is(line, width, height) && colours_are(line, COLOURS, TOLERANCE);
+        let colours = if format == VideoFormat::Mono8 { COLOURS.map(grey) } else { COLOURS };
+        let right = |line: &serde_json::Value| size_is(line, width, height) && colours_are(line, colours, TOLERANCE);
         watcher.frame(&format!("right colours of {format:?}"), |line| right(line) && !line["capture_us"].is_null());
         assert_live(&steady(&watcher, "/camera", 20, &camera.times, right));
     }

@@ -59,7 +59,7 @@ struct VideoOptions {
 
 /// What a video source is pushed, and what a viewer gets who takes its messages instead of watching.
 enum class VideoSourceKind : std::int32_t {
-  pixels = 0,  ///< I420, NV12, RGB8, BGR8, as each picture says; foxglove.RawImage, planar pictures as "nv12"
+  pixels = 0,  ///< any format but mjpeg and h264, as each picture says; foxglove.RawImage, planar pictures as "nv12"
   mjpeg = 1,   ///< JPEG files; foxglove.CompressedImage with format "jpeg"
   h264 = 2,    ///< encoded, sent as it is; foxglove.CompressedVideo with format "h264"
 };
@@ -72,6 +72,11 @@ enum class VideoFormat : std::int32_t {
   bgr8 = 3,   ///< blue, green, red
   mjpeg = 4,  ///< a JPEG file
   h264 = 5,   ///< an access unit, Annex B, parameter sets before each key frame
+  rgba8 = 6,  ///< red, green, blue, alpha, which is ignored
+  bgra8 = 7,  ///< blue, green, red, alpha, which is ignored
+  mono8 = 8,  ///< luma
+  yuyv = 9,   ///< 4:2:2, Y0 U Y1 V for each two pixels: YUY2, what most raw USB cameras give
+  uyvy = 10,  ///< 4:2:2, U Y0 V Y1 for each two pixels
 };
 
 /// Optional properties of a video source.
