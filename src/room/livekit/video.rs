@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -15,6 +16,7 @@ use super::messages::{
     UnpublishTrackRequest, VideoEncoding, VideoSourceResolution,
 };
 use super::room::{RoomState, REQUEST_LIMIT};
+use crate::room::livekit_common::resize::Resize;
 use crate::room::livekit_common::video::{publish_failure, PUBLISH_LIMIT};
 use crate::room::{
     BoxFuture, EncodedPicture, PublishError, RoomError, RoomEvent, Sid, VideoCodec, VideoEncoder, VideoPicture,
@@ -134,6 +136,7 @@ pub(super) struct LocalVideo {
     track: Handle,
     publication: Handle,
     sid: Mutex<Sid>,
+    resize: Mutex<Resize>,
     /// Unpublished, by us or by the room.
     ended: AtomicBool,
 }
@@ -150,6 +153,7 @@ impl LocalVideo {
         let local = Arc::new(Self {
             room: room.clone(),
             name,
+            resize: Mutex::new(Resize::new(options.codec)),
             options,
             source,
             track,
@@ -209,7 +213,9 @@ impl VideoTrack for LocalVideo {
             return Err(RoomError::NoSuchTrack(self.name.clone()));
         }
         self.room.core.check_open()?;
-        self.room.library.capture(&self.source, picture)
+        let mut buffer = Vec::new();
+        let picture = self.resize.lock().apply(picture, Instant::now(), &mut buffer)?;
+        self.room.library.capture(&self.source, &picture)
     }
 
     fn capture_encoded(&self, picture: &EncodedPicture<'_>) -> Result<bool, RoomError> {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 use livekit::options::{
     FrameMetadataFeatures, TrackPublishOptions, VideoCodec as Codec, VideoEncoderBackend, VideoEncoding,
@@ -17,6 +18,7 @@ use parking_lot::Mutex;
 
 use super::room::{RoomState, REQUEST_LIMIT};
 use super::runtime::carry_out;
+use crate::room::livekit_common::resize::Resize;
 use crate::room::livekit_common::video::{planes, publish_failure, PUBLISH_LIMIT};
 use crate::room::{
     BoxFuture, EncodedPicture, PublishError, RoomError, RoomEvent, Sid, VideoCodec, VideoEncoder, VideoPicture,
@@ -91,6 +93,7 @@ pub(super) struct LocalVideo {
     source: NativeVideoSource,
     track: LocalVideoTrack,
     sid: Mutex<Sid>,
+    resize: Mutex<Resize>,
     /// Unpublished, by us or by the room.
     ended: AtomicBool,
     /// A full reconnect has unpublished it, in order to publish it again.
@@ -109,6 +112,7 @@ impl LocalVideo {
         let local = Arc::new(Self {
             room: room.clone(),
             name,
+            resize: Mutex::new(Resize::new(options.codec)),
             options,
             source,
             track,
@@ -172,7 +176,9 @@ impl VideoTrack for LocalVideo {
 
     fn capture(&self, picture: &VideoPicture<'_>) -> Result<(), RoomError> {
         self.check_published()?;
-        let (luma, chroma) = planes(picture)?;
+        let mut buffer = Vec::new();
+        let picture = self.resize.lock().apply(picture, Instant::now(), &mut buffer)?;
+        let (luma, chroma) = planes(&picture)?;
         let mut buffer = I420Buffer::new(picture.width, picture.height);
         let (y, u, v) = buffer.data_mut();
         y.copy_from_slice(&picture.data[..luma]);
