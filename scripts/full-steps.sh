@@ -2,7 +2,8 @@
 #   full_steps ci     what fits into CI after make test and the conformance suite: quick, and seen green
 #   full_steps all    everything
 # Each builds with flags or a compiler of its own, so each has its own target folder; where two can share one, they do.
-# Miri and the thread sanitizer use a pinned nightly toolchain, which the scripts install with rustup.
+# Miri and the thread sanitizer use a pinned nightly toolchain, and the oldest Rust is one of its own: the scripts install
+# them with rustup.
 
 # LiveKit linked in: compiled, not linked, for the crates' build would download libwebrtc; DOCS_RS tells it not to. A folder of
 # its own, because what that build leaves behind must not be found by one that means to link. Clippy is `cargo check` and more.
@@ -15,6 +16,7 @@ full_steps() {
   local part="$1" limit=3600
   [ "$part" = all ] || limit=600
   step "livekit-static type-checked" full_livekit_static
+  step "oldest Rust" timeout "$limit" scripts/msrv.sh
   step "loom on queue, slot and mailbox" timeout "$limit" scripts/test-loom.sh
   step "Miri on the C surface and the codec" timeout "$limit" scripts/test-miri.sh
   [ "$part" = all ] || return 0

@@ -114,8 +114,7 @@ impl OpenCounts {
         /// A flood must not become a flood of log lines.
         const LOG_EVERY: Duration = Duration::from_secs(10);
         if let Some(count) = self.refused.lock().pass(1, LOG_EVERY, Instant::now()) {
-            let text = format_args!("refused a stream: its sender has {OPEN_LIMIT} open");
-            tracing::warn!(target: "telelink::livekit", %sender, count, "{text}");
+            tracing::warn!(target: "telelink::livekit", %sender, count, "refused a stream: its sender has {OPEN_LIMIT} open");
         }
     }
 }
