@@ -1,6 +1,5 @@
 //! Races that need the driver and its streams: orders of wake-ups, streams that are opening, bounds of what is held
-//! (session.md section 9). Those of video tracks are in video.rs here and in the core's tests; S-170 and S-171, of compressed
-//! point clouds, have none, and tests/repository/races.rs knows them as missing.
+//! (session.md section 9). Those of video tracks are in video.rs here and in the core's tests.
 
 use super::*;
 

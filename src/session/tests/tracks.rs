@@ -3,6 +3,7 @@
 use super::captured::Captured;
 use super::*;
 
+use crate::context::Schema;
 use crate::protocol::data_track::data_track_name;
 use crate::protocol::MAX_MESSAGE_DATA;
 use crate::room::memory::{Gate, TrackAction};
@@ -47,6 +48,34 @@ async fn p_149_a_track_is_published_with_its_channel_and_unpublished_with_it() {
     assert_eq!(&payload[..8], [0, 0, 8, 0, 0, 0, 0, 0], "flags, offset, sequence 0 (P-152)");
     channel.close();
     until_history(&stage, &channel, &[Published, Unpublished]).await;
+    stage.finish().await;
+}
+
+/// Nothing compresses clouds yet (session.md section 18), so nothing may tell viewers that something does.
+#[tokio::test(start_paused = true)]
+async fn s_170_raw_point_clouds_are_not_advertised_as_compressed() {
+    let stage = Stage::new().await;
+    let mut viewer = stage.viewer("ann").await;
+    for (topic, encoding, name) in
+        [("/p", "protobuf", "foxglove.PointCloud"), ("/c", "cdr", "sensor_msgs/msg/PointCloud2")]
+    {
+        let schema = Schema { name: name.into(), encoding: "x".into(), data: Bytes::from_static(b"y") };
+        let channel = stage.context.channel(topic).encoding(encoding).schema(schema).open().unwrap();
+        let advertise = viewer
+            .until(|message| match message {
+                ToViewer::Advertise(advertise) => Some(advertise),
+                _ => None,
+            })
+            .await;
+        let [told] = &advertise.channels[..] else { panic!("{advertise:?}") };
+        assert_eq!((told.topic.as_str(), told.encoding.as_str()), (topic, encoding));
+        assert!(told.metadata.is_empty(), "{told:?}");
+        let names: Vec<&str> = advertise.schemas.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(names, [name]);
+        until_history(&stage, &channel, &[Published]).await;
+        receive(&stage, &channel, &mut viewer).await;
+        channel.close();
+    }
     stage.finish().await;
 }
 

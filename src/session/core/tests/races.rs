@@ -1,6 +1,6 @@
 //! The race catalogue (session.md section 9), as orders of inputs. Those that need streams are in session/tests/races.rs,
-//! those of tracks in session/tests/tracks.rs, core/tests/video.rs and session/tests/video.rs. Compressed point clouds (S-170,
-//! S-171) have none; tests/repository/races.rs lists them.
+//! those of tracks in session/tests/tracks.rs, core/tests/video.rs and session/tests/video.rs. Clouds are not compressed yet: S-170
+//! is tested by what viewers are told of raw ones, S-171 by pictures.
 
 use super::*;
 

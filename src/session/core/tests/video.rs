@@ -307,6 +307,23 @@ fn s_241_persistent_failures_are_told_and_withdrawn() {
     assert_eq!(robot.heard(), []);
 }
 
+/// The rule is about compressed point clouds, which do not exist yet; late failures of pictures are the same race.
+#[test]
+fn s_171_a_late_failure_with_nobody_watching_is_not_kept_for_the_next_viewer() {
+    let (mut robot, channel, _) = stage();
+    robot.watch("PA_1", &[&channel]);
+    let publisher = robot.publisher(&channel);
+    robot.published(publisher, "TR_1");
+    robot.unsubscribe("PA_1", &[&channel]);
+    robot.take();
+    robot.failing(&channel, publisher, Some("malformed JPEG: cut short"));
+    assert_eq!(robot.heard(), []);
+    robot.viewer("bob", "PA_2");
+    robot.watch("PA_2", &[&channel]);
+    let statuses = robot.heard().into_iter().filter(|(_, message)| matches!(message, ToViewer::Status(_)));
+    assert_eq!(statuses.count(), 0);
+}
+
 #[test]
 fn s_241_a_warning_goes_with_its_channel() {
     let (mut robot, channel, viewer) = stage();
