@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::data_track::{Pushed, Track};
-use super::pace::Pace;
+use super::pace::{Pace, Window};
 use super::ready::Ready;
 use crate::room::{DataFrame, DropCause};
 use crate::threads::{self, ThreadRole};
@@ -159,6 +159,7 @@ impl Pacer {
     fn run(self: &Arc<Self>) {
         let mut measured = Instant::now();
         let mut free_at = measured;
+        let mut idle = Duration::ZERO;
         // Whether frames come more slowly than the gaps end. Then the thread waits for the next one at once, and wakes up
         // once per frame. Else it sleeps first, so that no `log` has to pay for waking it.
         let mut seldom = false;
@@ -167,7 +168,11 @@ impl Pacer {
                 thread::sleep(free_at.saturating_duration_since(Instant::now()));
             }
             let Some((track, waited)) = self.next() else { break };
-            let early = free_at.saturating_duration_since(Instant::now());
+            let now = Instant::now();
+            let early = free_at.saturating_duration_since(now);
+            if waited {
+                idle += now.saturating_duration_since(free_at);
+            }
             thread::sleep(early);
             seldom = waited && early.is_zero();
             // Before the take: a notify from now on is for a frame that this take may miss.
@@ -179,8 +184,8 @@ impl Pacer {
                 continue;
             }
             if measured.elapsed() >= MEASURE_EVERY {
-                self.measure(measured.elapsed());
-                measured = Instant::now();
+                self.measure(Window { length: measured.elapsed(), idle });
+                (measured, idle) = (Instant::now(), Duration::ZERO);
             }
             // From push to push: the time that the push itself took is part of the gap.
             free_at = start + self.pace.lock().gap().saturating_mul(packets).min(LONGEST_SLEEP);
@@ -250,7 +255,7 @@ impl Pacer {
     }
 
     /// Asks the library how much it has sent; the answer adapts the gap, on the thread that brings it.
-    fn measure(self: &Arc<Self>, window: Duration) {
+    fn measure(self: &Arc<Self>, window: Window) {
         let (pacer, packets) = (Arc::downgrade(self), self.packets.load(Ordering::Relaxed));
         self.meter.packets_sent(Box::new(move |sent| {
             if let Some(pacer) = pacer.upgrade() {
