@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The video tests that take minutes: every format over every serialization, every odd width and height, and a hundred lives
-# of a track, after which threads, descriptors and memory are what they were. One after the other: the last one counts what
-# belongs to its process, and the ages of pictures mean little on a machine that is busy with the other tests.
+# of a track and of a session, after which threads, descriptors and memory are what they were. One after the other: those
+# count what belongs to their process, and the ages of pictures mean little on a machine that is busy with the other tests.
 set -euo pipefail
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/scripts/env.sh"

@@ -65,7 +65,7 @@ def counter(luma: np.ndarray) -> int | None:
 
 class Watcher:
     def __init__(self, topics: list[str]) -> None:
-        self.room, self.topics, self.buffer = rtc.Room(), topics, bytearray()
+        self.room, self.topics = rtc.Room(), topics
         self.robot: str | None = None
         self.writer: rtc.ByteStreamWriter | None = None
         self.channels: dict[int, str] = {}
@@ -83,7 +83,8 @@ class Watcher:
         return task
 
     def on_control(self, reader: rtc.ByteStreamReader, identity: str) -> None:
-        self.robot = identity
+        # A robot that came again knows nothing of what it was told before.
+        self.robot, self.writer, self.channels = identity, None, {}
         self.start(self.read_control(reader))
 
     async def read_control(self, reader: rtc.ByteStreamReader) -> None:
@@ -92,14 +93,15 @@ class Watcher:
             await self.read_frames(reader)
 
     async def read_frames(self, reader: rtc.ByteStreamReader) -> None:
+        buffer = bytearray()
         async for chunk in reader:
-            self.buffer += chunk
-            while len(self.buffer) >= FRAME.size:
-                kind, length = FRAME.unpack_from(self.buffer)
-                if len(self.buffer) < FRAME.size + length:
+            buffer += chunk
+            while len(buffer) >= FRAME.size:
+                kind, length = FRAME.unpack_from(buffer)
+                if len(buffer) < FRAME.size + length:
                     break
-                payload = bytes(self.buffer[FRAME.size : FRAME.size + length])
-                del self.buffer[: FRAME.size + length]
+                payload = bytes(buffer[FRAME.size : FRAME.size + length])
+                del buffer[: FRAME.size + length]
                 if kind == 1:
                     await self.on_message(json.loads(payload))
 

@@ -20,6 +20,7 @@ use super::video_in::{self, RemoteVideos};
 use super::{events, stats};
 use crate::room::livekit_common::core::Core;
 use crate::room::livekit_common::participants::Participants;
+use crate::room::livekit_common::remains;
 use crate::room::livekit_common::remote_tracks::RemoteTracks;
 use crate::room::livekit_common::watchdog;
 use crate::room::{
@@ -187,7 +188,7 @@ impl Room for LivekitRoom {
     }
 
     fn unpublish_video_track(&self, sid: &Sid) -> BoxFuture<()> {
-        Box::pin(video::unpublish(self.state.clone(), sid.clone()))
+        Box::pin(video::unpublish(self.state.clone(), sid.clone(), remains::UNKNOWN))
     }
 
     fn subscribe_video_track(

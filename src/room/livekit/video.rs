@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
@@ -16,6 +16,7 @@ use super::messages::{
     UnpublishTrackRequest, VideoEncoding, VideoSourceResolution,
 };
 use super::room::{RoomState, REQUEST_LIMIT};
+use crate::room::livekit_common::remains::{kept, last_picture, ENCODER_LIMIT};
 use crate::room::livekit_common::resize::Resize;
 use crate::room::livekit_common::video::{publish_failure, PUBLISH_LIMIT};
 use crate::room::{
@@ -132,13 +133,19 @@ pub(super) struct LocalVideo {
     room: Arc<RoomState>,
     name: String,
     options: VideoTrackOptions,
+    parts: Arc<Parts>,
+    sid: Mutex<Sid>,
+    /// Unpublished, by us or by the room.
+    ended: AtomicBool,
+}
+
+/// What the library has of a track.
+struct Parts {
     source: Handle,
     track: Handle,
     publication: Handle,
-    sid: Mutex<Sid>,
+    /// Locked while a picture goes in: none follows the last one.
     resize: Mutex<Resize>,
-    /// Unpublished, by us or by the room.
-    ended: AtomicBool,
 }
 
 impl LocalVideo {
@@ -150,14 +157,12 @@ impl LocalVideo {
         track: Handle,
         publication: OwnedTrackPublication,
     ) -> Arc<dyn VideoTrack> {
+        let resize = Mutex::new(Resize::new(options.codec));
         let local = Arc::new(Self {
             room: room.clone(),
             name,
-            resize: Mutex::new(Resize::new(options.codec)),
             options,
-            source,
-            track,
-            publication: publication.handle,
+            parts: Arc::new(Parts { source, track, publication: publication.handle, resize }),
             sid: Mutex::new(Sid::from(publication.info.sid)),
             ended: AtomicBool::new(false),
         });
@@ -165,42 +170,57 @@ impl LocalVideo {
         local
     }
 
-    /// Asks the library once; `None` when that was done before.
-    fn unpublish_now(&self, done: impl FnOnce(Answer) + Send + 'static) -> bool {
-        if self.ended.swap(true, Ordering::AcqRel) {
-            return false;
+    fn check_published(&self) -> Result<(), RoomError> {
+        if self.ended.load(Ordering::Acquire) {
+            return Err(RoomError::NoSuchTrack(self.name.clone()));
         }
-        let sid = self.sid.lock().clone();
-        unpublish_sid(&self.room, &sid, done);
-        true
+        self.room.core.check_open()
     }
 }
 
-fn unpublish_sid(room: &RoomState, sid: &Sid, done: impl FnOnce(Answer) + Send + 'static) {
-    room.core.wear.unpublished();
-    let id = dispatcher().expect(REQUEST_LIMIT, Vec::new(), done);
-    let unpublish = UnpublishTrackRequest {
-        local_participant_handle: room.local_handle,
-        track_sid: sid.as_str().to_owned(),
-        stop_on_unpublish: true,
-        request_async_id: Some(id),
-    };
-    // Fails only for a room that is gone, and its tracks with it.
-    if room.library.request(&FfiRequest { unpublish_track: Some(unpublish), ..Default::default() }).is_err() {
-        dispatcher().forget(id);
+/// Unpublishes a track that takes no more pictures of its owner, after a last one of ours.
+async fn end(room: Arc<RoomState>, options: VideoTrackOptions, parts: Arc<Parts>, sid: Sid) {
+    let stats = if options.encoded { None } else { stats(&room, &parts, ENCODER_LIMIT).await.ok() };
+    let emptied = stats.as_ref().and_then(last_picture).is_some_and(|picture| {
+        let _pictures = parts.resize.lock();
+        room.library.capture(&parts.source, &picture).is_ok()
+    });
+    unpublish(room, sid, kept(&options, emptied)).await;
+}
+
+async fn stats(room: &RoomState, parts: &Parts, limit: Duration) -> Result<VideoTrackStats, RoomError> {
+    room.core.check_open()?;
+    let track_handle = parts.track.id();
+    let answer = dispatch::ask(&room.library, "the statistics of a video track", limit, |id| FfiRequest {
+        get_stats: Some(GetStatsRequest { track_handle, request_async_id: Some(id) }),
+        ..Default::default()
+    });
+    match answer.await? {
+        Answer::TrackStats(answer) => match answer.error {
+            Some(error) => Err(RoomError::Transport(error)),
+            None => Ok(read_stats(&answer.stats)),
+        },
+        other => Err(other.unexpected()),
     }
 }
 
-/// Takes back a publication that no track stands for.
-pub(super) async fn unpublish(room: Arc<RoomState>, sid: Sid) {
+/// Takes back a publication, which no track need stand for; the library will keep so much of it, MiB.
+pub(super) async fn unpublish(room: Arc<RoomState>, sid: Sid, kept: u32) {
     if room.core.check_open().is_err() {
         return;
     }
-    let (tx, rx) = oneshot::channel();
-    unpublish_sid(&room, &sid, move |_| {
-        let _ = tx.send(());
+    room.core.wear.unpublished(kept);
+    let unpublishing = dispatch::ask(&room.library, "unpublishing a video track", REQUEST_LIMIT, |id| {
+        let unpublish = UnpublishTrackRequest {
+            local_participant_handle: room.local_handle,
+            track_sid: sid.as_str().to_owned(),
+            stop_on_unpublish: true,
+            request_async_id: Some(id),
+        };
+        FfiRequest { unpublish_track: Some(unpublish), ..Default::default() }
     });
-    let _ = await_answer(rx, "unpublishing a video track", REQUEST_LIMIT).await;
+    // Fails only for a room that is gone, and its tracks with it.
+    let _ = unpublishing.await;
 }
 
 impl VideoTrack for LocalVideo {
@@ -209,68 +229,50 @@ impl VideoTrack for LocalVideo {
     }
 
     fn capture(&self, picture: &VideoPicture<'_>) -> Result<(), RoomError> {
-        if self.ended.load(Ordering::Acquire) {
-            return Err(RoomError::NoSuchTrack(self.name.clone()));
-        }
-        self.room.core.check_open()?;
+        let mut resize = self.parts.resize.lock();
+        self.check_published()?;
         let mut buffer = Vec::new();
-        let picture = self.resize.lock().apply(picture, Instant::now(), &mut buffer)?;
-        self.room.library.capture(&self.source, &picture)
+        let picture = resize.apply(picture, Instant::now(), &mut buffer)?;
+        self.room.library.capture(&self.parts.source, &picture)
     }
 
     fn capture_encoded(&self, picture: &EncodedPicture<'_>) -> Result<bool, RoomError> {
-        if self.ended.load(Ordering::Acquire) {
-            return Err(RoomError::NoSuchTrack(self.name.clone()));
-        }
-        self.room.core.check_open()?;
-        self.room.library.capture_encoded(&self.source, codec(self.options.codec), picture)
+        self.check_published()?;
+        self.room.library.capture_encoded(&self.parts.source, codec(self.options.codec), picture)
     }
 
     fn take_key_frame_request(&self) -> bool {
         if !self.options.encoded {
             return false;
         }
-        let feedback = TakeEncodedVideoSourceFeedbackRequest { source_handle: self.source.id() };
+        let feedback = TakeEncodedVideoSourceFeedbackRequest { source_handle: self.parts.source.id() };
         let request = FfiRequest { take_encoded_video_source_feedback: Some(feedback), ..Default::default() };
         let answer = self.room.library.request(&request);
         answer.is_ok_and(|answer| answer.take_encoded_video_source_feedback.is_some_and(|f| f.keyframe_requested))
     }
 
     fn stats(&self) -> BoxFuture<Result<VideoTrackStats, RoomError>> {
-        let (room, track_handle) = (self.room.clone(), self.track.id());
-        Box::pin(async move {
-            room.core.check_open()?;
-            let answer =
-                dispatch::ask(&room.library, "the statistics of a video track", REQUEST_LIMIT, |id| FfiRequest {
-                    get_stats: Some(GetStatsRequest { track_handle, request_async_id: Some(id) }),
-                    ..Default::default()
-                });
-            match answer.await? {
-                Answer::TrackStats(answer) => match answer.error {
-                    Some(error) => Err(RoomError::Transport(error)),
-                    None => Ok(read_stats(&answer.stats)),
-                },
-                other => Err(other.unexpected()),
-            }
-        })
+        let (room, parts) = (self.room.clone(), self.parts.clone());
+        Box::pin(async move { stats(&room, &parts, REQUEST_LIMIT).await })
     }
 
+    /// Begins at once, awaited or not.
     fn unpublish(&self) -> BoxFuture<()> {
-        let (tx, rx) = oneshot::channel();
-        let asked = self.unpublish_now(move |_| {
-            let _ = tx.send(());
-        });
+        if self.ended.swap(true, Ordering::AcqRel) {
+            return Box::pin(std::future::ready(()));
+        }
+        let (room, options, parts) = (self.room.clone(), self.options.clone(), self.parts.clone());
+        let done = self.room.core.runtime.spawn(end(room, options, parts, self.sid()));
         Box::pin(async move {
-            if asked {
-                let _ = await_answer(rx, "unpublishing a video track", REQUEST_LIMIT).await;
-            }
+            // Fails with its runtime only.
+            let _ = done.await;
         })
     }
 }
 
 impl Drop for LocalVideo {
     fn drop(&mut self) {
-        self.unpublish_now(|_| ());
+        drop(self.unpublish());
     }
 }
 
@@ -314,7 +316,7 @@ pub(super) fn on_republished(room: &RoomState, event: LocalTrackRepublished) {
     let handle = event.publication_handle;
     let track = {
         let tracks = room.local_videos.lock();
-        tracks.find(|track| track.publication.id() == handle || *track.sid.lock() == previous)
+        tracks.find(|track| track.parts.publication.id() == handle || *track.sid.lock() == previous)
     };
     if let Some(track) = track {
         *track.sid.lock() = sid.clone();
@@ -327,6 +329,7 @@ pub(super) fn on_unpublished(room: &RoomState, sid: &Sid) {
     let track = room.local_videos.lock().find(|track| *track.sid.lock() == *sid);
     let Some(track) = track else { return };
     if !track.ended.swap(true, Ordering::AcqRel) {
+        room.core.wear.unpublished(kept(&track.options, false));
         room.core.emit(RoomEvent::LocalVideoTrackLost { name: track.name.clone(), sid: sid.clone() });
     }
 }

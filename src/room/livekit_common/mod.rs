@@ -3,7 +3,7 @@
 //!
 //! - `core`: one room's state, and what its events mean for the port. `outbox`, `participants`: its parts.
 //! - `outgoing`, `incoming`: byte streams. `data_track`, `remote_tracks`: data tracks of ours and of others. `video`: bounds.
-//!   `resize`: sizes of pictures that decoders would overlook.
+//!   `resize`: sizes of pictures that decoders would overlook. `remains`: what the library keeps of an ended one.
 //! - `pacer` (with `pace` and `ready`): sends data-track frames. `watchdog`: whether the link still lives.
 //!   `wear`: what a connection keeps until it is made anew.
 //! - `join`: checks of a URL, sorting of failures. `redact`: no secrets in texts.
@@ -20,6 +20,7 @@ pub(in crate::room) mod pacer;
 pub(in crate::room) mod participants;
 mod ready;
 pub(in crate::room) mod redact;
+pub(in crate::room) mod remains;
 pub(in crate::room) mod remote_tracks;
 pub(in crate::room) mod resize;
 pub(in crate::room) mod video;

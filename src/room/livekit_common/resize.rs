@@ -44,12 +44,12 @@ impl Resize {
         self.cutting = self.cutting.filter(|(size, until)| *size == whole && now < *until);
         // After pictures that were cut the whole ones have other macroblocks, so this ends.
         let overlooked = |sent: (u32, u32)| sent != whole && blocks(sent) == blocks(whole);
-        if self.cutting.is_none() && self.sent.is_some_and(overlooked) {
-            self.cutting = Some((whole, now + CUT));
-        }
         if self.cutting.is_none() {
-            self.sent = Some(whole);
-            return Ok(*picture);
+            if !self.sent.is_some_and(overlooked) {
+                self.sent = Some(whole);
+                return Ok(*picture);
+            }
+            self.cutting = Some((whole, now + CUT));
         }
         let (width, height) = smaller(whole);
         self.sent = Some((width, height));

@@ -18,6 +18,7 @@ use super::video_in::{self, RemoteVideos};
 use super::{data_tracks, events, stats};
 use crate::room::livekit_common::core::Core;
 use crate::room::livekit_common::participants::Participants;
+use crate::room::livekit_common::remains;
 use crate::room::livekit_common::remote_tracks::RemoteTracks;
 use crate::room::livekit_common::watchdog::{self, Counters, Watched};
 use crate::room::{
@@ -228,7 +229,7 @@ impl Room for LivekitStaticRoom {
     }
 
     fn unpublish_video_track(&self, sid: &Sid) -> BoxFuture<()> {
-        Box::pin(video::unpublish(self.state.clone(), sid.clone()))
+        Box::pin(video::unpublish(self.state.clone(), sid.clone(), remains::UNKNOWN))
     }
 
     fn subscribe_video_track(

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use livekit::options::{
     FrameMetadataFeatures, TrackPublishOptions, VideoCodec as Codec, VideoEncoderBackend, VideoEncoding,
@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 
 use super::room::{RoomState, REQUEST_LIMIT};
 use super::runtime::carry_out;
+use crate::room::livekit_common::remains::{kept, last_picture, ENCODER_LIMIT};
 use crate::room::livekit_common::resize::Resize;
 use crate::room::livekit_common::video::{planes, publish_failure, PUBLISH_LIMIT};
 use crate::room::{
@@ -90,14 +91,39 @@ pub(super) struct LocalVideo {
     room: Arc<RoomState>,
     name: String,
     options: VideoTrackOptions,
-    source: NativeVideoSource,
-    track: LocalVideoTrack,
+    parts: Arc<Parts>,
     sid: Mutex<Sid>,
-    resize: Mutex<Resize>,
     /// Unpublished, by us or by the room.
     ended: AtomicBool,
     /// A full reconnect has unpublished it, in order to publish it again.
     renewing: AtomicBool,
+}
+
+/// What LiveKit has of a track.
+struct Parts {
+    source: NativeVideoSource,
+    track: LocalVideoTrack,
+    /// Locked while a picture goes in: none follows the last one.
+    resize: Mutex<Resize>,
+}
+
+impl Parts {
+    fn capture(&self, picture: &VideoPicture<'_>) -> Result<(), RoomError> {
+        let (luma, chroma) = planes(picture)?;
+        let mut buffer = I420Buffer::new(picture.width, picture.height);
+        let (y, u, v) = buffer.data_mut();
+        y.copy_from_slice(&picture.data[..luma]);
+        u.copy_from_slice(&picture.data[luma..luma + chroma]);
+        v.copy_from_slice(&picture.data[luma + chroma..]);
+        // Not taken means that the encoder has no time for it, which is no error.
+        self.source.capture_frame(&VideoFrame {
+            rotation: VideoRotation::VideoRotation0,
+            timestamp_us: picture.timestamp_us,
+            frame_metadata: metadata(picture.timestamp_us),
+            buffer,
+        });
+        Ok(())
+    }
 }
 
 impl LocalVideo {
@@ -112,10 +138,8 @@ impl LocalVideo {
         let local = Arc::new(Self {
             room: room.clone(),
             name,
-            resize: Mutex::new(Resize::new(options.codec)),
+            parts: Arc::new(Parts { source, track, resize: Mutex::new(Resize::new(options.codec)) }),
             options,
-            source,
-            track,
             sid: Mutex::new(Sid::from(String::from(publication.sid()))),
             ended: AtomicBool::new(false),
             renewing: AtomicBool::new(false),
@@ -134,33 +158,43 @@ impl LocalVideo {
     /// The room has taken the track away; said once.
     fn on_lost(&self) {
         if !self.ended.swap(true, Ordering::AcqRel) {
+            self.room.core.wear.unpublished(kept(&self.options, false));
             let (name, sid) = (self.name.clone(), self.sid.lock().clone());
             self.room.core.emit(RoomEvent::LocalVideoTrackLost { name, sid });
         }
     }
 }
 
-/// Takes back a publication, which no track need stand for. Begins at once, awaited or not.
-fn unpublish_now(room: &Arc<RoomState>, sid: &Sid) -> BoxFuture<()> {
-    // Not a SID of LiveKit's: there is no such publication.
-    let Ok(sid) = TrackSid::try_from(sid.as_str().to_owned()) else { return Box::pin(std::future::ready(())) };
-    room.core.wear.unpublished();
-    let local = room.room.local_participant();
-    let done = room.core.runtime.spawn(async move {
-        // Fails for a room or a publication that is gone.
-        let _ = tokio::time::timeout(REQUEST_LIMIT, local.unpublish_track(&sid)).await;
+/// Unpublishes a track that takes no more pictures of its owner, after a last one of ours.
+async fn end(room: Arc<RoomState>, options: VideoTrackOptions, parts: Arc<Parts>, sid: Sid) {
+    let stats = if options.encoded { None } else { stats(&room, &parts, ENCODER_LIMIT).await.ok() };
+    let emptied = stats.as_ref().and_then(last_picture).is_some_and(|picture| {
+        let _pictures = parts.resize.lock();
+        parts.capture(&picture).is_ok()
     });
-    Box::pin(async move {
-        // An error is a panic of the crates.
-        let _ = done.await;
-    })
+    unpublish(room, sid, kept(&options, emptied)).await;
 }
 
-/// Takes back a publication that no track stands for.
-pub(super) async fn unpublish(room: Arc<RoomState>, sid: Sid) {
-    if room.check_open().is_ok() {
-        unpublish_now(&room, &sid).await;
+async fn stats(room: &RoomState, parts: &Parts, limit: Duration) -> Result<VideoTrackStats, RoomError> {
+    room.check_open()?;
+    let track = parts.track.clone();
+    let asking = async move { track.get_stats().await };
+    let stats = carry_out(&room.core.runtime, "the statistics of a video track", limit, asking).await?;
+    stats.map(|stats| read_stats(&stats)).map_err(|error| RoomError::Transport(error.to_string()))
+}
+
+/// Takes back a publication, which no track need stand for; the library will keep so much of it, MiB.
+pub(super) async fn unpublish(room: Arc<RoomState>, sid: Sid, kept: u32) {
+    if room.check_open().is_err() {
+        return;
     }
+    // Not a SID of LiveKit's: there is no such publication.
+    let Ok(sid) = TrackSid::try_from(sid.as_str().to_owned()) else { return };
+    room.core.wear.unpublished(kept);
+    let local = room.room.local_participant();
+    let unpublishing = async move { local.unpublish_track(&sid).await };
+    // Fails for a room or a publication that is gone.
+    let _ = carry_out(&room.core.runtime, "unpublishing a video track", REQUEST_LIMIT, unpublishing).await;
 }
 
 /// What travels with a picture: when it was taken, µs since the Unix epoch.
@@ -175,28 +209,16 @@ impl VideoTrack for LocalVideo {
     }
 
     fn capture(&self, picture: &VideoPicture<'_>) -> Result<(), RoomError> {
+        let mut resize = self.parts.resize.lock();
         self.check_published()?;
         let mut buffer = Vec::new();
-        let picture = self.resize.lock().apply(picture, Instant::now(), &mut buffer)?;
-        let (luma, chroma) = planes(&picture)?;
-        let mut buffer = I420Buffer::new(picture.width, picture.height);
-        let (y, u, v) = buffer.data_mut();
-        y.copy_from_slice(&picture.data[..luma]);
-        u.copy_from_slice(&picture.data[luma..luma + chroma]);
-        v.copy_from_slice(&picture.data[luma + chroma..]);
-        // Not taken means that the encoder has no time for it, which is no error.
-        self.source.capture_frame(&VideoFrame {
-            rotation: VideoRotation::VideoRotation0,
-            timestamp_us: picture.timestamp_us,
-            frame_metadata: metadata(picture.timestamp_us),
-            buffer,
-        });
-        Ok(())
+        let picture = resize.apply(picture, Instant::now(), &mut buffer)?;
+        self.parts.capture(&picture)
     }
 
     fn capture_encoded(&self, picture: &EncodedPicture<'_>) -> Result<bool, RoomError> {
         self.check_published()?;
-        Ok(self.source.capture_encoded_frame(&EncodedVideoFrame {
+        Ok(self.parts.source.capture_encoded_frame(&EncodedVideoFrame {
             codec: codec(self.options.codec).1,
             payload: picture.data,
             timestamp_us: picture.timestamp_us,
@@ -210,25 +232,25 @@ impl VideoTrack for LocalVideo {
     }
 
     fn take_key_frame_request(&self) -> bool {
-        self.options.encoded && self.source.take_keyframe_request()
+        self.options.encoded && self.parts.source.take_keyframe_request()
     }
 
     fn stats(&self) -> BoxFuture<Result<VideoTrackStats, RoomError>> {
-        let (room, track) = (self.room.clone(), self.track.clone());
-        Box::pin(async move {
-            room.check_open()?;
-            let asking = async move { track.get_stats().await };
-            let what = "the statistics of a video track";
-            let stats = carry_out(&room.core.runtime, what, REQUEST_LIMIT, asking).await?;
-            stats.map(|stats| read_stats(&stats)).map_err(|error| RoomError::Transport(error.to_string()))
-        })
+        let (room, parts) = (self.room.clone(), self.parts.clone());
+        Box::pin(async move { stats(&room, &parts, REQUEST_LIMIT).await })
     }
 
+    /// Begins at once, awaited or not.
     fn unpublish(&self) -> BoxFuture<()> {
         if self.ended.swap(true, Ordering::AcqRel) {
             return Box::pin(std::future::ready(()));
         }
-        unpublish_now(&self.room, &self.sid())
+        let (room, options, parts) = (self.room.clone(), self.options.clone(), self.parts.clone());
+        let done = self.room.core.runtime.spawn(end(room, options, parts, self.sid()));
+        Box::pin(async move {
+            // An error is a panic of the crates.
+            let _ = done.await;
+        })
     }
 }
 

@@ -56,6 +56,7 @@ impl Callbacks {
         if own > MAX_PER_CHANNEL {
             state.drop_oldest(key);
             overflow = Some(Overflow { client: key.0 });
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         while state.messages.count > MAX_MESSAGES || state.messages.bytes > MAX_BYTES {
             let Some(heaviest) =
@@ -65,9 +66,6 @@ impl Callbacks {
             };
             state.drop_oldest(heaviest);
             overflow = Some(Overflow { client: heaviest.0 });
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-        if own > MAX_PER_CHANNEL {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
         drop(state);
