@@ -163,6 +163,34 @@ async fn the_encoders_of_ended_tracks_give_their_memory_back_with_other_codecs()
     }
 }
 
+/// One viewer after the other joins, watches and leaves. In between the robot is alone and makes its connection anew when need
+/// be, and whoever comes at that moment watches all the same.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "alone in its process: scripts/test-video.sh"]
+async fn a_hundred_viewers_who_come_and_go_leave_nothing_behind() {
+    assert_alone();
+    let robot = Robot::start("video-visitors", SessionOptions::default());
+    let camera = camera(&robot);
+    let (mut readings, mut most) = (Vec::new(), 0);
+    for cycle in 0..CYCLES {
+        let watcher = Watcher::python(&robot, &["/camera"]);
+        watcher.frame("pictures", |line| size_is(line, SIZE.0, SIZE.1));
+        drop(watcher);
+        let reading = Reading::take();
+        most = most.max(encoders());
+        if cycle % 10 == 9 {
+            println!("after {} viewers: {reading:?}", cycle + 1);
+        }
+        readings.push(reading);
+    }
+    drop(camera);
+    let growth = Growth::of(&readings);
+    growth.assert_flat();
+    // A viewer who comes quickly keeps the robot from being alone.
+    assert!(most < CYCLES / 2, "encoders of the library at one time: {most}");
+    assert!(growth.mib < 20.0, "memory: {:+.2} MiB", growth.mib);
+}
+
 /// A robot's program that starts and stops its session, while somebody waits in the room and watches.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "alone in its process: scripts/test-video.sh"]

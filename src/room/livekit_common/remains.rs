@@ -7,10 +7,16 @@
 
 use std::time::Duration;
 
-use crate::room::{VideoCodec, VideoPicture, VideoTrackOptions, VideoTrackStats};
+use parking_lot::Mutex;
+use tokio::time::sleep;
+
+use crate::room::{RoomError, VideoCodec, VideoPicture, VideoTrackOptions, VideoTrackStats};
 
 /// How long a track that ends waits to learn which encoder it has; usually 2 ms.
 pub(in crate::room) const ENCODER_LIMIT: Duration = Duration::from_millis(250);
+/// How often, and how many times, to look whether the picture before the last is in.
+const LOOK: Duration = Duration::from_millis(5);
+const LOOKS: u32 = 100;
 /// Side of the last picture, pixels. LiveKit's library takes multiples of four; at 2 it aborts.
 const SIDE: u32 = 8;
 const PIXELS: usize = (SIDE * SIDE) as usize;
@@ -37,6 +43,21 @@ pub(in crate::room) fn last_picture(stats: &VideoTrackStats) -> Option<VideoPict
     (KNOWN.contains(&stats.encoder.as_str()) && !stats.hardware).then_some(picture)
 }
 
+/// Hands the last picture in, after the one that may be under way, which holds the lock: its thread may be slow, and the
+/// caller's must not wait. Says whether the library took it.
+pub(in crate::room) async fn capture_last<T>(
+    under_way: &Mutex<T>,
+    capture: impl Fn() -> Result<(), RoomError>,
+) -> bool {
+    for _ in 0..LOOKS {
+        if let Some(_none) = under_way.try_lock() {
+            return capture().is_ok();
+        }
+        sleep(LOOK).await;
+    }
+    false
+}
+
 /// About how many MiB the library keeps of a track that has ended. Measured from 640×360 to 1920×1080 with LiveKit's library
 /// 1.2.1; a hardware encoder, which was not, counts like OpenH264.
 pub(in crate::room) fn kept(options: &VideoTrackOptions, emptied: bool) -> u32 {
@@ -56,6 +77,9 @@ pub(in crate::room) fn kept(options: &VideoTrackOptions, emptied: bool) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use tokio::runtime::Builder;
+    use tokio::time::timeout;
+
     use super::*;
     use crate::room::livekit_common::video::planes;
     use crate::room::VideoEncoder;
@@ -76,6 +100,21 @@ mod tests {
             assert!(last(encoder, hardware).is_none(), "{encoder}");
         }
         assert!(last("OpenH264", true).is_none());
+    }
+
+    #[test]
+    fn the_last_picture_comes_after_one_that_is_under_way() {
+        let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+        let under_way = Mutex::new(());
+        let held = under_way.lock();
+        let mut last = Box::pin(capture_last(&under_way, || Ok(())));
+        let early = runtime.block_on(async { timeout(LOOK * 3, &mut last).await });
+        assert!(early.is_err(), "it waits");
+        drop(held);
+        assert!(runtime.block_on(last));
+        assert!(!runtime.block_on(capture_last(&under_way, || Err(RoomError::Closed))), "not taken");
+        let _stuck = under_way.lock();
+        assert!(!runtime.block_on(capture_last(&under_way, || Ok(()))), "given up");
     }
 
     #[test]
