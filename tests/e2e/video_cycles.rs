@@ -92,6 +92,11 @@ fn camera(robot: &Robot) -> Camera {
     })
 }
 
+fn is_watched(robot: &Robot) -> bool {
+    let stats = robot.session.stats().expect("stats");
+    stats.channels.iter().any(|channel| channel.video.as_ref().is_some_and(|video| video.active))
+}
+
 fn assert_alone() {
     // livekit-ffi.md 5.6: without it the C library's arenas grow, and hide what is lost.
     assert_eq!(std::env::var("MALLOC_ARENA_MAX").as_deref(), Ok("1"), "scripts/test-video.sh sets it");
@@ -99,10 +104,6 @@ fn assert_alone() {
 
 /// From the first video subscriber to the last, again and again, with pictures that somebody decodes.
 async fn tracks_live(robot: &Robot, watcher: &mut Watcher, cycles: usize) -> Growth {
-    let active = || {
-        let stats = robot.session.stats().expect("stats");
-        stats.channels.iter().any(|channel| channel.video.as_ref().is_some_and(|video| video.active))
-    };
     let mut readings = Vec::new();
     for cycle in 0..cycles {
         if cycle > 0 {
@@ -110,7 +111,7 @@ async fn tracks_live(robot: &Robot, watcher: &mut Watcher, cycles: usize) -> Gro
         }
         watcher.frame("pictures", |line| size_is(line, SIZE.0, SIZE.1));
         watcher.tell("unsubscribe");
-        wait_until("the end of the track", LIMIT, || !active()).await;
+        wait_until("the end of the track", LIMIT, || !is_watched(robot)).await;
         watcher.until("the end of the pictures", |line| line["op"] == "track ended");
         let reading = Reading::take();
         if cycle % 10 == 9 {
@@ -167,15 +168,17 @@ async fn the_encoders_of_ended_tracks_give_their_memory_back_with_other_codecs()
 /// be, and whoever comes at that moment watches all the same.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "alone in its process: scripts/test-video.sh"]
-async fn a_hundred_viewers_who_come_and_go_leave_nothing_behind() {
+async fn viewers_who_come_and_go_leave_nothing_behind() {
     assert_alone();
     let robot = Robot::start("video-visitors", SessionOptions::default());
     let camera = camera(&robot);
     let (mut readings, mut most) = (Vec::new(), 0);
-    for cycle in 0..CYCLES {
+    for cycle in 0..40 {
         let watcher = Watcher::python(&robot, &["/camera"]);
         watcher.frame("pictures", |line| size_is(line, SIZE.0, SIZE.1));
         drop(watcher);
+        // LiveKit's Python SDK does not wait until its leave is sent: the server sees after some seconds that it is gone.
+        wait_until("the end of the track", LIMIT, || !is_watched(&robot)).await;
         let reading = Reading::take();
         most = most.max(encoders());
         if cycle % 10 == 9 {
@@ -186,8 +189,8 @@ async fn a_hundred_viewers_who_come_and_go_leave_nothing_behind() {
     drop(camera);
     let growth = Growth::of(&readings);
     growth.assert_flat();
-    // A viewer who comes quickly keeps the robot from being alone.
-    assert!(most < CYCLES / 2, "encoders of the library at one time: {most}");
+    // 16, and whoever came before the new connection was made.
+    assert!(most <= 18, "encoders of the library at one time: {most}");
     assert!(growth.mib < 20.0, "memory: {:+.2} MiB", growth.mib);
 }
 
