@@ -5,7 +5,7 @@
 //! another size begins anew for that size. So the last picture of each track is a tiny one: libvpx and libaom are left with
 //! what that takes, and OpenH264, which refuses it, with nothing.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
 use tokio::time::sleep;
@@ -39,7 +39,9 @@ pub(in crate::room) const UNKNOWN: u32 = 25;
 
 /// The last picture of a track whose encoder is this one; `None`: leave it alone.
 pub(in crate::room) fn last_picture(stats: &VideoTrackStats) -> Option<VideoPicture<'static>> {
-    let picture = VideoPicture { width: SIDE, height: SIDE, data: &BLACK, timestamp_us: 0 };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let timestamp_us = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
+    let picture = VideoPicture { width: SIDE, height: SIDE, data: &BLACK, timestamp_us };
     (KNOWN.contains(&stats.encoder.as_str()) && !stats.hardware).then_some(picture)
 }
 
