@@ -16,7 +16,7 @@ criterion=()
 out="$ROOT/build/bench"
 if [ "${SMOKE:-0}" = 1 ]; then
   smoke=(--smoke)
-  criterion=(--warm-up-time 0.1 --measurement-time 0.2 --sample-size 10)
+  criterion=(--warm-up-time 0.1 --measurement-time 0.2 --sample-size 10 --nresamples 1001)
   out="$ROOT/build/bench-smoke"
 fi
 rm -rf "$out"
