@@ -12,7 +12,7 @@ struct Bound {
     mib: u32,
 }
 /// Where nobody else is in the room a new connection disturbs nobody.
-const ALONE: Bound = Bound { tracks: 16, mib: 32 };
+const ALONE: Bound = Bound { tracks: 16, mib: 64 };
 /// In company it ends everybody's subscriptions; losing the robot to its memory would be worse.
 const IN_COMPANY: Bound = Bound { tracks: 128, mib: 256 };
 
@@ -82,8 +82,8 @@ mod tests {
             (49, 15, 1, true, false),
             (50, 0, 1, false, true),
             (0, 16, 1, true, true),
-            (0, 3, 10, true, false),
-            (0, 4, 10, true, true),
+            (0, 6, 10, true, false),
+            (0, 7, 10, true, true),
             (0, 127, 1, false, false),
             (0, 128, 1, false, true),
             (0, 12, 20, false, false),
