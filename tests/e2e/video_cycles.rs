@@ -52,7 +52,36 @@ fn encoders() -> usize {
     thread_names().iter().filter(|name| name.starts_with("VideoEncoder")).count()
 }
 
-/// From the mean of the first third to that of the last: the time between two thirds of all cycles.
+/// One reading after each cycle.
+#[derive(Default)]
+struct Readings(Vec<Reading>);
+
+impl Readings {
+    /// Takes the next one, and prints each tenth.
+    fn take(&mut self, cycles: &str) {
+        let reading = Reading::take();
+        self.0.push(reading);
+        if self.0.len().is_multiple_of(10) {
+            println!("after {} {cycles}: {reading:?}", self.0.len());
+        }
+    }
+
+    /// From the mean of the first third to that of the last.
+    fn growth(&self) -> Growth {
+        let third = self.0.len() / 3;
+        let mean = |part: &[Reading], of: fn(&Reading) -> f64| part.iter().map(of).sum::<f64>() / part.len() as f64;
+        let growth = |of| mean(&self.0[self.0.len() - third..], of) - mean(&self.0[..third], of);
+        let (threads, encoders) = (growth(|r| r.threads), growth(|r| r.encoders));
+        let (descriptors, mib) = (growth(|r| r.descriptors), growth(|r| r.resident_mib));
+        println!(
+            "last third over first third: {threads:+.2} threads, {descriptors:+.2} descriptors, {encoders:+.2} encoders of \
+             the library, {mib:+.2} MiB"
+        );
+        Growth { threads, encoders, descriptors, mib }
+    }
+}
+
+/// What two thirds of all cycles have added.
 struct Growth {
     threads: f64,
     encoders: f64,
@@ -61,19 +90,6 @@ struct Growth {
 }
 
 impl Growth {
-    fn of(readings: &[Reading]) -> Self {
-        let third = readings.len() / 3;
-        let mean = |part: &[Reading], of: fn(&Reading) -> f64| part.iter().map(of).sum::<f64>() / part.len() as f64;
-        let growth = |of| mean(&readings[readings.len() - third..], of) - mean(&readings[..third], of);
-        let (threads, encoders) = (growth(|r| r.threads), growth(|r| r.encoders));
-        let (descriptors, mib) = (growth(|r| r.descriptors), growth(|r| r.resident_mib));
-        println!(
-            "last third over first third: {threads:+.2} threads, {descriptors:+.2} descriptors, {encoders:+.2} encoders of \
-             the library, {mib:+.2} MiB"
-        );
-        Self { threads, encoders, descriptors, mib }
-    }
-
     /// A thread or descriptor lost in each cycle would make two thirds of the cycles.
     fn assert_flat(&self) {
         assert!(self.threads.abs() < 3.0, "threads: {:+.2}", self.threads);
@@ -104,7 +120,7 @@ fn assert_alone() {
 
 /// From the first video subscriber to the last, again and again, with pictures that somebody decodes.
 async fn tracks_live(robot: &Robot, watcher: &mut Watcher, cycles: usize) -> Growth {
-    let mut readings = Vec::new();
+    let mut readings = Readings::default();
     for cycle in 0..cycles {
         if cycle > 0 {
             watcher.tell("subscribe");
@@ -113,13 +129,9 @@ async fn tracks_live(robot: &Robot, watcher: &mut Watcher, cycles: usize) -> Gro
         watcher.tell("unsubscribe");
         wait_until("the end of the track", LIMIT, || !is_watched(robot)).await;
         watcher.until("the end of the pictures", |line| line["op"] == "track ended");
-        let reading = Reading::take();
-        if cycle % 10 == 9 {
-            println!("after {} cycles: {reading:?}", cycle + 1);
-        }
-        readings.push(reading);
+        readings.take("cycles");
     }
-    Growth::of(&readings)
+    readings.growth()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -172,25 +184,21 @@ async fn viewers_who_come_and_go_leave_nothing_behind() {
     assert_alone();
     let robot = Robot::start("video-visitors", SessionOptions::default());
     let camera = camera(&robot);
-    let (mut readings, mut most) = (Vec::new(), 0);
-    for cycle in 0..40 {
+    let mut readings = Readings::default();
+    for _ in 0..40 {
         let watcher = Watcher::python(&robot, &["/camera"]);
         watcher.frame("pictures", |line| size_is(line, SIZE.0, SIZE.1));
         drop(watcher);
         // LiveKit's Python SDK does not wait until its leave is sent: the server sees after some seconds that it is gone.
         wait_until("the end of the track", LIMIT, || !is_watched(&robot)).await;
-        let reading = Reading::take();
-        most = most.max(encoders());
-        if cycle % 10 == 9 {
-            println!("after {} viewers: {reading:?}", cycle + 1);
-        }
-        readings.push(reading);
+        readings.take("viewers");
     }
     drop(camera);
-    let growth = Growth::of(&readings);
+    let growth = readings.growth();
     growth.assert_flat();
     // 16, and whoever came before the new connection was made.
-    assert!(most <= 18, "encoders of the library at one time: {most}");
+    let most = readings.0.iter().map(|reading| reading.encoders).fold(0.0, f64::max);
+    assert!(most <= 18.0, "encoders of the library at one time: {most}");
     assert!(growth.mib < 20.0, "memory: {:+.2} MiB", growth.mib);
 }
 
@@ -206,8 +214,8 @@ async fn a_hundred_sessions_with_video_leave_nothing_behind() {
         Robot::start_with(url(), room.clone(), token, SessionOptions::default())
     };
     let mut watcher = None;
-    let mut readings = Vec::new();
-    for cycle in 0..CYCLES {
+    let mut readings = Readings::default();
+    for _ in 0..CYCLES {
         let robot = start();
         let camera = camera(&robot);
         let watcher = watcher.get_or_insert_with(|| Watcher::python(&robot, &["/camera"]));
@@ -217,13 +225,9 @@ async fn a_hundred_sessions_with_video_leave_nothing_behind() {
         drop(robot);
         watcher.until("the end of the pictures", |line| line["op"] == "track ended");
         wait_until("the end of the library's encoder", LIMIT, || encoders() == 0).await;
-        let reading = Reading::take();
-        if cycle % 10 == 9 {
-            println!("after {} sessions: {reading:?}", cycle + 1);
-        }
-        readings.push(reading);
+        readings.take("sessions");
     }
-    let growth = Growth::of(&readings);
+    let growth = readings.growth();
     growth.assert_flat();
     assert!(growth.mib < 20.0, "memory: {:+.2} MiB", growth.mib);
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use telelink::room::{DisconnectReason, Identity, Joined, RoomError, RoomEvent, Scenario};
 
-use crate::rig::{event, room_name, shared, Rig, LIMIT};
+use crate::rig::{event, event_within, room_name, shared, Rig, LIMIT};
 use crate::streams::Feed;
 use crate::support::{token, wait_until, within, Server, TokenOptions};
 
@@ -158,13 +158,9 @@ pub async fn a_server_that_stays_away_ends_the_room_and_its_streams(rig: &Rig) {
     tokio::task::spawn_blocking(move || server.kill()).await.expect("the server is gone");
     feed.put(b"nobody reads this");
     // Ten attempts of the library, about 16 s (livekit-ffi.md section 6); seen: 11 to 25 s, more on a busy machine.
-    let reason = within("the loss", LIMIT * 3, async {
-        loop {
-            let event = robot.events.recv().await.expect("Disconnected comes before the end of the events");
-            if let RoomEvent::Disconnected { reason } = event {
-                return reason;
-            }
-        }
+    let reason = event_within(LIMIT * 3, &mut robot, "the loss", |event| match event {
+        RoomEvent::Disconnected { reason } => Some(reason),
+        _ => None,
     });
     assert_eq!(reason.await, DisconnectReason::ConnectionLost);
     let after = within("the end of the events", LIMIT, robot.events.recv()).await;

@@ -107,8 +107,18 @@ impl Stage for OnServer {
 }
 
 /// The first event that `pick` answers; fails the test when none comes in time or the events end.
-pub async fn event<T>(joined: &mut Joined, what: &str, mut pick: impl FnMut(RoomEvent) -> Option<T>) -> T {
-    support::within(what, LIMIT, async {
+pub async fn event<T>(joined: &mut Joined, what: &str, pick: impl FnMut(RoomEvent) -> Option<T>) -> T {
+    event_within(LIMIT, joined, what, pick).await
+}
+
+/// The same, with a time limit of its own.
+pub async fn event_within<T>(
+    limit: Duration,
+    joined: &mut Joined,
+    what: &str,
+    mut pick: impl FnMut(RoomEvent) -> Option<T>,
+) -> T {
+    support::within(what, limit, async {
         loop {
             let event = joined.events.recv().await.unwrap_or_else(|| panic!("events ended before {what}"));
             if let Some(found) = pick(event) {

@@ -5,6 +5,7 @@
 //! another size begins anew for that size. So the last picture of each track is a tiny one: libvpx and libaom are left with
 //! what that takes, and OpenH264, which refuses it, with nothing.
 
+use std::future::Future;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -37,8 +38,24 @@ const KNOWN: [&str; 3] = ["OpenH264", "libvpx", "libaom"];
 /// MiB that a track of which nothing is known may have left.
 pub(in crate::room) const UNKNOWN: u32 = 25;
 
+/// Gives a track its last picture, if that is wise. `stats` tells of its encoder, `under_way` is locked while another picture
+/// goes in. Answers how many MiB the library will keep of the track.
+pub(in crate::room) async fn empty<T>(
+    options: &VideoTrackOptions,
+    stats: impl Future<Output = Result<VideoTrackStats, RoomError>>,
+    under_way: &Mutex<T>,
+    capture: impl Fn(&VideoPicture<'_>) -> Result<(), RoomError>,
+) -> u32 {
+    let stats = if options.encoded { None } else { stats.await.ok() };
+    let emptied = match stats.as_ref().and_then(last_picture) {
+        Some(picture) => capture_last(under_way, || capture(&picture)).await,
+        None => false,
+    };
+    kept(options, emptied)
+}
+
 /// The last picture of a track whose encoder is this one; `None`: leave it alone.
-pub(in crate::room) fn last_picture(stats: &VideoTrackStats) -> Option<VideoPicture<'static>> {
+fn last_picture(stats: &VideoTrackStats) -> Option<VideoPicture<'static>> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let timestamp_us = i64::try_from(now.as_micros()).unwrap_or(i64::MAX);
     let picture = VideoPicture { width: SIDE, height: SIDE, data: &BLACK, timestamp_us };
@@ -47,10 +64,7 @@ pub(in crate::room) fn last_picture(stats: &VideoTrackStats) -> Option<VideoPict
 
 /// Hands the last picture in, after the one that may be under way, which holds the lock: its thread may be slow, and the
 /// caller's must not wait. Says whether the library took it.
-pub(in crate::room) async fn capture_last<T>(
-    under_way: &Mutex<T>,
-    capture: impl Fn() -> Result<(), RoomError>,
-) -> bool {
+async fn capture_last<T>(under_way: &Mutex<T>, capture: impl Fn() -> Result<(), RoomError>) -> bool {
     for _ in 0..LOOKS {
         if let Some(_none) = under_way.try_lock() {
             return capture().is_ok();

@@ -18,7 +18,7 @@ use parking_lot::Mutex;
 
 use super::room::{RoomState, REQUEST_LIMIT};
 use super::runtime::carry_out;
-use crate::room::livekit_common::remains::{capture_last, kept, last_picture, ENCODER_LIMIT};
+use crate::room::livekit_common::remains::{empty, kept, ENCODER_LIMIT};
 use crate::room::livekit_common::resize::Resize;
 use crate::room::livekit_common::video::{planes, publish_failure, PUBLISH_LIMIT};
 use crate::room::{
@@ -167,12 +167,9 @@ impl LocalVideo {
 
 /// Unpublishes a track that takes no more pictures of its owner, after a last one of ours.
 async fn end(room: Arc<RoomState>, options: VideoTrackOptions, parts: Arc<Parts>, sid: Sid) {
-    let stats = if options.encoded { None } else { stats(&room, &parts, ENCODER_LIMIT).await.ok() };
-    let emptied = match stats.as_ref().and_then(last_picture) {
-        Some(picture) => capture_last(&parts.resize, || parts.capture(&picture)).await,
-        None => false,
-    };
-    unpublish(room, sid, kept(&options, emptied)).await;
+    let stats = stats(&room, &parts, ENCODER_LIMIT);
+    let kept = empty(&options, stats, &parts.resize, |picture| parts.capture(picture)).await;
+    unpublish(room, sid, kept).await;
 }
 
 async fn stats(room: &RoomState, parts: &Parts, limit: Duration) -> Result<VideoTrackStats, RoomError> {
