@@ -162,16 +162,20 @@ async fn a_hundred_lives_of_a_video_track_leave_nothing_behind() {
 #[ignore = "alone in its process: scripts/test-video.sh"]
 async fn the_encoders_of_ended_tracks_give_their_memory_back_with_other_codecs() {
     assert_alone();
-    for (codec, mib_each) in [(VideoCodec::Vp8, 2.0), (VideoCodec::Vp9, 25.0), (VideoCodec::Av1, 9.0)] {
+    // Once in a while an encoder begins before the one before it has given its memory back, and the C library keeps the most
+    // there ever was: so many cycles that one encoder more is not a leak. After 13 tracks of VP9 the connection is made anew.
+    for (codec, cycles, mib_each) in
+        [(VideoCodec::Vp8, 30, 2.0), (VideoCodec::Vp9, 9, 25.0), (VideoCodec::Av1, 30, 9.0)]
+    {
         println!("{codec:?}");
         let mut options = SessionOptions::default();
         options.video.codec = Some(codec);
         let robot = Robot::start("video-codecs", options);
         let camera = camera(&robot);
         let mut watcher = Watcher::python(&robot, &["/camera"]);
-        let growth = tracks_live(&robot, &mut watcher, 9).await;
+        let growth = tracks_live(&robot, &mut watcher, cycles).await;
         growth.assert_flat();
-        assert!(growth.mib < 6.0 * mib_each, "memory: {:+.2} MiB", growth.mib);
+        assert!(growth.mib < (cycles * 2 / 3) as f64 * mib_each, "memory: {:+.2} MiB", growth.mib);
         drop(camera);
     }
 }
